@@ -1,0 +1,44 @@
+# `make run` and `make test` need nothing else to be done first.
+# PYTHON=python3.12 make setup   rebuilds the environment with another interpreter.
+
+READY := .venv/.ready
+BIN := .venv/bin
+
+.PHONY: setup run test lint format chaos lock clean always
+
+setup: $(READY)
+	@scripts/setup.sh postgres
+
+# A named interpreter has to be looked at every time, as the stamp does not know which one it stands for.
+$(READY): requirements.lock pyproject.toml scripts/setup.sh $(if $(PYTHON),always)
+	@PYTHON="$(PYTHON)" scripts/setup.sh python
+	@touch $@
+
+run: $(READY)
+	@scripts/run.sh
+
+test: setup lint
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The longer runs of the failure tests: killed processes and cut connections.
+chaos: setup
+	$(BIN)/pytest -m chaos
+
+# Resolves pyproject.toml for every supported Python; neither index nor download addresses are written down.
+lock: $(READY)
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --upgrade --quiet --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.lock
+
+clean:
+	rm -rf .venv .cache build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

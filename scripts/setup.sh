@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# Sets up what the other targets of the Makefile need, on a fresh Debian 12 with nothing but Python and a package registry.
+#
+#   scripts/setup.sh python      .venv with exactly what requirements.lock says, and the project itself
+#   scripts/setup.sh postgres    a PostgreSQL server for the tests, where none is installed
+#
+# What is missing in the system is installed as root; an ordinary user gets it unpacked into .cache/system instead.
+# PYTHON=python3.12 chooses the interpreter; without it an existing .venv is kept.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+system=$PWD/.cache/system       # unpacked packages, laid out like /
+apt_home=$PWD/.cache/apt        # package lists and archives of an ordinary user
+venv_python=.venv/bin/python
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+is_root() { [ "$(id -u)" -eq 0 ]; }
+
+# --- system packages ---------------------------------------------------------------------------------------------------
+
+require_apt() {
+    command -v apt-get >/dev/null || fail "$1 is missing and there is no apt-get: please install it and try again"
+}
+
+install_packages() {
+    say "installing $*"
+    apt-get update -qq </dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null >&2
+}
+
+# apt-get as an ordinary user: its own lists and archives, but the system's knowledge of what is already installed.
+apt_as_user() {
+    apt-get -qq -o Dir::State="$apt_home" -o Dir::State::status=/var/lib/dpkg/status -o Dir::Cache="$apt_home" \
+        -o Debug::NoLocking=true "$@" </dev/null >&2
+}
+
+# apt-get resolves and downloads whatever the system lacks for the named packages; nothing of it is configured or started.
+unpack_packages() {
+    say "unpacking $* into .cache/system"
+    mkdir -p "$system" "$apt_home/lists/partial" "$apt_home/archives/partial"
+    apt_as_user update
+    apt_as_user install --download-only --yes --no-install-recommends "$@"
+    local archive
+    for archive in "$apt_home"/archives/*.deb; do
+        dpkg-deb -x "$archive" "$system"
+    done
+    rm -rf "$apt_home"
+}
+
+# --- Python ------------------------------------------------------------------------------------------------------------
+
+new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+        if new_enough "$candidate"; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    fail "no ${PYTHON:-Python} of version 3.11 or newer was found; PYTHON=/path/to/python3 names one"
+}
+
+minor_version() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
+
+make_venv() {
+    if new_enough "$venv_python"; then
+        if [ -z "${PYTHON:-}" ] || [ "$(minor_version "$venv_python")" = "$(minor_version "$python")" ]; then
+            return
+        fi
+    fi
+    say "making .venv with $python"
+    "$python" -m venv --clear --without-pip .venv   # Debian's python3 alone has no pip to put into it
+}
+
+# Prints nothing where there is none.
+pip_wheel() {
+    local wheel
+    for wheel in /usr/share/python-wheels/pip-*.whl "$system"/usr/share/python-wheels/pip-*.whl; do
+        if [ -e "$wheel" ]; then
+            printf '%s\n' "$wheel"
+            return
+        fi
+    done
+}
+
+# Sets `pip` to the command that runs pip inside .venv.
+find_pip() {
+    pip=("$venv_python" -m pip)
+    "${pip[@]}" --version >/dev/null 2>&1 && return
+    "$venv_python" -m ensurepip >/dev/null 2>&1 && return
+    if [ -z "$(pip_wheel)" ]; then
+        require_apt "pip"
+        if is_root; then install_packages python3-pip-whl; else unpack_packages python3-pip-whl; fi
+    fi
+    pip=("$venv_python" "$(pip_wheel)/pip")
+}
+
+set_up_python() {
+    local python pip
+    python=$(find_python)
+    make_venv
+    find_pip
+    say "installing requirements.lock into .venv ($(minor_version "$venv_python"))"
+    local quietly=(--quiet --no-input --disable-pip-version-check)
+    "${pip[@]}" install "${quietly[@]}" --require-hashes -r requirements.lock
+    "${pip[@]}" install "${quietly[@]}" --no-deps --no-build-isolation --editable .
+}
+
+# --- PostgreSQL --------------------------------------------------------------------------------------------------------
+
+# The system's server before an unpacked one, a newer before an older. The tests look in the same places.
+postgres_bindir() {
+    local bindir found=
+    for bindir in "$system"/usr/lib/postgresql/*/bin /usr/lib/postgresql/*/bin; do
+        if [ -x "$bindir/postgres" ] && [ -x "$bindir/initdb" ]; then found=$bindir; fi
+    done
+    [ -n "$found" ] && printf '%s\n' "$found"
+}
+
+# Debian's package would make and start a cluster of its own; the tests make private ones.
+install_postgres() {
+    local no_cluster=/etc/postgresql-common/createcluster.d/stundenpool-setup.conf
+    mkdir -p "$(dirname "$no_cluster")"
+    echo "create_main_cluster = false" >"$no_cluster"
+    trap 'rm -f "$no_cluster"' RETURN
+    install_packages postgresql
+}
+
+set_up_postgres() {
+    if ! postgres_bindir >/dev/null; then
+        require_apt "PostgreSQL"
+        if is_root; then install_postgres; else unpack_packages postgresql; fi
+    fi
+    local bindir libraries
+    bindir=$(postgres_bindir) || fail "PostgreSQL is still missing"
+    libraries=("$system"/usr/lib/*-linux-gnu)
+    LD_LIBRARY_PATH=${libraries[0]} "$bindir/postgres" --version >/dev/null || fail "$bindir/postgres does not run"
+    say "PostgreSQL is in $bindir"
+}
+
+case "${1:-}" in
+python) set_up_python ;;
+postgres) set_up_postgres ;;
+*) fail "usage: scripts/setup.sh python|postgres" ;;
+esac
