@@ -127,10 +127,10 @@ postgres_bindir() {
 
 # Debian's package would make and start a cluster of its own; the tests make private ones.
 install_postgres() {
-    local no_cluster=/etc/postgresql-common/createcluster.d/stundenpool-setup.conf
+    no_cluster=/etc/postgresql-common/createcluster.d/stundenpool-setup.conf
     mkdir -p "$(dirname "$no_cluster")"
     echo "create_main_cluster = false" >"$no_cluster"
-    trap 'rm -f "$no_cluster"' RETURN
+    trap 'rm -f "$no_cluster"' EXIT
     install_packages postgresql
 }
 
