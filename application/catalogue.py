@@ -1,0 +1,140 @@
+"""The contract of the log: the stable name and schema version of every event, and the class of its every field.
+
+Names are storage. A class or module may be renamed freely; a name here never changes, and a changed payload gets the next
+schema version with an upcaster from the one before. Every field is either *clear* or *personal*; personal fields are stored
+only sealed, and an event with an unclassified field does not even import.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from domain.booking import (
+    ApprovalProposed,
+    BookingSettled,
+    Event,
+    GrantReduced,
+    HoursApproved,
+    HoursRequested,
+    RequestDeclined,
+    RequestWaitlisted,
+    RequestWithdrawn,
+    SessionConfirmed,
+    SessionCorrected,
+    SessionLogged,
+    SessionReversed,
+)
+from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred, PersonalDataErased
+from domain.pool import (
+    BudgetChanged,
+    HoursReleased,
+    HoursReserved,
+    ImportRecorded,
+    MonthClosed,
+    MonthReopened,
+    PlaceOffered,
+    PoolClosed,
+    PoolExhausted,
+    PoolOpened,
+    PoolReplenished,
+    RulesChanged,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """One kind of event as it is stored."""
+
+    name: str
+    schema: int
+    cls: type[Event]
+    clear: frozenset[str]
+    personal: frozenset[str]
+
+
+def _type(name: str, schema: int, cls: type[Event], clear: str, personal: str = "") -> EventType:
+    classified = EventType(name, schema, cls, frozenset(clear.split()), frozenset(personal.split()))
+    present = {field.name for field in fields(cls)}
+    unclassified = present ^ (classified.clear | classified.personal)
+    if unclassified or classified.clear & classified.personal:
+        raise TypeError(f"{name}: not classified as exactly one of clear and personal: {sorted(unclassified) or 'both'}")
+    return classified
+
+
+CATALOGUE: tuple[EventType, ...] = (
+    # Pool
+    _type("pool-opened", 1, PoolOpened, "name period budget_minutes rules"),
+    _type("budget-changed", 1, BudgetChanged, "change_minutes resolution effective_on"),
+    _type("rules-changed", 1, RulesChanged, "rules reason_given", "reason"),
+    _type("hours-reserved", 1, HoursReserved, "booking case provider district minutes decided_at"),
+    _type("hours-released", 1, HoursReleased, "booking case provider district minutes released_at because"),
+    _type("pool-exhausted", 1, PoolExhausted, ""),
+    _type("pool-replenished", 1, PoolReplenished, ""),
+    _type("place-offered", 1, PlaceOffered, "booking"),
+    _type("month-closed", 1, MonthClosed, "month reason_given", "reason"),
+    _type("month-reopened", 1, MonthReopened, "month reason_given", "reason"),
+    _type("import-recorded", 1, ImportRecorded, "kind file_sha256 read recorded already_there refused"),
+    _type("pool-closed", 1, PoolClosed, "reason_given", "reason"),
+    # Case
+    _type(
+        "case-opened",
+        1,
+        CaseOpened,
+        "pool reference provider offer district service_area concern opened_at",
+        "name birth_year contact notes",
+    ),
+    _type(
+        "case-amended",
+        1,
+        CaseAmended,
+        "provider offer district service_area concern reason_given",
+        "name birth_year contact notes reason",
+    ),
+    _type("case-transferred", 1, CaseTransferred, "from_provider provider reason_given", "reason"),
+    _type("case-closed", 1, CaseClosed, "provider outcome note_empty", "note"),
+    _type("personal-data-erased", 1, PersonalDataErased, "provider reason_given"),
+    # Booking
+    _type("hours-requested", 1, HoursRequested, "pool case provider district minutes requested_at requested_by", "purpose"),
+    _type(
+        "request-waitlisted",
+        1,
+        RequestWaitlisted,
+        "pool provider minutes requested_at priority listed_by reason_given",
+        "reason",
+    ),
+    _type(
+        "approval-proposed",
+        1,
+        ApprovalProposed,
+        "provider minutes proposed_at proposed_by review_on reason_given overtaking_reason_given",
+        "reason overtaking_reason",
+    ),
+    _type(
+        "hours-approved",
+        1,
+        HoursApproved,
+        "provider minutes decided_at decided_by proposed_by review_on reason_given overtaking_reason_given",
+        "reason overtaking_reason",
+    ),
+    _type("request-declined", 1, RequestDeclined, "provider decided_at decided_by reason_given", "reason"),
+    _type("request-withdrawn", 1, RequestWithdrawn, "provider withdrawn_at withdrawn_by reason_given", "reason"),
+    _type("session-logged", 1, SessionLogged, "session provider starts_at minutes kind worker late note_empty", "note"),
+    _type("session-corrected", 1, SessionCorrected, "session provider now before reason_given", "note reason"),
+    _type("session-reversed", 1, SessionReversed, "session provider before reason_given", "reason"),
+    _type("session-confirmed", 1, SessionConfirmed, "session provider method", "by"),
+    _type("grant-reduced", 1, GrantReduced, "provider to_minutes reason_given", "reason"),
+    _type("booking-settled", 1, BookingSettled, "provider settled_at"),
+)
+
+BY_NAME: dict[str, EventType] = {entry.name: entry for entry in CATALOGUE}
+BY_CLASS: dict[type[Event], EventType] = {entry.cls: entry for entry in CATALOGUE}
+
+# From (name, schema) to the payload of the next schema. A stored payload is led through all of them before it is read.
+UPCASTERS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+
+def upcast(entry: EventType, schema: int, data: dict[str, Any]) -> dict[str, Any]:
+    """The payload in today's schema; ``KeyError`` where a step is missing."""
+    for step in range(schema, entry.schema):
+        data = UPCASTERS[entry.name, step](data)
+    return data

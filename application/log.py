@@ -1,0 +1,216 @@
+"""The event log: what stands in it, byte for byte, and what a store must offer to keep it.
+
+A stored event is the library's ``StoredEvent``: stream, version, topic (the stable name) and state. The state is sorted
+plain JSON with the whole envelope – position, stream, version, type, schema, recorded_at, actor, command, cause – and, apart
+from it, the payload under ``data``. So one column is enough to read everything, and nothing in it names a Python module.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+from eventsourcing.persistence import Mapper, Notification, OperationalError, PersistenceError, StoredEvent
+
+from application.catalogue import BY_CLASS, BY_NAME, EventType, upcast
+from domain.booking import Event
+from domain.quantities import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event with its envelope.
+
+    ``position`` is gap-free over the whole log, ``version`` over its stream, both from 1. ``recorded_at`` is UTC and never runs
+    backwards. ``command`` is the idempotency key or a generated id; ``cause`` is the position of the event of the same
+    decision that this one follows from.
+    """
+
+    position: int
+    stream: UUID
+    version: int
+    recorded_at: datetime
+    actor: Actor
+    command: str
+    cause: int | None
+    data: Event
+
+    @property
+    def originator_id(self) -> UUID:
+        return self.stream
+
+    @property
+    def originator_version(self) -> int:
+        return self.version
+
+    @property
+    def type(self) -> str:
+        return BY_CLASS[type(self.data)].name
+
+
+class DamagedEvent(Exception):
+    """A stored event that cannot be what was recorded; says where it stands."""
+
+    def __init__(self, row: StoredEvent, problem: str) -> None:
+        position = f"position {row.id}" if isinstance(row, Notification) else "unknown position"
+        super().__init__(f"event at {position} (stream {row.originator_id}, version {row.originator_version}): {problem}")
+
+
+class Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    """The stored form of ``Recorded``."""
+
+    position: int
+    stream: UUID
+    version: int
+    type: str
+    schema: int
+    recorded_at: datetime
+    actor: Actor
+    command: str
+    cause: int | None
+    data: Any
+
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+_decode = msgspec.json.Decoder(Envelope).decode
+_FIELDS: dict[type[Event], frozenset[str]] = {cls: frozenset(f.name for f in fields(cls)) for cls in BY_CLASS}
+
+
+class EventMapper(Mapper[UUID]):
+    """Between ``Recorded`` and the library's stored events. Reading goes through the types of the event and refuses damage."""
+
+    def to_stored_event(self, domain_event: Any) -> Notification:
+        """The row of a ``Recorded`` whose personal fields are sealed."""
+        recorded: Recorded = domain_event
+        entry = BY_CLASS[type(recorded.data)]
+        state = _encode(
+            Envelope(
+                recorded.position,
+                recorded.stream,
+                recorded.version,
+                entry.name,
+                entry.schema,
+                recorded.recorded_at,
+                recorded.actor,
+                recorded.command,
+                recorded.cause,
+                recorded.data,
+            )
+        )
+        return Notification(recorded.stream, recorded.version, entry.name, state, recorded.position)
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:
+        """The ``Recorded`` of a row; raises ``DamagedEvent``."""
+        return read_event(stored_event)
+
+
+def read_event(row: StoredEvent) -> Recorded:
+    """The event of a row, in today's schema; raises ``DamagedEvent`` with its place for anything that was not recorded so."""
+    try:
+        envelope = _decode(row.state)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DamagedEvent(row, str(error)) from error
+    _same_place(row, envelope)
+    entry = BY_NAME.get(envelope.type)
+    if entry is None:
+        raise DamagedEvent(row, f"unknown event {envelope.type!r}")
+    return Recorded(
+        envelope.position,
+        envelope.stream,
+        envelope.version,
+        envelope.recorded_at,
+        envelope.actor,
+        envelope.command,
+        envelope.cause,
+        _payload(row, entry, envelope),
+    )
+
+
+def _same_place(row: StoredEvent, envelope: Envelope) -> None:
+    stands = (row.originator_id, row.originator_version, row.topic)
+    says = (envelope.stream, envelope.version, envelope.type)
+    if stands != says or (isinstance(row, Notification) and row.id != envelope.position):
+        raise DamagedEvent(row, f"stands at {stands}, but says {says} at position {envelope.position}")
+    if envelope.recorded_at.tzinfo is None:
+        raise DamagedEvent(row, "recorded_at without a time zone")
+
+
+def _payload(row: StoredEvent, entry: EventType, envelope: Envelope) -> Event:
+    if not 1 <= envelope.schema <= entry.schema:
+        raise DamagedEvent(row, f"{entry.name} has no schema {envelope.schema}")
+    if not isinstance(envelope.data, dict):
+        raise DamagedEvent(row, "the payload is no object")
+    try:
+        data = upcast(entry, envelope.schema, envelope.data)
+        if data.keys() != _FIELDS[entry.cls]:
+            raise DamagedEvent(row, f"fields differ: {sorted(data.keys() ^ _FIELDS[entry.cls])}")
+        return msgspec.convert(data, entry.cls)
+    except (msgspec.ValidationError, KeyError, TypeError) as error:
+        raise DamagedEvent(row, f"{type(error).__name__}: {error}") from error
+
+
+def leaf_bytes(row: Notification) -> bytes:
+    """What the proof of an event is taken over: position, stream, version, type and state, each with its length before it.
+
+    Fixed for good: lengths are four bytes, numbers eight, both big-endian; the stream is its sixteen bytes, the type UTF-8.
+    """
+    number = row.id.to_bytes(8, "big"), row.originator_version.to_bytes(8, "big")
+    stream = row.originator_id.bytes if isinstance(row.originator_id, UUID) else row.originator_id.encode()
+    parts = (number[0], stream, number[1], row.topic.encode(), row.state)
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def leaf_hash(row: Notification) -> bytes:
+    """SHA-256 of a leaf after RFC 9162: a zero byte, then its bytes."""
+    return hashlib.sha256(b"\x00" + leaf_bytes(row)).digest()
+
+
+# ── What a store offers; the recorders in interfaces/storage implement it on SQLite and PostgreSQL.
+
+
+class CommitUnknown(OperationalError):
+    """The commit itself failed in a way that leaves open whether it happened."""
+
+
+class StoreUnavailable(PersistenceError):
+    """The store is away; nothing can be decided or read now."""
+
+
+class Reader(Protocol):
+    """One consistent snapshot. Placeholders are ``?``; values are ``int``, ``str``, ``bytes`` and ``None``."""
+
+    def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
+
+    def head(self) -> Notification | None:
+        """The last row of the log."""
+
+    def notifications(self, after: int, limit: int) -> list[Notification]:
+        """Rows with a position greater than ``after``, in order."""
+
+    def stream(self, originator_id: UUID, after: int = 0) -> list[StoredEvent]:
+        """Rows of one stream with a version greater than ``after``, in order."""
+
+
+class Transaction(Reader, Protocol):
+    """A turn: a write transaction that holds the one lock of the log, so that nothing is decided on stale state."""
+
+    def append(self, events: Sequence[Notification]) -> None:
+        """Appends rows whose positions follow on from the log's last; ``IntegrityError`` otherwise."""
+
+    def execute(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Runs one statement for each row of values."""
+
+
+class Store(Protocol):
+    """The log and everything that is kept beside it, in one database."""
+
+    def turn(self) -> AbstractContextManager[Transaction]:
+        """Takes the lock; commits on leaving, rolls back on an exception. ``CommitUnknown`` where that stays open."""
+
+    def reading(self) -> AbstractContextManager[Reader]: ...
+
+    def close(self) -> None: ...

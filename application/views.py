@@ -1,0 +1,168 @@
+"""What a caller gets to see of a pool, a case or a booking: the shapes that commands answer and readers return.
+
+Minutes are whole; instants carry their offset. No personal field stands in them, so that erasure reaches nothing here.
+"""
+
+from datetime import date, datetime
+from uuid import UUID
+
+import msgspec
+
+from domain.booking import Booking, BookingState, Session, SessionState
+from domain.case import Case
+from domain.quantities import Concern, Kind, Outcome, Period, Rules, ServiceArea
+
+
+class SessionView(msgspec.Struct, frozen=True):
+    """A session; ``state`` is ``logged``, ``corrected`` or ``reversed``."""
+
+    id: UUID
+    starts_at: datetime
+    minutes: int
+    kind: Kind
+    worker: str | None
+    state: SessionState
+    confirmed: bool
+
+    @classmethod
+    def of(cls, session: Session) -> "SessionView":
+        facts = session.facts
+        return cls(
+            session.id, facts.starts_at, facts.minutes, facts.kind, facts.worker, session.state, session.confirmed
+        )
+
+
+class BookingView(msgspec.Struct, frozen=True):
+    """A request for hours and what became of it; ``proposed_minutes`` while a second officer must confirm."""
+
+    id: UUID
+    pool: UUID
+    case: UUID
+    provider: str
+    district: str
+    state: BookingState
+    requested_minutes: int
+    granted_minutes: int
+    consumed_minutes: int
+    released_minutes: int
+    proposed_minutes: int | None
+    requested_at: datetime
+    requested_by: str
+    sessions: tuple[SessionView, ...]
+
+    @classmethod
+    def of(cls, booking: Booking) -> "BookingView":
+        return cls(
+            booking.id,
+            booking.pool,
+            booking.case,
+            booking.provider,
+            booking.district,
+            booking.state,
+            booking.requested,
+            booking.granted,
+            booking.consumed,
+            booking.released,
+            booking.proposal.minutes if booking.proposal else None,
+            booking.requested_at,
+            booking.requested_by,
+            tuple(SessionView.of(session) for session in booking.sessions.values()),
+        )
+
+
+class CaseView(msgspec.Struct, frozen=True):
+    """A case; ``outcome`` is set once it is closed."""
+
+    id: UUID
+    pool: UUID
+    reference: str
+    provider: str
+    offer: str | None
+    district: str
+    service_area: ServiceArea
+    concern: Concern
+    opened_at: datetime
+    outcome: Outcome | None
+    closed: bool
+    erased: bool
+
+    @classmethod
+    def of(cls, case: Case) -> "CaseView":
+        return cls(
+            case.id,
+            case.pool,
+            case.reference,
+            case.provider,
+            case.offer,
+            case.district,
+            case.service_area,
+            case.concern,
+            case.opened_at,
+            case.outcome,
+            case.closed,
+            case.erased,
+        )
+
+
+class Group(msgspec.Struct, frozen=True):
+    """A balance of one case, district, provider or month. A month's ``reserved`` is what stood at its end."""
+
+    key: str
+    granted: int
+    reserved: int
+    consumed: int
+    released: int
+
+
+class Balance(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Minutes: ``reserved`` = granted − released − consumed, ``available`` = budget − reserved − consumed."""
+
+    budget: int
+    granted: int
+    reserved: int
+    consumed: int
+    released: int
+    available: int
+    groups: tuple[Group, ...] | None = None
+
+
+class PoolView(msgspec.Struct, frozen=True):
+    """A pool with its rules and today's balance."""
+
+    id: UUID
+    name: str
+    period: Period
+    rules: Rules
+    closed: bool
+    exhausted: bool
+    closed_months: tuple[str, ...]
+    balance: Balance
+
+
+class WaitingView(msgspec.Struct, frozen=True):
+    """A place on the waiting list, 1 being the head; ``offered`` once its minutes were free."""
+
+    place: int
+    booking: UUID
+    case: UUID
+    provider: str
+    district: str
+    minutes: int
+    priority: int | None
+    requested_at: datetime
+    offered: bool
+
+
+class WorkItem(msgspec.Struct, frozen=True):
+    """A request that waits for a decision."""
+
+    booking: UUID
+    pool: UUID
+    case: UUID
+    provider: str
+    district: str
+    state: BookingState
+    minutes: int
+    requested_at: datetime
+    proposed_by: str | None
+    review_on: date | None
