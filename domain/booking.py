@@ -517,7 +517,9 @@ def approve_hours(
     return [(booking.id, approved), *in_pool(pool, reserved)]
 
 
-def decline_request(pool: Pool, case: Case, booking: Booking, waiting: WaitingList, *, reason: Personal, by: str, at: datetime) -> Facts:
+def decline_request(
+    pool: Pool, case: Case, booking: Booking, waiting: WaitingList, *, reason: Personal, by: str, at: datetime
+) -> Facts:
     """The office says no, with a reason (rule 11)."""
     pool_open(pool)
     case_open(case)
@@ -620,9 +622,7 @@ def correct_session(
     return [(booking.id, corrected), *_given_back(pool, booking, waiting, -longer, now, "correction")]
 
 
-def reverse_session(
-    pool: Pool, booking: Booking, waiting: WaitingList, *, session: UUID, reason: Personal, now: datetime
-) -> Facts:
+def reverse_session(pool: Pool, booking: Booking, waiting: WaitingList, *, session: UUID, reason: Personal, now: datetime) -> Facts:
     """Takes a session out of the sums, with a reason (rules 7, 14, 15)."""
     standing = session_of(booking, session)
     pool_open(pool)
@@ -641,9 +641,7 @@ def confirm_session(pool: Pool, booking: Booking, *, session: UUID, by: Personal
     return [(booking.id, SessionConfirmed(session, booking.provider, by, method))]
 
 
-def reduce_grant(
-    pool: Pool, booking: Booking, waiting: WaitingList, *, to_minutes: int, reason: Personal, at: datetime
-) -> Facts:
+def reduce_grant(pool: Pool, booking: Booking, waiting: WaitingList, *, to_minutes: int, reason: Personal, at: datetime) -> Facts:
     """Reduces a grant, at most to what is used; the rest is released at once (rule 18)."""
     if to_minutes < 0:
         raise Malformed(place="to_minutes", problem="nicht negativ")

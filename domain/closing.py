@@ -20,7 +20,15 @@ from domain.waiting_list import WaitingList
 
 
 def close_case(
-    pool: Pool, case: Case, bookings: Iterable[Booking], waiting: WaitingList, *, outcome: Outcome, note: Personal, by: str, at: datetime
+    pool: Pool,
+    case: Case,
+    bookings: Iterable[Booking],
+    waiting: WaitingList,
+    *,
+    outcome: Outcome,
+    note: Personal,
+    by: str,
+    at: datetime,
 ) -> Facts:
     """Closes a case: its approved bookings are settled, its open requests withdrawn, the rest goes back (rule 21)."""
     pool_open(pool)
@@ -31,7 +39,15 @@ def close_case(
 
 
 def transfer_case(
-    pool: Pool, case: Case, bookings: Iterable[Booking], waiting: WaitingList, *, provider: str, reason: Personal, by: str, at: datetime
+    pool: Pool,
+    case: Case,
+    bookings: Iterable[Booking],
+    waiting: WaitingList,
+    *,
+    provider: str,
+    reason: Personal,
+    by: str,
+    at: datetime,
 ) -> Facts:
     """Hands a case to another provider; the old one's bookings are wound up and keep their provider (rule 21)."""
     if provider == case.provider:

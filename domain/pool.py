@@ -376,7 +376,13 @@ def reopen_month(pool: Pool, *, month: str, reason: Personal) -> list[PoolEvent]
 
 
 def record_import(
-    pool: Pool, *, kind: Literal["requests", "sessions"], file_sha256: str, read: int, already_there: int, refused: Iterable[RefusedStep]
+    pool: Pool,
+    *,
+    kind: Literal["requests", "sessions"],
+    file_sha256: str,
+    read: int,
+    already_there: int,
+    refused: Iterable[RefusedStep],
 ) -> list[PoolEvent]:
     """Notes that a file was taken in, with every refused step."""
     steps = tuple(refused)

@@ -165,7 +165,9 @@ class OverGrant(Refusal):
 
 class OutOfTurn(Refusal):
     code = "out_of_turn"
-    sentence = "Ein Antrag, der vorher auf der Warteliste steht, passt in die freien Stunden. Ein Vorziehen braucht eine Begründung."
+    sentence = (
+        "Ein Antrag, der vorher auf der Warteliste steht, passt in die freien Stunden. Ein Vorziehen braucht eine Begründung."
+    )
 
 
 class VersionDiffers(Refusal):
