@@ -1,0 +1,137 @@
+"""Personal texts stand in the log only sealed: AES-256-GCM under a random key of the person they speak of.
+
+A seal is bound to its place, so a text moved to another position, stream, field or person does not open. Whoever
+destroys a person's key destroys every text sealed under it, in the log and in all its copies.
+"""
+
+import hmac
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from typing import Protocol
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from domain.quantities import Sealed
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+CIPHERS_CACHED_MAX = 10_000  # about 2.4 kB each
+
+
+class KeyMissing(Exception):
+    """The person's key does not exist, or no longer: the text cannot be read by anyone."""
+
+
+class SealBroken(Exception):
+    """The key is there, but the sealed text was altered or stands in another place than it was sealed for."""
+
+
+class KeyStoreDamaged(Exception):
+    """The key store cannot be read or trusted. Says nothing about whether a key exists: no sign of an erasure."""
+
+
+class KeyStore(Protocol):
+    """Where keys live, apart from the log. Every method may raise KeyStoreDamaged."""
+
+    def read(self, names: Collection[str]) -> dict[str, bytes]:
+        """The keys among `names` that exist, 32 bytes each."""
+        ...
+
+    def create(self, names: Collection[str]) -> dict[str, bytes]:
+        """The keys of all `names`; missing ones are made at random and are durable when this returns.
+
+        Processes that create the same name at once get the same key.
+        """
+        ...
+
+    def secret(self, purpose: str) -> bytes:
+        """32 random bytes that belong to `purpose` and no person; made on the first call, the same ever after."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Keyring:
+    """Seals and opens personal texts, with the keys used last in memory. Safe to share among threads.
+
+    A cached key can outlive its erasure: whoever erases must also drop it here, and every other process must drop it
+    when it catches up with the erasure in the log.
+    """
+
+    def __init__(self, store: KeyStore) -> None:
+        self._store = store
+        self._ciphers: OrderedDict[str, AESGCM] = OrderedDict()  # least recently used first
+        self._lock = threading.Lock()
+
+    def ensure(self, names: Collection[str]) -> None:
+        """Make sure that a durable key exists under each name; asks the store only for names that are not cached.
+
+        Never call it for a person whose key was erased: it would make a new one. Raises KeyStoreDamaged.
+        """
+        with self._lock:
+            missing = {name for name in names if name not in self._ciphers}
+        if missing:
+            self._remember(self._store.create(missing))
+
+    def seal(self, text: str, *, key: str, position: int, stream: UUID, field: str) -> Sealed:
+        """Seal `text` for one place in the log.
+
+        Raises KeyMissing and KeyStoreDamaged; UnicodeEncodeError for lone surrogates, which are no text.
+        """
+        nonce = os.urandom(NONCE_BYTES)
+        place = associated_data(position=position, stream=stream, field=field, key=key)
+        return Sealed(key=key, nonce=nonce, ciphertext=self._cipher(key).encrypt(nonce, text.encode(), place))
+
+    def open(self, sealed: Sealed, *, position: int, stream: UUID, field: str) -> str:
+        """The text that was sealed for this place. Raises KeyMissing, SealBroken, KeyStoreDamaged."""
+        place = associated_data(position=position, stream=stream, field=field, key=sealed.key)
+        cipher = self._cipher(sealed.key)
+        try:
+            return cipher.decrypt(sealed.nonce, sealed.ciphertext, place).decode()
+        except (InvalidTag, ValueError) as error:  # ValueError: a nonce of impossible length
+            raise SealBroken(
+                f"field {field} at position {position} of stream {stream} does not open with key {sealed.key}: "
+                "it was altered or belongs elsewhere"
+            ) from error
+
+    def fingerprint(self, data: bytes) -> bytes:
+        """HMAC-SHA-256 of a request's body: tells equal bodies, but without the key store not what stood in them."""
+        return hmac.digest(self._fingerprint_secret, data, "sha256")
+
+    @cached_property
+    def _fingerprint_secret(self) -> bytes:
+        return self._store.secret("request-fingerprints")
+
+    def _cipher(self, name: str) -> AESGCM:
+        with self._lock:
+            cipher = self._ciphers.get(name)
+            if cipher is not None:
+                self._ciphers.move_to_end(name)
+                return cipher
+        found = self._store.read([name])
+        if name not in found:
+            raise KeyMissing(f"key {name} does not exist or was erased")
+        return self._remember(found)[name]
+
+    def _remember(self, keys: Mapping[str, bytes]) -> dict[str, AESGCM]:
+        ciphers = {name: AESGCM(key) for name, key in keys.items()}
+        with self._lock:
+            self._ciphers.update(ciphers)
+            while len(self._ciphers) > CIPHERS_CACHED_MAX:
+                self._ciphers.popitem(last=False)
+        return ciphers
+
+
+def associated_data(*, position: int, stream: UUID, field: str, key: str) -> bytes:
+    """The place of a sealed text as bytes, each part after its length (4 bytes, big-endian).
+
+    Storage: changing a single byte makes every sealed text unreadable. The position is signed because a damaged row may
+    hold any number that fits its column.
+    """
+    parts = (position.to_bytes(8, "big", signed=True), stream.bytes, field.encode(), key.encode())
+    return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
