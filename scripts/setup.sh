@@ -116,10 +116,11 @@ set_up_python() {
 
 # --- PostgreSQL --------------------------------------------------------------------------------------------------------
 
-# The system's server before an unpacked one, a newer before an older. The tests look in the same places.
+# The order of the tests: the server in PATH, then the system's, then an unpacked one; a newer before an older.
 postgres_bindir() {
     local bindir found=
-    for bindir in "$system"/usr/lib/postgresql/*/bin /usr/lib/postgresql/*/bin; do
+    for bindir in "$system"/usr/lib/postgresql/*/bin /usr/lib/postgresql/*/bin \
+        "$(dirname "$(readlink -f "$(command -v initdb || echo /)")")"; do
         if [ -x "$bindir/postgres" ] && [ -x "$bindir/initdb" ]; then found=$bindir; fi
     done
     [ -n "$found" ] && printf '%s\n' "$found"
