@@ -600,12 +600,13 @@ def correct_session(
     now: datetime,
 ) -> Facts:
     """Puts a session right, with a reason; what is not stated stays (rules 4, 7, 12 to 16)."""
+    if minutes is not None:
+        positive(minutes)
     standing = session_of(booking, session)
     before = standing.facts
     after = SessionFacts(
         starts_at or before.starts_at, before.minutes if minutes is None else minutes, kind or before.kind, worker or before.worker
     )
-    positive(after.minutes)
     longer = after.minutes - before.minutes
     pool_open(pool)
     within_period(pool, berlin_day(after.starts_at))
