@@ -384,7 +384,8 @@ def record_import(
     already_there: int,
     refused: Iterable[RefusedStep],
 ) -> list[PoolEvent]:
-    """Notes that a file was taken in, with every refused step."""
+    """Notes that an open pool took a file in, with every refused step."""
+    pool_open(pool)
     steps = tuple(refused)
     return [ImportRecorded(kind, file_sha256, read, read - already_there - len(steps), already_there, steps)]
 
