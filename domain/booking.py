@@ -29,7 +29,7 @@ from domain.pool import (
     within_period,
     within_provider_quota,
 )
-from domain.quantities import Kind, Personal, berlin_day, hours
+from domain.quantities import BERLIN, Kind, Personal, berlin_day, hours
 from domain.refusals import (
     AlreadyDecided,
     DuplicateId,
@@ -336,8 +336,19 @@ def evolve_waiting_list(waiting: WaitingList, stream: UUID, event: BookingEvent 
         case PlaceOffered():
             entry = waiting.entries[event.booking]
             waiting.entries[event.booking] = Entry(entry.booking, entry.minutes, entry.priority, entry.requested_at, True)
+        case (
+            HoursRequested()
+            | ApprovalProposed()
+            | SessionLogged()
+            | SessionCorrected()
+            | SessionReversed()
+            | SessionConfirmed()
+            | GrantReduced()
+            | BookingSettled()
+        ):
+            pass  # a request is listed by a waitlisting only, and stays listed while a second officer is awaited
         case _:
-            pass  # no other fact of a booking touches the list
+            assert_never(event)
     return waiting
 
 
@@ -388,7 +399,7 @@ def session_stands(session: Session) -> None:
 def not_in_future(starts_at: datetime, now: datetime) -> None:
     """A session is not in the future (rule 13)."""
     if starts_at > now:
-        raise InFuture(starts_at=f"{starts_at:%d.%m.%Y, %H:%M} Uhr")
+        raise InFuture(starts_at=f"{starts_at.astimezone(BERLIN):%d.%m.%Y, %H:%M} Uhr")
 
 
 def not_too_long(pool: Pool, minutes: int) -> None:
