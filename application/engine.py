@@ -1,0 +1,246 @@
+"""The engine takes the turns: one order for all commands, one transaction and one fsync for many.
+
+Commands that arrive while a turn commits are gathered for the next. A turn takes the lock of the log, catches up with what
+others appended, decides each command against states that already include the ones before it, and appends all events,
+receipts and projection rows in one transaction. Nothing is decided on stale state, so nothing is ever tried again for a
+conflict; any number of processes and machines can take turns on one store.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from eventsourcing.persistence import InterfaceError, Notification, OperationalError
+
+from application import receipts
+from application.log import CommitUnknown, Recorded, Store, StoreUnavailable, Transaction, read_event
+from application.privacy import Keyring
+from application.projections import PROJECTIONS
+from application.projections.tables import Projector
+from application.receipts import Answer, Identity, Receipt, RequestKey
+from application.states import States
+from application.turn import Abandoned, Culprit, Turn, Work
+from domain.quantities import Actor
+from domain.refusals import KeyReused, Malformed, NotFound, Refusal, VersionDiffers
+
+log = logging.getLogger(__name__)
+
+TURN_COMMANDS_MAX = 256
+CATCH_UP_ROWS = 1_000
+ATTEMPTS_MAX = 6
+PAUSE_SECONDS = 0.1  # doubled with each attempt
+
+# A refusal that says nothing about the rules leaves its key free: the request is to be mended and sent again.
+UNKEPT = frozenset(refusal.code for refusal in (Malformed, KeyReused, NotFound, VersionDiffers))
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a turn brought into its transaction, to be found again where the outcome of the commit is unknown."""
+
+    answers: list[Answer]
+    last_row: Notification | None
+    receipts: dict[Identity, Receipt]
+
+
+class Engine:
+    """Takes turns on a store. Any number of threads submit commands; one thread decides.
+
+    ``problem`` says how a refusal reads, in the bytes that its receipt keeps.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        keyring: Keyring,
+        problem: Callable[[Refusal], bytes],
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._problem = problem
+        self._clock = clock
+        self._states = States()
+        self._projector = Projector(PROJECTIONS)
+        self._last: Notification | None = None
+        self._recorded_at = datetime.min.replace(tzinfo=UTC)
+        self._arrived: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="turns", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Work) -> "Future[Answer]":
+        """The answer, once the turn is committed. Raises in the future what no refusal is, ``StoreUnavailable`` above all."""
+        self._arrived.put(work)
+        return work.done
+
+    def execute(self, actor: Actor, decide: Callable[[Turn], Answer], key: RequestKey | None = None) -> Answer:
+        """Submits a command and waits for its answer."""
+        return self.submit(Work(actor, decide, key)).result()
+
+    def recall(self, actor: Actor, key: RequestKey) -> Answer | None:
+        """The answer that this key was given before, if any; raises ``KeyReused`` where it was given to another request."""
+        identity = key.identity(actor)
+        with self._store.reading() as reader:
+            known = receipts.read(reader, [identity])
+        return known[identity].answer_to(key.fingerprint) if known else None
+
+    def close(self) -> None:
+        """Decides what has arrived, then ends."""
+        self._arrived.put(None)
+        self._thread.join()
+
+    # ── gathering and answering
+
+    def _serve(self) -> None:
+        while (first := self._arrived.get()) is not None:
+            gathered = [first]
+            while len(gathered) < TURN_COMMANDS_MAX and not self._arrived.empty():
+                further = self._arrived.get()
+                if further is None:
+                    self._arrived.put(None)
+                    break
+                gathered.append(further)
+            self._answer([work for work in gathered if work.done.set_running_or_notify_cancel()])
+
+    def _answer(self, works: Sequence[Work]) -> None:
+        """Answers every command. A failure that is no command's own is halved until the culprit stands alone."""
+        if not works:
+            return
+        try:
+            answers = self._decide_for_sure(works)
+        except Culprit as culprit:
+            self._fail(culprit.work, culprit.__cause__)
+            self._answer([work for work in works if work is not culprit.work])
+        except StoreUnavailable as away:
+            for work in works:
+                work.done.set_exception(away)
+        except Exception as error:
+            if len(works) == 1:
+                self._fail(works[0], error)
+            else:
+                self._answer(works[: len(works) // 2])
+                self._answer(works[len(works) // 2 :])
+        else:
+            for work, answer in zip(works, answers, strict=True):
+                work.done.set_result(answer)
+
+    def _fail(self, work: Work, error: BaseException | None) -> None:
+        if not isinstance(error, Abandoned):
+            log.error("a command failed: %s", type(error).__name__)  # the text may quote what a person wrote
+        work.done.set_exception(error or RuntimeError("a command failed without a cause"))
+
+    # ── one turn, until its outcome is certain
+
+    def _decide_for_sure(self, works: Sequence[Work]) -> list[Answer]:
+        decided: Decided | None = None
+        for attempt in range(ATTEMPTS_MAX):
+            if attempt:
+                time.sleep(PAUSE_SECONDS * 2**attempt)
+            try:
+                if decided is not None and self._stands(decided):
+                    return decided.answers
+                decided = None
+                with self._store.turn() as transaction:
+                    decided = self._decide(transaction, works)
+                self._committed(decided)
+            except (InterfaceError, OperationalError) as error:
+                unknown = isinstance(error, CommitUnknown)
+                log.warning("turn %s: %s", "of unknown outcome" if unknown else "failed", type(error).__name__)
+                self._forget()
+            except BaseException:
+                self._forget()
+                raise
+            else:
+                return decided.answers
+        raise StoreUnavailable("the store did not answer")
+
+    def _stands(self, decided: Decided) -> bool:
+        """Whether a turn of unknown outcome was committed. The lock waits until the lost connection's transaction has ended."""
+        with self._store.turn() as transaction:
+            if decided.last_row is not None:
+                return transaction.notifications(decided.last_row.id - 1, 1) == [decided.last_row]
+            found = receipts.read(transaction, list(decided.receipts)[:1])
+            return all(decided.receipts[identity] == receipt for identity, receipt in found.items()) and bool(found)
+
+    def _decide(self, transaction: Transaction, works: Sequence[Work]) -> Decided:
+        foreign = self._catch_up(transaction)
+        self._projector.begin(transaction, foreign)
+        turn = Turn(
+            transaction,
+            self._states,
+            self._projector,
+            self._keyring,
+            position=self._last.id if self._last else 0,
+            recorded_at=max(self._clock(), self._recorded_at),
+        )
+        known = receipts.read(transaction, {work.key.identity(work.actor) for work in works if work.key})
+        fresh: dict[Identity, Receipt] = {}
+        answers = [self._answered(turn, work, known, fresh) for work in works]
+        turn.write(receipts.INSERT, [receipt.row(identity) for identity, receipt in fresh.items()])
+        return Decided(answers, turn.rows[-1] if turn.rows else None, fresh)
+
+    def _answered(
+        self, turn: Turn, work: Work, known: dict[Identity, Receipt], fresh: dict[Identity, Receipt]
+    ) -> Answer:
+        """The answer that the key was given before, or a new one, which is kept."""
+        if work.key is None:
+            return turn.decide(work, self._problem)
+        identity = work.key.identity(work.actor)
+        receipt = known.get(identity)
+        if receipt is not None:
+            try:
+                return receipt.answer_to(work.key.fingerprint)
+            except KeyReused as refusal:
+                return Answer(refusal.code, self._problem(refusal), turn.position)
+        answer = turn.decide(work, self._problem)
+        if answer.outcome not in UNKEPT:
+            known[identity] = fresh[identity] = Receipt(work.key.fingerprint, answer)
+        return answer
+
+    def _catch_up(self, transaction: Transaction) -> bool:
+        """Folds what others appended since the last turn; says whether there was anything.
+
+        The last row known must still stand where it stood: a restore or a failover may have shortened the log.
+        """
+        if self._last is None:
+            return self._start_over(transaction)
+        foreign = False
+        rows = transaction.notifications(self._last.id - 1, CATCH_UP_ROWS)
+        while rows and rows[0] == self._last and len(rows) > 1:
+            self._states.catch_up([read_event(row) for row in rows[1:]])
+            self._adopt(rows[-1])
+            foreign = True
+            rows = transaction.notifications(self._last.id - 1, CATCH_UP_ROWS)
+        return foreign if rows and rows[0] == self._last else self._start_over(transaction)
+
+    def _start_over(self, transaction: Transaction) -> bool:
+        self._states.forget()
+        self._last = None
+        head = transaction.head()
+        if head is not None:
+            self._adopt(head)
+        return True
+
+    def _adopt(self, row: Notification) -> None:
+        event: Recorded = read_event(row)
+        self._last, self._recorded_at = row, event.recorded_at
+
+    def _committed(self, decided: Decided) -> None:
+        self._states.trim()
+        if decided.last_row is not None:
+            self._adopt(decided.last_row)
+
+    def _forget(self) -> None:
+        """States run ahead of the commit: after a failed turn nothing held in memory is trusted."""
+        self._states.forget()
+        self._projector.forget()
+        self._last = None

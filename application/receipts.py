@@ -1,0 +1,80 @@
+"""Receipts: the answer to every keyed command, kept for good in the transaction of the events it answers.
+
+A key belongs to a subject in an organisation and to one request: the same request gets the same answer byte for byte,
+another one is refused.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from application.log import Reader
+from domain.quantities import Actor
+from domain.refusals import KeyReused
+
+INSERT = (
+    "INSERT INTO receipts (subject, organisation, idempotency_key, request, outcome, body, position, version) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+Identity = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a caller gets.
+
+    ``outcome`` is ``created``, ``done``, ``accepted`` or the code of a refusal; ``position`` is that of the log after the
+    decision, ``version`` that of the resource.
+    """
+
+    outcome: str
+    body: bytes
+    position: int
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """An idempotency key, and the fingerprint of the request that it comes with."""
+
+    key: str
+    fingerprint: bytes
+
+    def identity(self, actor: Actor) -> Identity:
+        return actor.subject, actor.organisation, self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """An answer with the fingerprint of the request it was given to."""
+
+    fingerprint: bytes
+    answer: Answer
+
+    def answer_to(self, fingerprint: bytes) -> Answer:
+        """The answer as before; ``KeyReused`` for another request."""
+        if fingerprint != self.fingerprint:
+            raise KeyReused()
+        return self.answer
+
+    def row(self, identity: Identity) -> tuple[Any, ...]:
+        """The values for ``INSERT``."""
+        answer = self.answer
+        return (*identity, self.fingerprint, answer.outcome, answer.body, answer.position, answer.version)
+
+
+def read(reader: Reader, identities: Collection[Identity]) -> dict[Identity, Receipt]:
+    """The receipts that exist among these identities."""
+    if not identities:
+        return {}
+    places = ", ".join(["(?, ?, ?)"] * len(identities))
+    found = reader.fetch(
+        "SELECT subject, organisation, idempotency_key, request, outcome, body, position, version FROM receipts "
+        f"WHERE (subject, organisation, idempotency_key) IN (VALUES {places})",
+        [part for identity in identities for part in identity],
+    )
+    return {
+        (subject, organisation, key): Receipt(bytes(request), Answer(outcome, bytes(body), position, version))
+        for subject, organisation, key, request, outcome, body, position, version in found
+    }

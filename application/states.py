@@ -1,0 +1,91 @@
+"""The states that decisions are made on, kept in memory and evolved by every event of the log.
+
+States run ahead of the commit while a turn is decided; after a failed turn they are dropped and read again.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import cast, get_args
+from uuid import UUID
+
+from application.log import Reader, Recorded, read_event
+from application.projections import waiting_list
+from domain import booking as bookings
+from domain import case as cases
+from domain import pool as pools
+from domain.booking import Booking, BookingEvent, Event, evolve_waiting_list
+from domain.case import Case, CaseEvent
+from domain.pool import PlaceOffered, Pool, PoolEvent
+from domain.waiting_list import WaitingList
+
+State = Pool | Case | Booking
+
+STATES_MAX = 50_000
+
+
+def evolve(state: State | None, stream: UUID, event: Event) -> State:
+    """The state of a stream after one of its events; folds in place."""
+    if isinstance(event, get_args(BookingEvent)):
+        return bookings.evolve(cast(Booking | None, state), stream, cast(BookingEvent, event))
+    if isinstance(event, get_args(CaseEvent)):
+        return cases.evolve(cast(Case | None, state), stream, cast(CaseEvent, event))
+    return pools.evolve(cast(Pool | None, state), stream, cast(PoolEvent, event))
+
+
+class States:
+    """A bounded number of states with the version of their streams, and the waiting lists of pools."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[UUID, tuple[State, int]] = OrderedDict()
+        self._waiting: dict[UUID, WaitingList] = {}
+
+    def get(self, reader: Reader, stream: UUID) -> tuple[State | None, int]:
+        """State and version of a stream, read from the log where it is not held; ``(None, 0)`` where there is none."""
+        held = self._held.get(stream)
+        if held is not None:
+            self._held.move_to_end(stream)
+            return held
+        state: State | None = None
+        version = 0
+        for row in reader.stream(stream):
+            state = evolve(state, stream, read_event(row).data)
+            version = row.originator_version
+        if state is not None:
+            self._held[stream] = (state, version)
+        return state, version
+
+    def waiting_list(self, reader: Callable[[], Reader], pool: UUID) -> WaitingList:
+        """The waiting list of a pool; read from its projection, which stands in the same transaction as the log."""
+        found = self._waiting.get(pool)
+        if found is None:
+            entries = waiting_list.entries(reader(), pool)
+            found = self._waiting[pool] = WaitingList({entry.booking: entry for entry in entries})
+        return found
+
+    def evolve(self, stream: UUID, version: int, event: Event) -> State:
+        """Folds an event that the current turn decided into the states that are held."""
+        state, _ = self._held.get(stream, (None, 0))
+        state = evolve(state, stream, event)
+        self._held[stream] = (state, version)
+        pool = state.pool if isinstance(state, Booking) else state.id
+        if pool in self._waiting and isinstance(event, (PlaceOffered, *get_args(BookingEvent))):
+            evolve_waiting_list(self._waiting[pool], stream, cast(BookingEvent | PlaceOffered, event))
+        return state
+
+    def catch_up(self, events: Iterable[Recorded]) -> None:
+        """Folds what others appended. Their waiting lists are read anew, since not every booking in them is held."""
+        for event in events:
+            held = self._held.get(event.stream)
+            if held is not None:
+                self._held[event.stream] = (evolve(held[0], event.stream, event.data), event.version)
+            self._waiting.clear()
+
+    def forget(self) -> None:
+        """Forgets everything."""
+        self._held.clear()
+        self._waiting.clear()
+
+    def trim(self) -> None:
+        """Keeps the bound. Only between turns: a state that is ahead of the commit cannot be read again."""
+        while len(self._held) > STATES_MAX:
+            self._held.popitem(last=False)

@@ -1,0 +1,240 @@
+"""A turn as commands see it: states, the instant, and a place for the facts that follow.
+
+Everything decided in a turn is in the log together or not at all; ``application.engine`` takes the turns.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal, TypeVar, cast
+from uuid import UUID, uuid4
+
+import msgspec
+from eventsourcing.persistence import Notification, PersistenceError
+
+from application.catalogue import BY_CLASS
+from application.log import EventMapper, Reader, Recorded, Transaction
+from application.privacy import Keyring
+from application.projections.bookings import booking_ids_of_case, booking_ids_of_pool
+from application.projections.tables import Projector
+from application.receipts import Answer, RequestKey
+from application.states import State, States
+from domain.booking import Booking, Facts
+from domain.case import Case
+from domain.pool import Pool
+from domain.quantities import Actor, Sealed
+from domain.refusals import NotFound, Refusal, VersionDiffers
+from domain.waiting_list import WaitingList
+
+OFFICE_KEY = "office"
+
+Success = Literal["created", "done", "accepted"]
+_AnyState = TypeVar("_AnyState", Pool, Case, Booking)
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A command on its way through a turn.
+
+    ``expected`` is the version that the caller believes the addressed resource to have (``If-Match``).
+    """
+
+    actor: Actor
+    decide: "Callable[[Turn], Answer]"
+    key: RequestKey | None = None
+    expected: int | None = None
+    done: "Future[Answer]" = field(default_factory=Future)
+
+
+class Abandoned(Exception):
+    """Raised by a command whose turn is to leave no trace; the caller gets it as it is."""
+
+
+class Culprit(Exception):
+    """One command failed unexpectedly, or was abandoned; the others are decided again without it."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__()
+        self.work = work
+
+
+class Turn:
+    """One turn on the log.
+
+    ``at`` and ``by`` are the instant and the person of the decision: now and the actor, but for imported history, which has
+    its own. ``recorded_at`` is one instant for the whole turn.
+    """
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        states: States,
+        projector: Projector,
+        keyring: Keyring,
+        *,
+        position: int,
+        recorded_at: datetime,
+    ) -> None:
+        self.position = position
+        self.recorded_at = recorded_at
+        self.rows: list[Notification] = []
+        self._transaction = transaction
+        self._states = states
+        self._projector = projector
+        self._keyring = keyring
+        self._mapper = EventMapper(transcoder=None)  # type: ignore[arg-type]  # ours needs none
+        self._pending: list[tuple[Recorded, str]] = []
+        self.actor: Actor
+        self.at = recorded_at
+        self.by = ""
+        self._command = ""
+        self._expected: int | None = None
+
+    # ── for commands
+
+    def pool(self, pool: UUID) -> Pool:
+        """The pool of that id; raises ``NotFound``."""
+        return self._existing(Pool, pool)
+
+    def case(self, case: UUID) -> Case:
+        """The case of that id; raises ``NotFound``."""
+        return self._existing(Case, case)
+
+    def booking(self, booking: UUID) -> Booking:
+        """The booking of that id; raises ``NotFound``."""
+        return self._existing(Booking, booking)
+
+    def find(self, stream: UUID) -> State | None:
+        """Whatever has that id."""
+        return self._states.get(self._transaction, stream)[0]
+
+    def addressed(self, state: _AnyState) -> _AnyState:
+        """The state that the request is about, which a provider sees only where it is its own, in the expected version.
+
+        Raises ``NotFound`` and ``VersionDiffers``.
+        """
+        owner = getattr(state, "provider", None)  # a pool has none: it is everybody's
+        if self.actor.role in ("worker", "lead") and owner not in (None, self.actor.organisation):
+            raise NotFound()
+        if self._expected is not None and self._version(state.id) != self._expected:
+            raise VersionDiffers()
+        return state
+
+    def waiting_list(self, pool: UUID) -> WaitingList:
+        """The requests of a pool that wait for minutes."""
+        return self._states.waiting_list(self.reader, pool)
+
+    def bookings_of_case(self, case: UUID) -> list[Booking]:
+        """All bookings of a case, in the order in which they were requested."""
+        return [self.booking(booking) for booking in booking_ids_of_case(self.reader(), case)]
+
+    def bookings_of_pool(self, pool: UUID) -> list[Booking]:
+        """All bookings of a pool, in the order in which they were requested."""
+        return [self.booking(booking) for booking in booking_ids_of_pool(self.reader(), pool)]
+
+    def record(self, facts: Facts) -> None:
+        """Takes the facts of one decision into the log."""
+        first = self.position + 1
+        for stream, event in facts:
+            self.position += 1
+            version = self._version(stream) + 1
+            cause = first if self.position > first else None
+            recorded = Recorded(
+                self.position, stream, version, self.recorded_at, self.actor, self._command, cause, event
+            )
+            state = self._states.evolve(stream, version, event)
+            self._pending.append((recorded, _key_name(state)))
+
+    def reader(self) -> Reader:
+        """Reads the log and its projections as they are with everything decided so far in this turn."""
+        self._write_events()
+        return self._transaction
+
+    def answer(self, outcome: Success, view: msgspec.Struct, stream: UUID) -> Answer:
+        """The answer to a command: the resource, and the version of its stream."""
+        return Answer(outcome, msgspec.json.encode(view), self.position, self._version(stream))
+
+    @contextmanager
+    def imported(self, *, at: datetime, by: str, command: str) -> Iterator[None]:
+        """Inside, decisions are those of that instant and person."""
+        before = self.at, self.by, self._command
+        self.at, self.by, self._command = at, by, command
+        try:
+            yield
+        finally:
+            self.at, self.by, self._command = before
+
+    # ── for the engine
+
+    def decide(self, work: Work, problem: Callable[[Refusal], bytes]) -> Answer:
+        """Decides one command; a refusal is an answer too. Raises ``Culprit`` for what was not expected."""
+        self._begin_command(work.actor, work.key.key if work.key else str(uuid4()), work.expected)
+        try:
+            return work.decide(self)
+        except Refusal as refusal:
+            return Answer(refusal.code, problem(refusal), self.position)
+        except PersistenceError:
+            raise  # the store's failure, not this command's
+        except Exception as error:
+            raise Culprit(work) from error
+
+    def write(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Brings everything decided, and these rows, into the transaction."""
+        self._write_events()
+        if rows:
+            self._transaction.execute(statement, rows)
+
+    def _begin_command(self, actor: Actor, command: str, expected: int | None) -> None:
+        self.actor = actor
+        self.at, self.by = self.recorded_at, actor.subject
+        self._command = command
+        self._expected = expected
+
+    def _existing(self, kind: type[_AnyState], stream: UUID) -> _AnyState:
+        state = self.find(stream)
+        if not isinstance(state, kind):
+            raise NotFound()
+        return state
+
+    def _version(self, stream: UUID) -> int:
+        return self._states.get(self._transaction, stream)[1]
+
+    def _write_events(self) -> None:
+        if not self._pending:
+            return
+        sealed = self._seal(self._pending)
+        self._pending = []
+        rows = [self._mapper.to_stored_event(event) for event in sealed]
+        self._transaction.append(rows)
+        self.rows += rows
+        self._projector.project(self._transaction, sealed)
+
+    def _seal(self, pending: Sequence[tuple[Recorded, str]]) -> list[Recorded]:
+        """Personal texts leave the process only sealed, and their keys are durable before their events are."""
+        texts = [(event, key, _texts(event)) for event, key in pending]
+        self._keyring.ensure({key for _, key, fields in texts if fields})
+        return [
+            replace(event, data=replace(cast(Any, event.data), **self._sealed(event, key, fields))) if fields else event
+            for event, key, fields in texts
+        ]
+
+    def _sealed(self, event: Recorded, key: str, fields: dict[str, str]) -> dict[str, Sealed]:
+        return {
+            name: self._keyring.seal(text, key=key, position=event.position, stream=event.stream, field=name)
+            for name, text in fields.items()
+        }
+
+
+def _texts(event: Recorded) -> dict[str, str]:
+    """The personal texts of an event that are still plain, by field."""
+    personal = BY_CLASS[type(event.data)].personal
+    return {name: text for name in personal if isinstance(text := getattr(event.data, name), str)}
+
+
+def _key_name(state: State) -> str:
+    """Whose key seals the texts of an event: the office's for a pool, the accompanied person's for everything else."""
+    if isinstance(state, Pool):
+        return OFFICE_KEY
+    return f"case:{state.case if isinstance(state, Booking) else state.id}"
