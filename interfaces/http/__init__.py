@@ -1,0 +1,1 @@
+"""HTTP, version 1: operations, and the application that serves them."""

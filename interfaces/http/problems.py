@@ -1,0 +1,165 @@
+"""How a "no" reads over HTTP: RFC 9457 problems, with the refusal's code. One table says which status each code has.
+
+A problem repeats no input and no text of an exception, so nothing that a person wrote reaches a log or a receipt.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from domain.refusals import Malformed, Refusal
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+
+# A refused rule is 409 unless it stands here.
+STATUS_OF_REFUSAL = {"malformed": 422, "key_reused": 422, "not_found": 404, "version_differs": 412}
+
+TITLES = {
+    "malformed": "Angaben nicht gültig",
+    "key_reused": "Idempotency-Key schon verwendet",
+    "not_found": "Nicht gefunden",
+    "unknown_request": "Antrag unbekannt",
+    "foreign_case": "Fall eines anderen Trägers",
+    "version_differs": "Inzwischen geändert",
+    "duplicate_id": "Schon anders erfasst",
+    "pool_closed": "Stundenpool abgeschlossen",
+    "case_closed": "Fall abgeschlossen",
+    "outside_period": "Außerhalb des Zeitraums",
+    "month_closed": "Monat abgeschlossen",
+    "in_future": "Termin in der Zukunft",
+    "own_request": "Eigener Antrag",
+    "same_officer": "Zweite Person nötig",
+    "not_approved": "Nicht bewilligt",
+    "settled": "Abgerechnet",
+    "already_decided": "Schon entschieden",
+    "session_reversed": "Termin storniert",
+    "already_closed": "Schon abgeschlossen",
+    "reason_missing": "Begründung fehlt",
+    "not_a_unit": "Keine ganze Einheit",
+    "too_long": "Termin zu lang",
+    "over_request": "Mehr als beantragt",
+    "over_budget": "Kontingent reicht nicht",
+    "below_committed": "Schon vergeben",
+    "over_case_cap": "Grenze je Fall erreicht",
+    "over_district_quota": "Kontingent des Stadtraums reicht nicht",
+    "over_provider_quota": "Kontingent des Trägers reicht nicht",
+    "over_grant": "Mehr als bewilligt",
+    "out_of_turn": "Außer der Reihe",
+}
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """What is wrong at one place of a request, such as ``rules.unit_minutes``."""
+
+    place: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body of every refusal."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: tuple[FieldError, ...] = ()
+
+
+class Rejected(Exception):
+    """A request that is turned away at the edge, before it reaches any rule."""
+
+    def __init__(self, status: int, code: str, title: str, detail: str, **headers: str) -> None:
+        super().__init__(code)
+        self.problem = Problem(type_of(code), title, status, detail, code)
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def unauthorized() -> Rejected:
+    return Rejected(
+        HTTPStatus.UNAUTHORIZED,
+        "unauthorized",
+        "Anmeldung nötig",
+        "Es fehlt ein gültiges Zugangstoken.",
+        www_authenticate='Bearer realm="Stundenpool"',
+    )
+
+
+def forbidden() -> Rejected:
+    return Rejected(HTTPStatus.FORBIDDEN, "forbidden", "Nicht erlaubt", "Ihre Rolle erlaubt diesen Vorgang nicht.")
+
+
+def too_large() -> Rejected:
+    return Rejected(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "too_large",
+        "Anfrage zu groß",
+        "Eine Anfrage darf höchstens 1 MiB umfassen.",
+    )
+
+
+def method_not_allowed(allowed: str) -> Rejected:
+    return Rejected(
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "Methode nicht erlaubt",
+        f"Hier geht nur: {allowed}.",
+        allow=allowed,
+    )
+
+
+def unavailable() -> Rejected:
+    return Rejected(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "unavailable",
+        "Vorübergehend nicht erreichbar",
+        "Ein Teil des Dienstes ist gerade nicht erreichbar. Bitte gleich noch einmal versuchen.",
+        retry_after=str(RETRY_AFTER_SECONDS),
+    )
+
+
+def unexpected() -> Rejected:
+    return Rejected(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "unexpected",
+        "Unerwarteter Fehler",
+        "Der Vorgang ist gescheitert; der Fehler ist vermerkt.",
+    )
+
+
+def type_of(code: str) -> str:
+    """The stable identifier of a problem's type."""
+    return f"urn:problem-type:stundenpool:{code}"
+
+
+def status_of(code: str) -> int:
+    """The HTTP status of a refusal's code."""
+    return STATUS_OF_REFUSAL.get(code, HTTPStatus.CONFLICT)
+
+
+def problem(refusal: Refusal) -> Problem:
+    """How a refusal reads; says the place where a request is malformed."""
+    errors: tuple[FieldError, ...] = ()
+    if isinstance(refusal, Malformed):
+        facts: dict[str, Any] = refusal.facts
+        errors = (FieldError(str(facts["place"]), str(facts["problem"])),)
+    code = refusal.code
+    return Problem(type_of(code), TITLES[code], status_of(code), refusal.message, code, errors)
+
+
+def problem_bytes(refusal: Refusal) -> bytes:
+    """The body that answers a refusal; the same refusal always gives the same bytes."""
+    return msgspec.json.encode(problem(refusal))
+
+
+def rejection(rejected: Rejected) -> Response:
+    """The answer to a request turned away at the edge."""
+    return Response(msgspec.json.encode(rejected.problem), rejected.problem.status, rejected.headers, MEDIA_TYPE)
+
+
+def refusal_response(refusal: Refusal) -> Response:
+    """The answer to a refusal outside a turn."""
+    return Response(problem_bytes(refusal), status_of(refusal.code), media_type=MEDIA_TYPE)
