@@ -1,0 +1,155 @@
+"""The log in SQLite: the library takes this module as its PERSISTENCE_MODULE."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from uuid import UUID
+
+# As a module: the library accepts only one factory among the names of a persistence module.
+import eventsourcing.sqlite as stock
+from eventsourcing.persistence import Notification
+
+from application.log import CommitUnknown
+from interfaces.storage.turns import TURN_WAIT_SECONDS_MAX, Dialect, SnapshotReader, TurnRecorder
+
+_PRIMARY_RESULT_CODE = 0xFF  # SQLite's extended result codes carry details in the bits above
+
+
+class SQLiteDialect(Dialect):
+    """Originators' ids are stored as the library's own recorder does: as hexadecimal text."""
+
+    driver_error = sqlite3.Error
+
+    def __init__(self, recorder: SQLiteTurnRecorder) -> None:
+        super().__init__(recorder.events_table_name, position="rowid")
+        self._recorder = recorder
+
+    def sql(self, statement: str) -> str:
+        return statement
+
+    def stored_id(self, originator_id: UUID | str) -> str:
+        return originator_id.hex if isinstance(originator_id, UUID) else originator_id
+
+    def loaded_id(self, stored: str) -> UUID | str:
+        return self._recorder.convert_originator_id(stored)
+
+    def insert(self, cursor: sqlite3.Cursor, events: Sequence[Notification]) -> None:
+        cursor.executemany(
+            self._recorder.insert_events_statement,
+            [(self.stored_id(e.originator_id), e.originator_version, e.topic, e.state, e.id) for e in events],
+        )
+
+
+class SQLiteTurnRecorder(TurnRecorder, stock.SQLiteApplicationRecorder):
+    """The library's recorder, whose only way to write is a turn."""
+
+    def __init__(self, datastore: stock.SQLiteDatastore, events_table_name: str = "stored_events") -> None:
+        self._turn_connection: sqlite3.Connection | None = None
+        super().__init__(datastore, events_table_name)
+        self.insert_events_statement = (
+            f"INSERT INTO {events_table_name} (originator_id, originator_version, topic, state, rowid) "  # noqa: S608
+            "VALUES (?, ?, ?, ?, ?)"
+        )
+        self.dialect = SQLiteDialect(self)
+
+    def construct_create_table_statements(self) -> list[str]:
+        """The four columns of the library, and a row id that no VACUUM changes, as it has a name."""
+        return [
+            f"CREATE TABLE IF NOT EXISTS {self.events_table_name} ("
+            "rowid INTEGER PRIMARY KEY, "
+            "originator_id TEXT NOT NULL, "
+            "originator_version INTEGER NOT NULL, "
+            "topic TEXT NOT NULL, "
+            "state BLOB NOT NULL, "
+            "UNIQUE (originator_id, originator_version))"
+        ]
+
+    @contextmanager
+    def reading(self) -> Iterator[SnapshotReader]:
+        with self.dialect.library_errors(), self.datastore.transaction(commit=False) as pooled:
+            cursor = pooled.sqlite_cursor
+            cursor.row_factory = None
+            cursor.execute("PRAGMA query_only = ON")
+            try:
+                yield SnapshotReader(cursor, self.dialect)
+            finally:
+                cursor.execute("PRAGMA query_only = OFF")
+
+    def close(self) -> None:
+        self._discard_connection()
+        self.datastore.close()
+
+    def __del__(self) -> None:
+        self._discard_connection()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Cursor]:
+        with self._connection() as connection:
+            # The deferred BEGIN of the library fails with "locked" where another one writes after the first read.
+            with self.dialect.library_errors():
+                connection.execute("BEGIN IMMEDIATE")
+            cursor = connection.cursor()
+            cursor.row_factory = None  # plain tuples in place of the pool's rows
+            try:
+                yield cursor
+            except BaseException:
+                self._roll_back(connection)
+                raise
+            self._commit(connection)
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        if self.datastore.pool.is_sqlite_memory_mode:
+            # Connections to a shared memory lock whole tables without waiting: the pool keeps readers and writer apart.
+            with self.datastore.get_connection(commit=True) as pooled:
+                yield pooled.cursor().sqlite_cursor.connection
+            return
+        if self._turn_connection is None:
+            with self.dialect.library_errors():
+                self._turn_connection = self._connect()
+        yield self._turn_connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.datastore.pool.db_name,
+            uri=True,
+            check_same_thread=False,  # turns come from many threads, though never from two at a time
+            isolation_level=None,
+            timeout=TURN_WAIT_SECONDS_MAX,
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # a commit is on disk before anybody hears of it
+        connection.execute("PRAGMA secure_delete = ON")  # what is erased does not survive in free pages
+        return connection
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.rollback()
+        except sqlite3.Error:
+            self._discard_connection()
+
+    def _commit(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.commit()
+        except sqlite3.Error as error:
+            self._roll_back(connection)
+            self._discard_connection()
+            if getattr(error, "sqlite_errorcode", 0) & _PRIMARY_RESULT_CODE == sqlite3.SQLITE_IOERR:
+                # The commit may stand in the write-ahead log all the same, and count after a crash.
+                raise CommitUnknown(str(error)) from error
+            with self.dialect.library_errors():
+                raise
+
+    def _discard_connection(self) -> None:
+        connection, self._turn_connection = self._turn_connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+
+class Factory(stock.SQLiteFactory):
+    """Makes applications of the library record through turns."""
+
+    application_recorder_class = SQLiteTurnRecorder

@@ -1,0 +1,258 @@
+"""What the recorders for SQLite and PostgreSQL share: reading the log with SQL, and writing to it in turns.
+
+Each store adds a dialect, how a transaction begins and ends, and nothing else.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from threading import Lock
+from typing import Any, Protocol
+from uuid import UUID
+
+from eventsourcing.persistence import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    Notification,
+    NotSupportedError,
+    OperationalError,
+    PersistenceError,
+    ProgrammingError,
+    StoredEvent,
+)
+
+# A process that vanished in the middle of its turn loses it after this time; idling is counted by the database server.
+IDLE_SECONDS_MAX = 30
+# Longer than that, so that such a process costs the others some waiting, but no refusal.
+TURN_WAIT_SECONDS_MAX = 40
+
+_LIBRARY_ERRORS: dict[str, type[PersistenceError]] = {
+    error.__name__: error
+    for error in (
+        DatabaseError,
+        DataError,
+        IntegrityError,
+        InterfaceError,
+        InternalError,
+        NotSupportedError,
+        OperationalError,
+        ProgrammingError,
+    )
+}
+
+
+class DriverCursor(Protocol):
+    """What the cursors of both drivers can do."""
+
+    @property
+    def description(self) -> Any: ...
+    def execute(self, sql: str, parameters: Sequence[Any], /) -> Any: ...
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Any: ...
+    def fetchall(self) -> list[tuple[Any, ...]]: ...
+
+
+class Dialect(ABC):
+    """Where the two databases differ when they read and append."""
+
+    driver_error: type[Exception]  # the base of everything that the driver raises
+
+    def __init__(self, table: str, position: str) -> None:
+        self.table = table  # as SQL writes it, quoted where it has to be
+        self.position = position  # the column that holds an event's position in the log
+
+    @abstractmethod
+    def sql(self, statement: str) -> str:
+        """The statement, whose placeholders are `?`, in the driver's own notation."""
+
+    @abstractmethod
+    def stored_id(self, originator_id: UUID | str) -> Any:
+        """An originator's id as a parameter of a statement."""
+
+    @abstractmethod
+    def loaded_id(self, stored: Any) -> UUID | str:
+        """The reverse of `stored_id`."""
+
+    @abstractmethod
+    def insert(self, cursor: Any, events: Sequence[Notification]) -> None:
+        """Inserts the events at the positions that they carry, in as few round trips as possible."""
+
+    def library_error(self, error: Exception) -> PersistenceError:
+        """The library's error for a driver's, found by its name: all three take theirs from the DB-API."""
+        for ancestor in type(error).__mro__:
+            if ancestor.__name__ in _LIBRARY_ERRORS:
+                return _LIBRARY_ERRORS[ancestor.__name__](str(error))
+        return PersistenceError(str(error))
+
+    @contextmanager
+    def library_errors(self) -> Iterator[None]:
+        """Raises the library's errors in place of the driver's."""
+        try:
+            yield
+        except self.driver_error as error:
+            raise self.library_error(error) from error
+
+
+class SnapshotReader:
+    """Reads the log and the tables beside it, within one transaction."""
+
+    def __init__(self, cursor: DriverCursor, dialect: Dialect) -> None:
+        self._cursor = cursor
+        self._dialect = dialect
+
+    def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Executes one statement with `?` placeholders; returns the rows, of which some statements have none."""
+        with self._errors():
+            self._cursor.execute(self._dialect.sql(sql), params)
+            return self._cursor.fetchall() if self._cursor.description else []
+
+    def head(self) -> Notification | None:
+        """The last event of the log."""
+        last = self._notifications(f"ORDER BY {self._dialect.position} DESC LIMIT 1", ())
+        return last[0] if last else None
+
+    def notifications(self, after: int, limit: int) -> list[Notification]:
+        """At most `limit` events behind the position `after`, in the order of the log."""
+        position = self._dialect.position
+        return self._notifications(f"WHERE {position} > ? ORDER BY {position} LIMIT ?", (after, limit))
+
+    def stream(self, originator_id: UUID, after: int = 0) -> list[StoredEvent]:
+        """The events of one stream whose version is greater than `after`, in the order of versions."""
+        rows = self.fetch(
+            f"SELECT originator_version, topic, state FROM {self._dialect.table} "  # noqa: S608
+            "WHERE originator_id = ? AND originator_version > ? ORDER BY originator_version",
+            (self._dialect.stored_id(originator_id), after),
+        )
+        return [StoredEvent(originator_id, version, topic, state) for version, topic, state in rows]
+
+    def _notifications(self, condition: str, params: Sequence[Any]) -> list[Notification]:
+        rows = self.fetch(
+            f"SELECT originator_id, originator_version, topic, state, {self._dialect.position} "  # noqa: S608
+            f"FROM {self._dialect.table} {condition}",
+            params,
+        )
+        loaded_id = self._dialect.loaded_id
+        return [Notification(loaded_id(stored_id), *others) for stored_id, *others in rows]
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            with self._dialect.library_errors():
+                yield
+        except (OverflowError, UnicodeError) as error:  # a value that no column can hold, found before it was sent
+            raise DataError(str(error)) from error
+
+
+class TurnTransaction(SnapshotReader):
+    """A turn: reads what is committed up to this moment, and writes.
+
+    After an error the turn is spoilt and can only be left with an exception: PostgreSQL would answer the commit with a
+    silent rollback, SQLite would commit the half of a statement's rows that went in.
+    """
+
+    _head_position: int | None = None  # unknown until somebody asks; nobody else can change it during the turn
+    _spoilt = False
+
+    def head(self) -> Notification | None:
+        last = super().head()
+        self._head_position = last.id if last else 0
+        return last
+
+    def head_position(self) -> int:
+        """The position of the last event, 0 in an empty log."""
+        if self._head_position is None:
+            table, position = self._dialect.table, self._dialect.position
+            [(self._head_position,)] = self.fetch(f"SELECT COALESCE(MAX({position}), 0) FROM {table}")  # noqa: S608
+        return self._head_position
+
+    def append(self, events: Sequence[Notification]) -> None:
+        """Appends the events at the positions that they carry; what their states contain is none of its business.
+
+        Raises IntegrityError where a position does not follow its predecessor, or a stream has this version already.
+        """
+        if not events:
+            return
+        with self._errors():
+            for position, event in enumerate(events, start=self.head_position() + 1):
+                if event.id != position:
+                    raise IntegrityError(f"an event carries position {event.id}, but the log continues at {position}")
+            self._dialect.insert(self._cursor, events)
+        self._head_position = events[-1].id
+
+    def execute(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Executes one statement with `?` placeholders that changes data, once for each row of parameters."""
+        with self._errors():
+            self._cursor.executemany(self._dialect.sql(sql), rows)
+
+    def demand_unspoilt(self) -> None:
+        """Raises ProgrammingError where the turn is left as if nothing had happened, although a statement failed."""
+        if self._spoilt:
+            raise ProgrammingError("a statement of this turn failed: it must be left with an exception and taken again")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            with super()._errors():
+                yield
+        except BaseException:
+            self._spoilt = True
+            raise
+
+
+class TurnRecorder(ABC):
+    """The half of a recorder that takes turns. It is mixed into the library's recorder for the same database."""
+
+    dialect: Dialect
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._turn_lock = Lock()
+        super().__init__(*args, **kwargs)
+
+    @contextmanager
+    def turn(self) -> Iterator[TurnTransaction]:
+        """The write transaction that holds the log's one lock: commits on leaving, rolls back on an exception.
+
+        Raises OperationalError when others keep the lock for more than TURN_WAIT_SECONDS_MAX, and CommitUnknown when
+        nobody can say whether the commit happened. A turn within a turn of the same recorder waits for itself in vain.
+        """
+        if not self._turn_lock.acquire(timeout=TURN_WAIT_SECONDS_MAX):
+            raise OperationalError(f"another thread has kept its turn for more than {TURN_WAIT_SECONDS_MAX} s")
+        try:
+            with self._writing() as cursor:
+                transaction = TurnTransaction(cursor, self.dialect)
+                yield transaction
+                transaction.demand_unspoilt()
+        finally:
+            self._turn_lock.release()
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
+        """The library's way to record events, as a turn of its own; returns their positions.
+
+        Unlike the library's recorders it never tries again by itself: after a cut commit that would record twice.
+        """
+        if not stored_events:
+            return []
+        with self.turn() as turn:
+            start = turn.head_position() + 1
+            events = [
+                Notification(event.originator_id, event.originator_version, event.topic, event.state, position)
+                for position, event in enumerate(stored_events, start)
+            ]
+            turn.append(events)
+        return list(range(start, start + len(events)))
+
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[SnapshotReader]:
+        """A consistent view of everything committed before its first read, on a connection of the pool."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Closes all connections; a second time does nothing."""
+
+    @abstractmethod
+    def _writing(self) -> AbstractContextManager[DriverCursor]:
+        """A transaction with the log's lock on a connection outside the pool; errors leave it as the library's."""

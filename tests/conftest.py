@@ -1,0 +1,38 @@
+"""What every test may ask for: a PostgreSQL server, and fresh databases on both stores."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.postgres import Cluster, running_cluster
+
+STORE_KINDS = ("sqlite", "postgres")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL server that lives as long as the session; its absence fails the tests that need it."""
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """A function that gives the URL of a new, empty database of one of STORE_KINDS."""
+    numbers = count(1)
+
+    def fresh_url(kind: str) -> str:
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path}/store-{next(numbers)}.db"
+        cluster: Cluster = request.getfixturevalue("postgres")
+        return cluster.url(cluster.fresh_database())
+
+    return fresh_url
+
+
+@pytest.fixture(params=STORE_KINDS)
+def store_url(request: pytest.FixtureRequest, fresh_url: Callable[[str], str]) -> str:
+    """The URL of a new, empty database; the test runs once for each kind of store."""
+    return fresh_url(request.param)

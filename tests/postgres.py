@@ -1,0 +1,126 @@
+"""A PostgreSQL server of the tests' own, started for one session in a temporary directory.
+
+It is as careful with data as a real one: what the tests say about commits would mean nothing with fsync off.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+_UNPACKED = Path(__file__).parent.parent / ".cache" / "system"  # where `make setup` puts it for an ordinary user
+_START_SECONDS_MAX = 30
+
+
+class Cluster:
+    """A running server. Its superuser is "postgres"; nobody needs a password, by TCP or through `socket_directory`."""
+
+    def __init__(self, port: int, socket_directory: Path) -> None:
+        self.port = port
+        self.socket_directory = socket_directory
+        self._numbers = count(1)
+
+    def url(self, database: str = "postgres", user: str = "postgres", port: int | None = None) -> str:
+        """The URL of a database, on request as another role or through another port, such as that of a proxy."""
+        return f"postgresql://{user}@127.0.0.1:{port or self.port}/{database}"
+
+    def fresh_database(self) -> str:
+        """The name of a new, empty database."""
+        name = f"test_{next(self._numbers)}"
+        self.run(f"CREATE DATABASE {name}")
+        return name
+
+    def run(self, sql: str, params: tuple[Any, ...] = (), *, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Executes a statement on a connection of its own, and returns its rows."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            cursor = connection.execute(sql, params)
+            return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """A server that lives as long as the block."""
+    binaries = _find_binaries()
+    directory = Path(tempfile.mkdtemp(prefix="stundenpool-"))  # not pytest's: paths of sockets must be short
+    try:
+        unprivileged = _unprivileged(directory)
+        _run(binaries / "initdb", "--pgdata=data", "--username=postgres", "--auth=trust", "--encoding=UTF8",
+             "--no-locale", "--no-sync", cwd=directory, **unprivileged)  # fmt: skip
+        cluster = Cluster(_free_port(), directory)
+        with (directory / "log").open("w") as log:
+            server = subprocess.Popen(
+                [binaries / "postgres", "-D", "data", "-p", str(cluster.port), "-c", "listen_addresses=127.0.0.1",
+                 "-c", f"unix_socket_directories={directory}", "-c", "max_connections=100", "-c", "fsync=on"],
+                cwd=directory, env=_environment(), stdout=log, stderr=log, **unprivileged,
+            )  # fmt: skip
+        try:
+            _wait_until_ready(cluster, server, directory / "log")
+            yield cluster
+        finally:
+            server.send_signal(signal.SIGQUIT)  # at once, without a checkpoint: nobody needs the data any more
+            server.wait()
+    finally:
+        shutil.rmtree(directory)
+
+
+def _find_binaries() -> Path:
+    in_path = shutil.which("initdb")
+    candidates = [Path(in_path).resolve().parent] if in_path else []
+    for root in (Path("/"), _UNPACKED):
+        candidates += sorted(root.glob("usr/lib/postgresql/*/bin"), reverse=True)
+    for candidate in candidates:
+        if (candidate / "initdb").exists() and (candidate / "postgres").exists():
+            return candidate
+    pytest.fail("There is no PostgreSQL server on this machine: `make setup` gets one.", pytrace=False)
+
+
+def _environment() -> dict[str, str]:
+    libraries = _UNPACKED / "usr/lib/x86_64-linux-gnu"
+    known = os.environ.get("LD_LIBRARY_PATH")
+    added = {"LD_LIBRARY_PATH": ":".join(filter(None, [str(libraries), known]))} if libraries.exists() else {}
+    return {**os.environ, **added, "LC_ALL": "C.UTF-8"}
+
+
+def _unprivileged(directory: Path) -> dict[str, Any]:
+    """How to run the server as somebody else: it refuses to run as root."""
+    if os.getuid() != 0:
+        return {}
+    account = next(account for name in ("postgres", "nobody") for account in pwd.getpwall() if account.pw_name == name)
+    os.chown(directory, account.pw_uid, account.pw_gid)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+def _run(*command: str | Path, **options: Any) -> None:
+    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False, **options)
+    if done.returncode:
+        pytest.fail(f"{command[0]} failed: {done.stdout}{done.stderr}", pytrace=False)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_ready(cluster: Cluster, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS_MAX
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            cluster.run("SELECT 1")
+        except psycopg.OperationalError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail(f"PostgreSQL did not start: {log.read_text()}", pytrace=False)
