@@ -18,7 +18,7 @@ from domain import pool as pools
 from domain.booking import Booking, Facts
 from domain.case import Case
 from domain.pool import PoolEvent
-from domain.quantities import BERLIN, Concern, Kind, Outcome, Period, Personal, Rules, ServiceArea
+from domain.quantities import Concern, Kind, Outcome, Period, Personal, Rules, ServiceArea, berlin_time
 
 # ── pools
 
@@ -31,18 +31,14 @@ def open_pool(turn: Turn, *, name: str, period: Period, budget_minutes: int, rul
     return turn.answer("created", pool_rows.pool(turn.reader(), pool), pool)
 
 
-def change_budget(
-    turn: Turn, pool: UUID, *, change_minutes: int, resolution: str, effective_on: date | None = None
-) -> Answer:
+def change_budget(turn: Turn, pool: UUID, *, change_minutes: int, resolution: str, effective_on: date | None = None) -> Answer:
     """Raises or cuts a budget by a resolution of the committee."""
     state = turn.addressed(turn.pool(pool))
     waiting = turn.waiting_list(pool)
     return _pool_answer(
         turn,
         pool,
-        pools.change_budget(
-            state, waiting, change_minutes=change_minutes, resolution=resolution, effective_on=effective_on
-        ),
+        pools.change_budget(state, waiting, change_minutes=change_minutes, resolution=resolution, effective_on=effective_on),
     )
 
 
@@ -239,18 +235,14 @@ def decline_request(turn: Turn, booking: UUID, *, reason: Personal) -> Answer:
     """Says no to a request."""
     state = turn.addressed(turn.booking(booking))
     pool, case, waiting = turn.pool(state.pool), turn.case(state.case), turn.waiting_list(state.pool)
-    return _booking_answer(
-        turn, state, bookings.decline_request(pool, case, state, waiting, reason=reason, by=turn.by, at=turn.at)
-    )
+    return _booking_answer(turn, state, bookings.decline_request(pool, case, state, waiting, reason=reason, by=turn.by, at=turn.at))
 
 
 def withdraw_request(turn: Turn, booking: UUID, *, reason: Personal = None) -> Answer:
     """Takes a request back."""
     state = turn.addressed(turn.booking(booking))
     pool, waiting = turn.pool(state.pool), turn.waiting_list(state.pool)
-    return _booking_answer(
-        turn, state, bookings.withdraw_request(pool, state, waiting, reason=reason, by=turn.by, at=turn.at)
-    )
+    return _booking_answer(turn, state, bookings.withdraw_request(pool, state, waiting, reason=reason, by=turn.by, at=turn.at))
 
 
 def waitlist_request(turn: Turn, booking: UUID, *, priority: int | None = None, reason: Personal = None) -> Answer:
@@ -298,7 +290,7 @@ def log_session(
         turn.case(state.case),
         state,
         session=session,
-        starts_at=starts_at.astimezone(BERLIN),
+        starts_at=berlin_time(starts_at),
         minutes=minutes,
         kind=kind,
         worker=worker,
@@ -327,7 +319,7 @@ def correct_session(
         state,
         turn.waiting_list(state.pool),
         session=session,
-        starts_at=starts_at.astimezone(BERLIN) if starts_at else None,
+        starts_at=berlin_time(starts_at) if starts_at else None,
         minutes=minutes,
         kind=kind,
         worker=worker,

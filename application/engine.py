@@ -188,9 +188,7 @@ class Engine:
         turn.write(receipts.INSERT, [receipt.row(identity) for identity, receipt in fresh.items()])
         return Decided(answers, turn.rows[-1] if turn.rows else None, fresh)
 
-    def _answered(
-        self, turn: Turn, work: Work, known: dict[Identity, Receipt], fresh: dict[Identity, Receipt]
-    ) -> Answer:
+    def _answered(self, turn: Turn, work: Work, known: dict[Identity, Receipt], fresh: dict[Identity, Receipt]) -> Answer:
         """The answer that the key was given before, or a new one, which is kept."""
         if work.key is None:
             return turn.decide(work, self._problem)

@@ -141,9 +141,7 @@ class Turn:
             self.position += 1
             version = self._version(stream) + 1
             cause = first if self.position > first else None
-            recorded = Recorded(
-                self.position, stream, version, self.recorded_at, self.actor, self._command, cause, event
-            )
+            recorded = Recorded(self.position, stream, version, self.recorded_at, self.actor, self._command, cause, event)
             state = self._states.evolve(stream, version, event)
             self._pending.append((recorded, _key_name(state)))
 

@@ -27,9 +27,7 @@ class SessionView(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, session: Session) -> "SessionView":
         facts = session.facts
-        return cls(
-            session.id, facts.starts_at, facts.minutes, facts.kind, facts.worker, session.state, session.confirmed
-        )
+        return cls(session.id, facts.starts_at, facts.minutes, facts.kind, facts.worker, session.state, session.confirmed)
 
 
 class BookingView(msgspec.Struct, frozen=True):

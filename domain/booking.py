@@ -266,6 +266,8 @@ class Booking:
     granted: int = 0
     consumed: int = 0
     released: int = 0
+    decided_at: datetime | None = None
+    decided_by: str | None = None
     proposal: Proposal | None = None
     sessions: dict[UUID, Session] = field(default_factory=dict)
 
@@ -291,11 +293,12 @@ def evolve(booking: Booking | None, stream: UUID, event: BookingEvent) -> Bookin
                 event.minutes, event.proposed_by, event.review_on, event.reason_given, event.overtaking_reason_given
             )
         case HoursApproved():
-            booking.state, booking.granted, booking.proposal = "approved", event.minutes, None
+            booking.granted = event.minutes
+            _decided(booking, "approved", event.decided_at, event.decided_by)
         case RequestDeclined():
-            booking.state, booking.proposal = "declined", None
+            _decided(booking, "declined", event.decided_at, event.decided_by)
         case RequestWithdrawn():
-            booking.state, booking.proposal = "withdrawn", None
+            _decided(booking, "withdrawn", event.withdrawn_at, event.withdrawn_by)
         case SessionLogged():
             facts = SessionFacts(event.starts_at, event.minutes, event.kind, event.worker)
             booking.sessions[event.session] = Session(event.session, facts)
@@ -317,6 +320,10 @@ def evolve(booking: Booking | None, stream: UUID, event: BookingEvent) -> Bookin
         case _:
             assert_never(event)
     return booking
+
+
+def _decided(booking: Booking, state: BookingState, at: datetime, by: str) -> None:
+    booking.state, booking.decided_at, booking.decided_by, booking.proposal = state, at, by, None
 
 
 def _consume(booking: Booking, change: int) -> None:

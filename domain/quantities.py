@@ -5,7 +5,7 @@ Durations are whole minutes (``int``). Instants are timezone-aware; what is show
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -62,6 +62,12 @@ class Rules:
     four_eyes_minutes: int | None = None
     session_max_minutes: int | None = None
     late_entry_days: int | None = None
+
+
+def berlin_time(instant: datetime) -> datetime:
+    """The instant in Europe/Berlin's local time with its offset, so that it compares by the instant in a doubled hour as well."""
+    local = instant.astimezone(BERLIN)
+    return local.replace(tzinfo=timezone(local.utcoffset() or timedelta()))
 
 
 def berlin_day(instant: datetime) -> date:
