@@ -20,7 +20,7 @@ from application.projections import audit_trail
 from application.projections import bookings as booking_rows
 from application.receipts import Answer
 from application.turn import Abandoned, Turn
-from application.written import Cell
+from application.written import Row, Table
 from domain import booking as bookings
 from domain import case as cases
 from domain import pool as pools
@@ -52,14 +52,6 @@ REQUIRED: Mapping[FileKind, tuple[str, ...]] = {
 }
 DEFAULT_REASON = "laut Import"
 STEPS_A_TURN = 250  # keeps the lock short where steps may be recorded one by one
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of a file: where it stands, and its cells by column."""
-
-    line: int
-    cells: Mapping[str, Cell]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +108,8 @@ def import_file(
     actor: Actor,
     pool: UUID,
     kind: FileKind,
+    table: Table,
     *,
-    columns: Iterable[str],
-    rows: Sequence[Row],
-    file_sha256: str,
     good_steps_alone: bool,
     dry_run: bool,
     progress: Callable[[int, int], None],
@@ -129,10 +119,10 @@ def import_file(
     ``progress`` is told how many of how many steps are decided. Raises ``MissingColumns``, ``NotFound`` for the pool, and what
     the engine raises.
     """
-    missing = [column for column in REQUIRED[kind] if column not in set(columns)]
+    missing = [column for column in REQUIRED[kind] if column not in table.columns]
     if missing:
         raise MissingColumns(missing)
-    run = _Run(pool, kind, file_sha256, rows)
+    run = _Run(pool, kind, table)
     try:
         if dry_run or not good_steps_alone:
             return run.in_one_turn(engine, actor, dry_run, progress)
@@ -144,12 +134,12 @@ def import_file(
 class _Run:
     """One import on its way."""
 
-    def __init__(self, pool: UUID, kind: FileKind, file_sha256: str, rows: Iterable[Row]) -> None:
+    def __init__(self, pool: UUID, kind: FileKind, table: Table) -> None:
         self.pool = pool
         self.kind = kind
-        self.file_sha256 = file_sha256
+        self.file_sha256 = table.sha256
         self.session_places: dict[UUID, UUID] = {}  # which booking a session stands in
-        steps, self.malformed = self._read(rows)
+        steps, self.malformed = self._read(table.rows)
         self.steps = sorted(steps, key=lambda step: (step.at, step.line, step.name == "decision"))
 
     @property

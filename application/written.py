@@ -6,6 +6,7 @@ A parser either returns what was meant beyond doubt or raises ``Malformed``; it 
 import math
 import re
 import unicodedata
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from fractions import Fraction
 
@@ -13,6 +14,27 @@ from domain.quantities import BERLIN
 
 # What a cell of a spreadsheet holds. A CSV file has texts only; an XLSX file has all of them.
 Cell = str | int | float | datetime | date | time | timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """``line`` is the physical line of a CSV file in which the row starts, or the row number of the sheet, from 1."""
+
+    line: int
+    cells: dict[str, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Column names are trimmed and lower-case; every row has a cell for every column; empty rows are left out.
+
+    ``sha256`` is the hexadecimal digest of the file's bytes.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[Row]
+    sha256: str
+
 
 MINUTES_MAX = 10_000_000
 YEAR_MIN, YEAR_MAX = 1900, 2200

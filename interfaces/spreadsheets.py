@@ -10,7 +10,6 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from posixpath import join, normpath
@@ -18,7 +17,7 @@ from xml.etree import ElementTree
 
 import python_calamine
 
-from application.written import Cell
+from application.written import Cell, Row, Table
 
 FILE_BYTES_MAX = 64 * 1024 * 1024
 UNCOMPRESSED_BYTES_MAX = 256 * 1024 * 1024
@@ -58,35 +57,13 @@ class UnreadableFile(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """``line`` is the physical line of a CSV file in which the row starts, or the row number of the sheet, from 1."""
-
-    line: int
-    cells: dict[str, Cell]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Column names are trimmed and lower-case; every row has a cell for every column; empty rows are left out.
-
-    ``sha256`` is the hexadecimal digest of the file's bytes.
-    """
-
-    columns: tuple[str, ...]
-    rows: list[Row]
-    sha256: str
-
-
 def read_table(path: Path) -> Table:
     """Reads the first sheet of an XLSX file, or a CSV file. Raises ``UnreadableFile``."""
     content = _content(path)
     if content.startswith(_ZIP):
         numbered: Iterable[tuple[int, list[Cell]]] = _sheet_rows(content)
     elif content.startswith(_COMPOUND_DOCUMENT):
-        raise UnreadableFile(
-            _WHOLE_FILE, "altes Excel-Format oder Kennwortschutz; bitte als XLSX ohne Kennwort speichern"
-        )
+        raise UnreadableFile(_WHOLE_FILE, "altes Excel-Format oder Kennwortschutz; bitte als XLSX ohne Kennwort speichern")
     else:
         numbered = _csv_rows(_decoded(content))
     columns, rows = _under_header(iter(numbered))

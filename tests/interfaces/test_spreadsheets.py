@@ -17,10 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from application.written import instant, minutes, text
+from application.written import Row, Table, instant, minutes, text
 from domain.quantities import BERLIN
 from interfaces import spreadsheets
-from interfaces.spreadsheets import Row, Table, UnreadableFile, read_table
+from interfaces.spreadsheets import UnreadableFile, read_table
 
 ROOT = Path(__file__).parents[2]
 INVENTED = ROOT / "tests" / "data"
@@ -28,9 +28,7 @@ MUNICIPAL = ROOT.parent / "shared" / "data"
 FILES = [INVENTED / "requests.csv", INVENTED / "sessions.csv"] + [
     pytest.param(
         MUNICIPAL / name,
-        marks=pytest.mark.skipif(
-            not MUNICIPAL.is_dir(), reason=f"the municipal files are not here: {MUNICIPAL} is missing"
-        ),
+        marks=pytest.mark.skipif(not MUNICIPAL.is_dir(), reason=f"the municipal files are not here: {MUNICIPAL} is missing"),
     )
     for name in ("municipal-requests.csv", "municipal-sessions.csv")
 ]
