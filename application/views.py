@@ -4,13 +4,16 @@ Minutes are whole; instants carry their offset. No personal field stands in them
 """
 
 from datetime import date, datetime
+from typing import Generic, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from domain.booking import Booking, BookingState, Session, SessionState
 from domain.case import Case
-from domain.quantities import Concern, Kind, Outcome, Period, Rules, ServiceArea
+from domain.quantities import Actor, Concern, Kind, Outcome, Period, Rules, ServiceArea
+
+View = TypeVar("View")
 
 
 class SessionView(msgspec.Struct, frozen=True):
@@ -164,3 +167,25 @@ class WorkItem(msgspec.Struct, frozen=True):
     requested_at: datetime
     proposed_by: str | None
     review_on: date | None
+
+
+class TrailEntry(msgspec.Struct, frozen=True):
+    """One event in one German line: who did what, when, to what, why and under which rule."""
+
+    position: int
+    recorded_at: datetime
+    type: str
+    actor: Actor
+    pool: UUID
+    case: UUID | None
+    booking: UUID | None
+    provider: str | None
+    line: str
+
+
+class Versioned(msgspec.Struct, Generic[View], frozen=True):
+    """A resource with the version of its stream, and the position of the event that made it so."""
+
+    view: View
+    version: int
+    position: int

@@ -1,0 +1,12 @@
+"""One file per question: rows, fold and readers. A turn keeps all of them in its own transaction."""
+
+from application.projections.audit_trail import AUDIT_TRAIL
+from application.projections.balances import BALANCES
+from application.projections.bookings import BOOKINGS
+from application.projections.cases import CASES
+from application.projections.pools import POOLS
+from application.projections.tables import Projection
+from application.projections.waiting_list import WAITING_LIST
+from application.projections.worklist import WORKLIST
+
+PROJECTIONS: tuple[Projection, ...] = (POOLS, CASES, BOOKINGS, WAITING_LIST, WORKLIST, BALANCES, AUDIT_TRAIL)

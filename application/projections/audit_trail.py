@@ -1,0 +1,187 @@
+"""The audit trail: an index of the log, so that it is no second copy of it. Lines are written when somebody reads."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from application.catalogue import BY_CLASS
+from application.log import Reader, Recorded, read_event
+from application.projections.cases import CASES
+from application.projections.pools import POOLS
+from application.projections.tables import Live, Projection, Rows, Table, Unhandled, matching, micros, place_after
+from application.projections.texts import Opener
+from application.projections.trail_lines import About, trail_line
+from application.views import TrailEntry
+from domain.booking import BookingEvent, HoursRequested
+from domain.case import CaseEvent, CaseOpened
+from domain.pool import HoursReleased, HoursReserved, PlaceOffered, PoolEvent
+
+GAP_MAX = 32  # rows that nobody asked for are cheaper to read than another question is to ask
+
+
+class TrailRow(NamedTuple):
+    """Whom and what an event is about. ``provider`` is who may see it beside the office; ``recorded`` is microseconds UTC."""
+
+    position: int
+    type: str
+    pool: str
+    case_id: str | None
+    booking: str | None
+    provider: str | None
+    actor: str
+    recorded: int
+
+
+class Subject(NamedTuple):
+    """What the events of a case or booking are about, for they do not all say it again."""
+
+    stream: str
+    pool: str
+    case_id: str
+    booking: str | None
+    provider: str
+
+
+TRAIL_TABLE = Table(
+    "audit_trail",
+    TrailRow,
+    ("position",),
+    (
+        ("pool", "position"),
+        ("case_id", "position"),
+        ("booking", "position"),
+        ("provider", "position"),
+        ("actor", "position"),
+        ("type", "position"),
+    ),
+)
+SUBJECTS_TABLE = Table("trail_subjects", Subject, ("stream",))
+
+# ── Fold
+
+
+def fold(event: Recorded, rows: Rows) -> None:
+    """One row for every event of the log."""
+    pool, case_id, booking, provider = _subject(event, rows)
+    row = TrailRow(event.position, event.type, pool, case_id, booking, provider, event.actor.subject, micros(event.recorded_at))
+    rows.add(TRAIL_TABLE, row)
+
+
+def _subject(event: Recorded, rows: Rows) -> tuple[str, str | None, str | None, str | None]:
+    data, stream = event.data, str(event.stream)
+    match data:
+        case CaseOpened():
+            rows.put(SUBJECTS_TABLE, Subject(stream, str(data.pool), stream, None, data.provider))
+        case HoursRequested():
+            rows.put(SUBJECTS_TABLE, Subject(stream, str(data.pool), str(data.case), stream, data.provider))
+        case _:
+            pass  # every other event is about what these two have said
+    if isinstance(data, HoursReserved | HoursReleased | PlaceOffered):
+        subject = rows.the(SUBJECTS_TABLE, str(data.booking))
+    elif isinstance(data, CaseEvent | BookingEvent):
+        subject = rows.the(SUBJECTS_TABLE, stream)._replace(provider=data.provider)
+    elif isinstance(data, PoolEvent):
+        return stream, None, None, None
+    else:
+        raise Unhandled(event)
+    return subject.pool, subject.case_id, subject.booking, subject.provider
+
+
+AUDIT_TRAIL = Projection(
+    name="audit_trail", version=1, tables=(TRAIL_TABLE, SUBJECTS_TABLE), handles=frozenset(BY_CLASS), fold=fold
+)
+
+# ── Readers
+
+
+def trail(
+    reader: Reader,
+    *,
+    pool: UUID | None = None,
+    case: UUID | None = None,
+    booking: UUID | None = None,
+    actor: str | None = None,
+    type: str | None = None,
+    provider: str | None,
+    after: str | None = None,
+    limit: int,
+    opener: Opener | None = None,
+) -> tuple[list[TrailEntry], str | None]:
+    """Events as lines, in the order of the log, and where the next page begins.
+
+    Reasons stand in them only with an ``opener``: that is a read of personal data, which is the caller's to record.
+    """
+    condition, params = matching(
+        pool=pool,
+        case_id=case,
+        booking=booking,
+        actor=actor,
+        type=type,
+        provider=provider,
+    )
+    live = Live(reader, AUDIT_TRAIL, CASES, POOLS)
+    found = live.fetch(
+        "SELECT t.position, t.pool, t.case_id, t.booking, t.provider, p.name, c.reference "
+        f"FROM (SELECT * FROM {{audit_trail}} WHERE {condition} AND position > ? ORDER BY position LIMIT ?) AS t "
+        "JOIN {pools} AS p ON p.pool = t.pool LEFT JOIN {cases} AS c ON c.case_id = t.case_id ORDER BY t.position",
+        (*params, place_after(after), limit + 1),
+    )
+    shown = found[:limit]
+    recorded = events_at(reader, [row[0] for row in shown])
+    entries = [
+        _entry(event, About(name, reference, booking, owner), pool, case_id, opener)
+        for event, (_, pool, case_id, booking, owner, name, reference) in zip(recorded, shown, strict=True)
+    ]
+    return entries, str(shown[-1][0]) if len(found) > limit else None
+
+
+def events(reader: Reader, *, provider: str | None, after: int, limit: int) -> list[Recorded]:
+    """The log behind a position, as the caller may see it: all of it, or what is about the provider."""
+    if provider is None:
+        return [read_event(row) for row in reader.notifications(after, limit)]
+    found = Live(reader, AUDIT_TRAIL).rows(
+        TRAIL_TABLE, "provider = ? AND position > ? ORDER BY position LIMIT ?", (provider, after, limit)
+    )
+    return events_at(reader, [row.position for row in found])
+
+
+def positions(reader: Reader, *, pool: UUID, type: str) -> list[int]:
+    """Where the events of one kind stand that are about a pool, in the order of the log."""
+    found = Live(reader, AUDIT_TRAIL).fetch(
+        "SELECT position FROM {audit_trail} WHERE pool = ? AND type = ? ORDER BY position", (str(pool), type)
+    )
+    return [position for (position,) in found]
+
+
+def events_at(reader: Reader, positions: Sequence[int]) -> list[Recorded]:
+    """The events at these ascending positions."""
+    found = []
+    for first, last in _runs(positions):
+        found += reader.notifications(first - 1, last - first + 1)
+    wanted = set(positions)
+    return [read_event(row) for row in found if row.id in wanted]
+
+
+def _runs(positions: Iterable[int]) -> list[tuple[int, int]]:
+    """Ascending positions as few stretches of the log, with small gaps inside."""
+    runs: list[tuple[int, int]] = []
+    for position in positions:
+        if runs and position - runs[-1][1] <= GAP_MAX:
+            runs[-1] = (runs[-1][0], position)
+        else:
+            runs.append((position, position))
+    return runs
+
+
+def _entry(event: Recorded, about: About, pool: str, case_id: str | None, opener: Opener | None) -> TrailEntry:
+    return TrailEntry(
+        position=event.position,
+        recorded_at=event.recorded_at,
+        type=event.type,
+        actor=event.actor,
+        pool=UUID(pool),
+        case=UUID(case_id) if case_id else None,
+        booking=UUID(about.booking) if about.booking else None,
+        provider=about.provider,
+        line=trail_line(event, about, opener),
+    )

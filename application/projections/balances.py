@@ -1,0 +1,292 @@
+"""Balances in both times: what happened until ``as_of``, as far as it was known at ``known_at``.
+
+Every movement of minutes is a row that is never changed. Beside them stand the totals of every day, so that a question
+without ``known_at`` needs no movements but those of the last day; ``known_at`` takes away what was recorded later.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from itertools import accumulate
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from application.log import Reader, Recorded
+from application.projections.tables import Live, Projection, Rows, Table, Unhandled, Value, micros
+from application.views import Balance, Group
+from domain.booking import HoursRequested, SessionCorrected, SessionFacts, SessionLogged, SessionReversed
+from domain.pool import BudgetChanged, HoursReleased, HoursReserved, PoolOpened
+from domain.quantities import berlin_day, start_of_day, start_of_next_day
+
+MovementKind = Literal["budget", "granted", "released", "consumed"]
+By = Literal["district", "provider", "case", "month", "booking"]
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Movement(NamedTuple):
+    """Signed minutes of one kind. ``effective`` and ``recorded`` are microseconds UTC; the day is Europe/Berlin."""
+
+    position: int
+    seq: int
+    pool: str
+    booking: str | None
+    case_id: str | None
+    provider: str | None
+    district: str | None
+    kind: str
+    minutes: int
+    effective: int
+    day: str
+    month: str
+    recorded: int
+
+
+class DayTotal(NamedTuple):
+    """All movements of one kind and day that share a pool, or a district, provider or case in it."""
+
+    pool: str
+    dimension: str
+    key: str
+    day: str
+    kind: str
+    minutes: int
+
+
+class Account(NamedTuple):
+    """What the movements of a booking's sessions are booked on."""
+
+    booking: str
+    pool: str
+    case_id: str
+    provider: str
+    district: str
+
+
+MOVEMENTS = Table(
+    "movements",
+    Movement,
+    ("position", "seq"),
+    (("pool", "recorded"), ("pool", "day"), ("pool", "provider"), ("booking",)),
+)
+DAY_TOTALS = Table("day_totals", DayTotal, ("pool", "dimension", "key", "day", "kind"), (("pool", "dimension", "day"),))
+ACCOUNTS = Table("accounts", Account, ("booking",))
+
+# ── Fold
+
+
+def fold(event: Recorded, rows: Rows) -> None:
+    """The movements of an event; a correction moves all of the session even where only its kind changed: the sum is the same,
+    and the rule has no exception."""
+    data = event.data
+    match data:
+        case PoolOpened():
+            _budget(event, rows, data.budget_minutes, start_of_day(data.period.start))
+        case BudgetChanged():
+            effective = start_of_day(data.effective_on) if data.effective_on else event.recorded_at
+            _budget(event, rows, data.change_minutes, effective)
+        case HoursRequested():
+            account = Account(str(event.stream), str(data.pool), str(data.case), data.provider, data.district)
+            rows.put(ACCOUNTS, account)
+        case HoursReserved():
+            _move(event, rows, "granted", [(data.minutes, data.decided_at)], data.booking)
+        case HoursReleased():
+            _move(event, rows, "released", [(data.minutes, data.released_at)], data.booking)
+        case SessionLogged():
+            _move(event, rows, "consumed", [(data.minutes, data.starts_at)], event.stream)
+        case SessionCorrected():
+            _move(event, rows, "consumed", [_back(data.before), (data.now.minutes, data.now.starts_at)], event.stream)
+        case SessionReversed():
+            _move(event, rows, "consumed", [_back(data.before)], event.stream)
+        case _:
+            raise Unhandled(event)
+
+
+def _back(before: SessionFacts) -> tuple[int, datetime]:
+    return -before.minutes, before.starts_at
+
+
+def _budget(event: Recorded, rows: Rows, minutes: int, effective: datetime) -> None:
+    _record(event, rows, 0, None, str(event.stream), "budget", minutes, effective)
+
+
+def _move(event: Recorded, rows: Rows, kind: MovementKind, moved: Iterable[tuple[int, datetime]], booking: UUID) -> None:
+    account = rows.the(ACCOUNTS, str(booking))
+    for seq, (minutes, effective) in enumerate(moved):
+        _record(event, rows, seq, account, account.pool, kind, minutes, effective)
+
+
+def _record(
+    event: Recorded, rows: Rows, seq: int, account: Account | None, pool: str, kind: MovementKind, minutes: int, effective: datetime
+) -> None:
+    day = berlin_day(effective).isoformat()
+    booking, case_id, provider, district = (
+        (account.booking, account.case_id, account.provider, account.district) if account else (None, None, None, None)
+    )
+    movement = Movement(
+        event.position,
+        seq,
+        pool,
+        booking,
+        case_id,
+        provider,
+        district,
+        kind,
+        minutes,
+        micros(effective),
+        day,
+        day[:7],
+        micros(event.recorded_at),
+    )
+    rows.add(MOVEMENTS, movement)
+    for dimension, key in (("pool", pool), ("district", district), ("provider", provider), ("case", case_id)):
+        if key is not None:
+            _total(rows, pool, dimension, key, day, kind, minutes)
+
+
+def _total(rows: Rows, pool: str, dimension: str, key: str, day: str, kind: MovementKind, minutes: int) -> None:
+    before = rows.get(DAY_TOTALS, pool, dimension, key, day, kind)
+    rows.put(DAY_TOTALS, DayTotal(pool, dimension, key, day, kind, (before.minutes if before else 0) + minutes))
+
+
+BALANCES = Projection(
+    name="balances",
+    version=1,
+    tables=(MOVEMENTS, DAY_TOTALS, ACCOUNTS),
+    handles=frozenset(
+        {
+            PoolOpened,
+            BudgetChanged,
+            HoursRequested,
+            HoursReserved,
+            HoursReleased,
+            SessionLogged,
+            SessionCorrected,
+            SessionReversed,
+        }
+    ),
+    fold=fold,
+)
+
+# ── Readers
+
+
+def balance(
+    reader: Reader,
+    pool: UUID,
+    as_of: datetime | date | None = None,
+    known_at: datetime | date | None = None,
+    by: By | None = None,
+    provider: str | None = None,
+) -> Balance:
+    """The balance of a pool in both times, inclusive; a date means through its end in Europe/Berlin, ``None`` no limit.
+
+    The pool's own sums are the same for everybody who may ask; groups are those of ``provider`` alone, where one is stated.
+    Groups without any minutes are left out; a month's ``reserved`` is what stood at its end and may be negative.
+    """
+    question = _Question(Live(reader, BALANCES), str(pool), as_of, known_at)
+    whole = question.whole()
+    budget, sums = whole.get("budget", 0), _group("", whole)
+    available = budget - sums.reserved - sums.consumed
+    groups = None if by is None else _groups(by, question.groups(by, provider))
+    return Balance(budget, sums.granted, sums.reserved, sums.consumed, sums.released, available, groups)
+
+
+Sums = dict[str, dict[str, int]]  # minutes by key and kind
+Condition = tuple[str, Value]
+_COLUMNS = {"pool": "pool", "district": "district", "provider": "provider", "case": "case_id", "booking": "booking"}
+
+
+class _Question(NamedTuple):
+    """One pool in both times. Conditions are pairs of SQL and the value of its placeholder."""
+
+    live: Live
+    pool: str
+    as_of: datetime | date | None
+    known_at: datetime | date | None
+
+    def groups(self, by: By, provider: str | None) -> Sums:
+        """All groups that have minutes left; of one provider's movements only, where it is stated."""
+        if by == "month":
+            found = self._totals("pool" if provider is None else "provider", provider, by_month=True)
+        elif by == "booking" or (provider is not None and by != "provider"):
+            own = [] if provider is None else [("provider = ?", provider)]
+            found = self._movements(_COLUMNS[by], [*own, *self._effective(), *self._known()])
+        else:
+            found = self._totals(by, provider)
+        return {key: sums for key, sums in found.items() if any(sums.values())}
+
+    def whole(self) -> dict[str, int]:
+        return self._totals("pool", None).get(self.pool, {})
+
+    def _totals(self, dimension: str, key: str | None, *, by_month: bool = False) -> Sums:
+        """From the totals of whole days, the movements of a day that counts in part, less what was recorded later."""
+        column = "month" if by_month else _COLUMNS[dimension]
+        own = [] if key is None else [(f"{_COLUMNS[dimension]} = ?", key)]
+        found = [self._days(dimension, key, by_month)]
+        if isinstance(self.as_of, datetime):
+            that_day = ("day = ?", berlin_day(self.as_of).isoformat())
+            found.append(self._movements(column, [*own, that_day, *self._effective()]))
+        if self.known_at is not None:
+            later = self._movements(column, [*own, *self._effective(), *self._known(later=True)])
+            found.append({key: {kind: -minutes for kind, minutes in sums.items()} for key, sums in later.items()})
+        return _summed(found)
+
+    def _days(self, dimension: str, key: str | None, by_month: bool) -> Sums:
+        conditions: list[Condition] = [("dimension = ?", dimension)]
+        if key is not None:
+            conditions.append(("key = ?", key))
+        if isinstance(self.as_of, datetime):
+            conditions.append(("day < ?", berlin_day(self.as_of).isoformat()))
+        else:
+            conditions += self._effective()
+        return self._select("substr(day, 1, 7)" if by_month else "key", "day_totals", conditions)
+
+    def _movements(self, column: str, conditions: Iterable[Condition]) -> Sums:
+        return self._select(column, "movements", conditions)
+
+    def _select(self, column: str, table: str, conditions: Iterable[Condition]) -> Sums:
+        stated: list[Condition] = [("pool = ?", self.pool), *conditions]
+        where = " AND ".join([*(condition for condition, _ in stated), f"{column} IS NOT NULL"])
+        statement = f"SELECT {column}, kind, SUM(minutes) FROM {{{table}}} WHERE {where} GROUP BY 1, 2"
+        sums: Sums = {}
+        for key, kind, minutes in self.live.fetch(statement, [value for _, value in stated]):
+            sums.setdefault(key, {})[kind] = minutes
+        return sums
+
+    def _effective(self) -> list[Condition]:
+        if self.as_of is None:
+            return []
+        if isinstance(self.as_of, datetime):
+            return [("effective <= ?", micros(self.as_of))]
+        return [("day <= ?", self.as_of.isoformat())]
+
+    def _known(self, later: bool = False) -> list[Condition]:
+        """``recorded`` never runs backwards, so it bounds positions as well."""
+        if self.known_at is None:
+            return []
+        until = self.known_at if isinstance(self.known_at, datetime) else start_of_next_day(self.known_at) - MICROSECOND
+        return [("recorded > ?" if later else "recorded <= ?", micros(until))]
+
+
+def _summed(parts: Iterable[Sums]) -> Sums:
+    total: Sums = {}
+    for part in parts:
+        for key, kinds in part.items():
+            into = total.setdefault(key, {})
+            for kind, minutes in kinds.items():
+                into[kind] = into.get(kind, 0) + minutes
+    return total
+
+
+def _group(key: str, sums: dict[str, int]) -> Group:
+    granted, released, consumed = (sums.get(kind, 0) for kind in ("granted", "released", "consumed"))
+    return Group(key, granted, granted - released - consumed, consumed, released)
+
+
+def _groups(by: By, found: Sums) -> tuple[Group, ...]:
+    groups = [_group(key, sums) for key, sums in sorted(found.items())]
+    if by != "month":
+        return tuple(groups)
+    standing = accumulate(group.reserved for group in groups)
+    months = [Group(m.key, m.granted, reserved, m.consumed, m.released) for m, reserved in zip(groups, standing, strict=True)]
+    return tuple(month for month in months if found[month.key].keys() - {"budget"})

@@ -1,0 +1,321 @@
+"""Bookings: a request for hours, what became of it, and all its sessions."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple, cast
+from uuid import UUID
+
+from application.log import Reader, Recorded
+from application.projections.tables import Live, Projection, Rows, Table, Unhandled, Value, matching, page
+from application.projections.texts import SealedText, held, kept
+from application.views import BookingView, SessionView, Versioned
+from domain.booking import (
+    ApprovalProposed,
+    BookingSettled,
+    BookingState,
+    GrantReduced,
+    HoursApproved,
+    HoursRequested,
+    RequestDeclined,
+    RequestWaitlisted,
+    RequestWithdrawn,
+    SessionConfirmed,
+    SessionCorrected,
+    SessionLogged,
+    SessionReversed,
+    SessionState,
+)
+from domain.quantities import Kind
+from domain.refusals import NotFound
+
+IDS_A_QUERY = 500
+
+
+class BookingRow(NamedTuple):
+    """``position`` is where the booking was requested, ``last_position`` where it changed last. Minutes throughout."""
+
+    booking: str
+    position: int
+    version: int
+    last_position: int
+    pool: str
+    case_id: str
+    provider: str
+    district: str
+    state: str
+    requested: int
+    granted: int
+    consumed: int
+    released: int
+    proposed: int | None
+    requested_at: str
+    requested_by: str
+    purpose: bytes | None
+
+
+class SessionRow(NamedTuple):
+    """A session as it stands; ``position`` is where it was logged, ``starts_at`` as it was stated."""
+
+    booking: str
+    session: str
+    position: int
+    provider: str
+    starts_at: str
+    minutes: int
+    kind: str
+    worker: str | None
+    state: str
+    confirmed: int
+    note: bytes | None
+
+
+BOOKINGS_TABLE = Table(
+    "bookings",
+    BookingRow,
+    ("booking",),
+    (("position",), ("pool", "position"), ("case_id", "position"), ("provider", "position")),
+)
+SESSIONS_TABLE = Table("sessions", SessionRow, ("booking", "session"), (("booking", "position"), ("session",)))
+
+# ── Fold
+
+
+def fold(event: Recorded, rows: Rows) -> None:
+    """The booking and its sessions after an event."""
+    data = event.data
+    if isinstance(data, HoursRequested):
+        rows.put(BOOKINGS_TABLE, _requested(event, data))
+        return
+    booking = rows.the(BOOKINGS_TABLE, str(event.stream))._replace(version=event.version, last_position=event.position)
+    match data:
+        case RequestWaitlisted():
+            booking = booking._replace(state="waitlisted", proposed=None)
+        case ApprovalProposed():
+            booking = booking._replace(state="awaiting_second", proposed=data.minutes)
+        case HoursApproved():
+            booking = booking._replace(state="approved", granted=data.minutes, proposed=None)
+        case RequestDeclined():
+            booking = booking._replace(state="declined", proposed=None)
+        case RequestWithdrawn():
+            booking = booking._replace(state="withdrawn", proposed=None)
+        case SessionLogged():
+            rows.put(SESSIONS_TABLE, _logged(event, data))
+            booking = booking._replace(consumed=booking.consumed + data.minutes)
+        case SessionCorrected():
+            rows.put(SESSIONS_TABLE, _corrected(event, data, _session(rows, event, data.session)))
+            booking = _consume(booking, data.now.minutes - data.before.minutes)
+        case SessionReversed():
+            rows.put(SESSIONS_TABLE, _session(rows, event, data.session)._replace(state="reversed"))
+            booking = _consume(booking, -data.before.minutes)
+        case SessionConfirmed():
+            rows.put(SESSIONS_TABLE, _session(rows, event, data.session)._replace(confirmed=1))
+        case GrantReduced():
+            booking = booking._replace(released=booking.granted - data.to_minutes)
+        case BookingSettled():
+            booking = booking._replace(state="settled", released=booking.granted - booking.consumed)
+        case _:
+            raise Unhandled(event)
+    rows.put(BOOKINGS_TABLE, booking)
+
+
+def _requested(event: Recorded, data: HoursRequested) -> BookingRow:
+    return BookingRow(
+        booking=str(event.stream),
+        position=event.position,
+        version=event.version,
+        last_position=event.position,
+        pool=str(data.pool),
+        case_id=str(data.case),
+        provider=data.provider,
+        district=data.district,
+        state="requested",
+        requested=data.minutes,
+        granted=0,
+        consumed=0,
+        released=0,
+        proposed=None,
+        requested_at=data.requested_at.isoformat(),
+        requested_by=data.requested_by,
+        purpose=kept(event, "purpose"),
+    )
+
+
+def _logged(event: Recorded, data: SessionLogged) -> SessionRow:
+    return SessionRow(
+        booking=str(event.stream),
+        session=str(data.session),
+        position=event.position,
+        provider=data.provider,
+        starts_at=data.starts_at.isoformat(),
+        minutes=data.minutes,
+        kind=data.kind,
+        worker=data.worker,
+        state="logged",
+        confirmed=0,
+        note=kept(event, "note"),
+    )
+
+
+def _corrected(event: Recorded, data: SessionCorrected, session: SessionRow) -> SessionRow:
+    now = data.now
+    return session._replace(
+        starts_at=now.starts_at.isoformat(),
+        minutes=now.minutes,
+        kind=now.kind,
+        worker=now.worker,
+        state="corrected",
+        note=kept(event, "note") or session.note,
+    )
+
+
+def _session(rows: Rows, event: Recorded, session: UUID) -> SessionRow:
+    return rows.the(SESSIONS_TABLE, str(event.stream), str(session))
+
+
+def _consume(booking: BookingRow, change: int) -> BookingRow:
+    """After settlement what is no longer consumed is released (rule 15)."""
+    released = booking.released - change if booking.state == "settled" else booking.released
+    return booking._replace(consumed=booking.consumed + change, released=released)
+
+
+BOOKINGS = Projection(
+    name="bookings",
+    version=1,
+    tables=(BOOKINGS_TABLE, SESSIONS_TABLE),
+    handles=frozenset(
+        {
+            HoursRequested,
+            RequestWaitlisted,
+            ApprovalProposed,
+            HoursApproved,
+            RequestDeclined,
+            RequestWithdrawn,
+            SessionLogged,
+            SessionCorrected,
+            SessionReversed,
+            SessionConfirmed,
+            GrantReduced,
+            BookingSettled,
+        }
+    ),
+    fold=fold,
+)
+
+# ── Readers
+
+
+def versioned_booking(reader: Reader, id: UUID, provider: str | None) -> Versioned[BookingView]:
+    """A booking with all its sessions in the order of logging; of ``provider`` only, where it is stated. Raises ``NotFound``."""
+    live = Live(reader, BOOKINGS)
+    row = _the(live, id, provider)
+    return Versioned(_views(live, [row])[0], row.version, row.last_position)
+
+
+def list_bookings(
+    reader: Reader,
+    *,
+    pool: UUID | None = None,
+    state: BookingState | None = None,
+    provider: str | None = None,
+    case: UUID | None = None,
+    district: str | None = None,
+    after: str | None = None,
+    limit: int,
+) -> tuple[list[BookingView], str | None]:
+    """Bookings in the order of their requests, and where the next page begins."""
+    live = Live(reader, BOOKINGS)
+    condition, params = matching(pool=pool, state=state, provider=provider, case_id=case, district=district)
+    found, following = page(live, BOOKINGS_TABLE, condition, params, after, limit)
+    return _views(live, found), following
+
+
+def booking_ids_of_case(reader: Reader, case: UUID) -> list[UUID]:
+    """All bookings of a case, in the order of their requests."""
+    return _ids(reader, "case_id = ?", case)
+
+
+def booking_ids_of_pool(reader: Reader, pool: UUID) -> list[UUID]:
+    """All bookings of a pool, in the order of their requests."""
+    return _ids(reader, "pool = ?", pool)
+
+
+def bookings_of_sessions(reader: Reader, sessions: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Which booking each of these sessions stands in; those that nobody logged are left out."""
+    live, found = Live(reader, BOOKINGS), {}
+    asked = [str(session) for session in sessions]
+    for start in range(0, len(asked), IDS_A_QUERY):
+        some = asked[start : start + IDS_A_QUERY]
+        marks = ", ".join("?" for _ in some)
+        rows = live.fetch(f"SELECT session, booking FROM {{sessions}} WHERE session IN ({marks})", some)
+        found.update({UUID(session): UUID(booking) for session, booking in rows})
+    return found
+
+
+def booking_purpose(reader: Reader, id: UUID, provider: str | None) -> SealedText | None:
+    """What a booking's hours are for, still sealed; of ``provider`` only, where it is stated. Raises ``NotFound``."""
+    return held(_the(Live(reader, BOOKINGS), id, provider).purpose)
+
+
+def session_notes(reader: Reader, id: UUID, provider: str | None) -> dict[UUID, SealedText]:
+    """The notes of a booking's sessions, where they have one; still sealed."""
+    condition, params = matching(booking=str(id), provider=provider)
+    found = Live(reader, BOOKINGS).rows(SESSIONS_TABLE, f"{condition} ORDER BY position", params)
+    notes = {UUID(row.session): held(row.note) for row in found}
+    return {session: note for session, note in notes.items() if note is not None}
+
+
+def _the(live: Live, id: UUID, provider: str | None) -> BookingRow:
+    condition, params = matching(booking=str(id), provider=provider)
+    found = live.rows(BOOKINGS_TABLE, condition, params)
+    if not found:
+        raise NotFound()
+    return found[0]
+
+
+def _ids(reader: Reader, condition: str, id: UUID) -> list[UUID]:
+    found = Live(reader, BOOKINGS).fetch(
+        f"SELECT booking FROM {{bookings}} WHERE {condition} ORDER BY position",
+        (str(id),),
+    )
+    return [UUID(booking) for (booking,) in found]
+
+
+def _views(live: Live, found: Sequence[BookingRow]) -> list[BookingView]:
+    sessions: dict[str, list[SessionView]] = {row.booking: [] for row in found}
+    if found:
+        marks = ", ".join("?" for _ in found)
+        params: list[Value] = list(sessions)
+        for row in live.rows(SESSIONS_TABLE, f"booking IN ({marks}) ORDER BY position", params):
+            sessions[row.booking].append(_session_view(row))
+    return [_view(row, sessions[row.booking]) for row in found]
+
+
+def _view(row: BookingRow, sessions: Sequence[SessionView]) -> BookingView:
+    return BookingView(
+        id=UUID(row.booking),
+        pool=UUID(row.pool),
+        case=UUID(row.case_id),
+        provider=row.provider,
+        district=row.district,
+        state=cast("BookingState", row.state),
+        requested_minutes=row.requested,
+        granted_minutes=row.granted,
+        consumed_minutes=row.consumed,
+        released_minutes=row.released,
+        proposed_minutes=row.proposed,
+        requested_at=datetime.fromisoformat(row.requested_at),
+        requested_by=row.requested_by,
+        sessions=tuple(sessions),
+    )
+
+
+def _session_view(row: SessionRow) -> SessionView:
+    return SessionView(
+        id=UUID(row.session),
+        starts_at=datetime.fromisoformat(row.starts_at),
+        minutes=row.minutes,
+        kind=cast("Kind", row.kind),
+        worker=row.worker,
+        state=cast("SessionState", row.state),
+        confirmed=bool(row.confirmed),
+    )

@@ -1,0 +1,335 @@
+"""One German line for every event: when, who, did what, to what, why, under which rule.
+
+Rules are named by their numbers, with words beside them for somebody who has no list at hand.
+"""
+
+from datetime import date, datetime
+from typing import NamedTuple, assert_never
+
+from application.log import Recorded
+from application.privacy import KeyMissing, SealBroken
+from application.projections.texts import Opener, sealed_text
+from domain.booking import (
+    ApprovalProposed,
+    BookingSettled,
+    Event,
+    GrantReduced,
+    HoursApproved,
+    HoursRequested,
+    RequestDeclined,
+    RequestWaitlisted,
+    RequestWithdrawn,
+    SessionConfirmed,
+    SessionCorrected,
+    SessionFacts,
+    SessionLogged,
+    SessionReversed,
+)
+from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred, PersonalDataErased
+from domain.pool import (
+    BudgetChanged,
+    HoursReleased,
+    HoursReserved,
+    ImportRecorded,
+    MonthClosed,
+    MonthReopened,
+    PlaceOffered,
+    PoolClosed,
+    PoolExhausted,
+    PoolOpened,
+    PoolReplenished,
+    RulesChanged,
+    german_month,
+)
+from domain.quantities import BERLIN, Actor, Period, Rules, hours
+
+
+class About(NamedTuple):
+    """What an event is about, in the words of people: names of pool and case, the booking's identifier, the provider."""
+
+    pool: str
+    case: str | None
+    booking: str | None
+    provider: str | None
+
+
+def trail_line(event: Recorded, about: About, opener: Opener | None) -> str:
+    """The line of an event; stated reasons are read out only with an ``opener``."""
+    when = _clock(event.recorded_at)
+    line = f"{when} – {_person(event.actor)} {_deed(event)} {_object(about)}."
+    reasons = _reasons(event, opener)
+    return f"{line}{reasons} {_rule(event.data)}".rstrip()
+
+
+# ── who and what
+
+_ROLES = {
+    "worker": "Fachkraft",
+    "lead": "Leitung",
+    "officer": "Sachbearbeitung",
+    "planner": "Jugendhilfeplanung",
+    "auditor": "Rechnungsprüfung",
+    "admin": "Administration",
+}
+_KINDS = {"direct": "Kontaktzeit", "indirect": "fallspezifische Zeit", "travel": "Fahrzeit", "absence": "Ausfall"}
+_OUTCOMES = {
+    "goal_reached": "Ziel erreicht",
+    "passed_on": "an den ASD übergeben",
+    "moved": "verzogen",
+    "broken_off": "abgebrochen",
+    "other": "Sonstiges",
+}
+_CONCERNS = {
+    "authorities": "Behörden",
+    "housing": "Wohnen",
+    "school": "Schule",
+    "work": "Ausbildung/Arbeit",
+    "finances": "Finanzen",
+    "health": "Gesundheit",
+    "residence": "Aufenthalt",
+    "family": "Familie",
+    "other": "Sonstiges",
+}
+_CAUSES = {"settlement": "Abrechnung", "reduction": "Kürzung", "reversal": "Storno", "correction": "Korrektur"}
+
+
+def _person(actor: Actor) -> str:
+    return f"{actor.subject} ({_ROLES[actor.role]}, {actor.organisation})"
+
+
+def _object(about: About) -> str:
+    parts = [f"Pool „{about.pool}“"]
+    if about.case is not None:
+        parts.insert(0, f"Fall „{about.case}“")
+    if about.booking is not None:
+        parts.insert(0, f"Antrag {about.booking[:8]}")
+    if about.provider is not None:
+        parts.append(f"Träger {about.provider}")
+    return f"[{', '.join(parts)}]"
+
+
+def _deed(event: Recorded) -> str:
+    """What was done, as the rest of a sentence that begins with who did it."""
+    data = event.data
+    match data:
+        case PoolOpened():
+            return f"eröffnete den Stundenpool für {_period(data.period)} mit {hours(data.budget_minutes)}; {_rules(data.rules)}"
+        case BudgetChanged():
+            effective = f", wirksam ab {_date(data.effective_on)}" if data.effective_on else ""
+            verb = "erhöhte" if data.change_minutes > 0 else "kürzte"
+            return f"{verb} das Kontingent um {hours(abs(data.change_minutes))} nach Beschluss {data.resolution}{effective}"
+        case RulesChanged():
+            return f"änderte die Regeln des Pools: {_rules(data.rules)}"
+        case HoursReserved():
+            return f"band {hours(data.minutes)} aus dem Pool für die Bewilligung vom {_clock(data.decided_at)}"
+        case HoursReleased():
+            return f"gab{_on(event, data.released_at)} {hours(data.minutes)} an den Pool zurück ({_CAUSES[data.because]})"
+        case PoolExhausted():
+            return "schöpfte den Pool damit aus; es ist weniger als eine Einheit frei"
+        case PoolReplenished():
+            return "machte damit im Pool wieder mindestens eine Einheit frei"
+        case PlaceOffered():
+            return "gab damit Stunden für den ersten Antrag der Warteliste frei"
+        case MonthClosed():
+            return f"schloss den Monat {german_month(data.month)} ab"
+        case MonthReopened():
+            return f"öffnete den Monat {german_month(data.month)} wieder"
+        case ImportRecorded():
+            return _import(data)
+        case PoolClosed():
+            return "schloss den Stundenpool ab"
+        case CaseOpened():
+            return (
+                f"eröffnete den Fall{_on(event, data.opened_at)} (Stadtraum {data.district}, § {data.service_area}, "
+                f"Anlass {_CONCERNS[data.concern]})"
+            )
+        case CaseAmended():
+            return f"stellte Stammdaten richtig ({_amended(data)})"
+        case CaseTransferred():
+            return f"übergab den Fall von Träger {data.from_provider} an Träger {data.provider}"
+        case CaseClosed():
+            return f"schloss den Fall ab, Verbleib: {_OUTCOMES[data.outcome]}"
+        case PersonalDataErased():
+            return "löschte die personenbezogenen Angaben"
+        case HoursRequested():
+            return f"beantragte {hours(data.minutes)}{_decided(event, data.requested_by, data.requested_at)}"
+        case RequestWaitlisted():
+            priority = f" mit Vorrang {data.priority}" if data.priority is not None else ""
+            return f"setzte den Antrag über {hours(data.minutes)} auf die Warteliste{priority}{_by(event, data.listed_by)}"
+        case ApprovalProposed():
+            return (
+                f"schlug vor, {hours(data.minutes)} zu bewilligen{_decided(event, data.proposed_by, data.proposed_at)}; "
+                "eine zweite Person muss zustimmen"
+            )
+        case HoursApproved():
+            first = f", nach Zustimmung von {data.proposed_by}" if data.proposed_by else ""
+            review = f", Überprüfung am {_date(data.review_on)}" if data.review_on else ""
+            return f"bewilligte {hours(data.minutes)}{_decided(event, data.decided_by, data.decided_at)}{first}{review}"
+        case RequestDeclined():
+            return f"lehnte den Antrag ab{_decided(event, data.decided_by, data.decided_at)}"
+        case RequestWithdrawn():
+            return f"zog den Antrag zurück{_decided(event, data.withdrawn_by, data.withdrawn_at)}"
+        case SessionLogged():
+            facts = SessionFacts(data.starts_at, data.minutes, data.kind, data.worker)
+            return f"erfasste einen Termin: {_session(facts)}{', verspätet' if data.late else ''}"
+        case SessionCorrected():
+            return f"korrigierte einen Termin: {_session(data.now)}; zuvor {_session(data.before)}"
+        case SessionReversed():
+            return f"stornierte einen Termin: {_session(data.before)}"
+        case SessionConfirmed():
+            return f"hielt die Bestätigung eines Termins fest ({data.method})"
+        case GrantReduced():
+            return f"kürzte die Bewilligung auf {hours(data.to_minutes)}"
+        case BookingSettled():
+            return f"rechnete die Bewilligung{_on(event, data.settled_at)} ab"
+        case _:
+            assert_never(data)
+
+
+def _rules(rules: Rules) -> str:
+    stated = [f"Einheit {rules.unit_minutes} Minuten"]
+    if rules.case_cap_minutes is not None:
+        stated.append(f"je Fall höchstens {hours(rules.case_cap_minutes)}")
+    stated += [f"Stadtraum {name} höchstens {hours(quota)}" for name, quota in sorted(rules.district_quotas.items())]
+    stated += [f"Träger {name} höchstens {hours(quota)}" for name, quota in sorted(rules.provider_quotas.items())]
+    if rules.four_eyes_minutes is not None:
+        stated.append(f"vier Augen über {hours(rules.four_eyes_minutes)}")
+    if rules.session_max_minutes is not None:
+        stated.append(f"Termine höchstens {hours(rules.session_max_minutes)}")
+    if rules.late_entry_days is not None:
+        stated.append(f"verspätet nach {rules.late_entry_days} Tagen")
+    return ", ".join(stated)
+
+
+def _import(data: ImportRecorded) -> str:
+    what = "Anträge" if data.kind == "requests" else "Termine"
+    refused = f"{len(data.refused)} abgewiesen"
+    if data.refused:
+        refused += f" ({', '.join(sorted({step.code for step in data.refused}))})"
+    return (
+        f"las eine Datei ein ({what}, SHA-256 {data.file_sha256[:12]}…): {data.read} Schritte gelesen, "
+        f"{data.recorded} übernommen, {data.already_there} schon vorhanden, {refused}"
+    )
+
+
+def _amended(data: CaseAmended) -> str:
+    changed = [
+        f"{label} {value}"
+        for label, value in (
+            ("Angebot", data.offer),
+            ("Stadtraum", data.district),
+            ("Leistungsbereich §", data.service_area),
+            ("Anlass", data.concern and _CONCERNS[data.concern]),
+        )
+        if value is not None
+    ]
+    texts = (("Name", data.name), ("Geburtsjahr", data.birth_year), ("Kontakt", data.contact), ("Notizen", data.notes))
+    return ", ".join([*changed, *(label for label, text in texts if text is not None)]) or "ohne Änderung"
+
+
+def _session(facts: SessionFacts) -> str:
+    worker = f", {facts.worker}" if facts.worker else ""
+    return f"{_clock(facts.starts_at)}, {hours(facts.minutes)} {_KINDS[facts.kind]}{worker}"
+
+
+# ── why
+
+_REASONS = {
+    "reason": "Grund",
+    "overtaking_reason": "Grund des Vorziehens",
+    "purpose": "Zweck",
+    "note": "Vermerk",
+}
+
+
+def _reasons(event: Recorded, opener: Opener | None) -> str:
+    """Every stated reason; without an ``opener`` only that there is one. The note of a session is no reason."""
+    if isinstance(event.data, SessionLogged):
+        return ""
+    said = []
+    for field, label in _REASONS.items():
+        text = sealed_text(event, field) if hasattr(event.data, field) else None
+        if text is not None:
+            try:
+                said.append(f"{label}: {text.open(opener)}" if opener else f"{label}: (vertraulich)")
+            except KeyMissing:
+                said.append(f"{label}: (gelöscht)")
+            except SealBroken:
+                said.append(f"{label}: (unlesbar, das Siegel ist verletzt)")
+    return "".join(f" {reason}." for reason in said)
+
+
+# ── under which rule
+
+
+def _rule(data: Event) -> str:
+    """The rules that the decision stands on; events that only record something stand on none."""
+    match data:
+        case PoolOpened() | RulesChanged():
+            return "Grundlage: Beschluss des Ausschusses."
+        case BudgetChanged():
+            return "Regel 5: Das Kontingent sinkt nie unter das, was vergeben ist."
+        case HoursReserved():
+            return "Regeln 1 bis 3: Kontingent, Fallgrenze und Quoten reichen."
+        case HoursReleased():
+            return "Regeln 15, 18, 21: Nicht genutzte Stunden gehen zurück."
+        case PoolExhausted() | PoolReplenished():
+            return "Ausgeschöpft ist ein Pool, wenn weniger als eine Einheit frei ist."
+        case PlaceOffered():
+            return "Regel 20: Angeboten wird dem Ersten der Warteliste, sobald sein Antrag passt."
+        case MonthClosed() | MonthReopened():
+            return "Regel 7: Ein abgeschlossener Monat nimmt nichts auf, bis er mit Begründung geöffnet wird."
+        case PoolClosed():
+            return "Regel 22: Alles ist abgerechnet, die Summen gehen auf."
+        case CaseClosed() | CaseTransferred():
+            return "Regel 21: Bewilligungen sind abgerechnet, offene Anträge zurückgezogen."
+        case HoursRequested():
+            return "Regeln 4 und 9: Antrag im Zeitraum, vom Träger des offenen Falls."
+        case RequestWaitlisted():
+            return "Regel 19: Vorrang vor Zeitpunkt des Antrags."
+        case ApprovalProposed():
+            return "Regel 6: Vier Augen; gebunden ist noch nichts."
+        case HoursApproved():
+            return "Regeln 1 bis 4, 6, 10, 11, 20: im Rahmen, nicht selbst beantragt, höchstens wie beantragt, in der Reihenfolge."
+        case RequestDeclined():
+            return "Regel 11: Eine Ablehnung hat einen Grund."
+        case SessionLogged():
+            return "Regeln 4, 7, 12, 13, 15 bis 17: im Zeitraum, Monat offen, innerhalb der Bewilligung."
+        case SessionCorrected() | SessionReversed():
+            return "Regel 14: Der frühere Stand bleibt erhalten."
+        case GrantReduced():
+            return "Regel 18: Gekürzt wird höchstens bis zum Genutzten."
+        case BookingSettled():
+            return "Regel 15: Nach der Abrechnung kommt nichts Neues hinzu."
+        case ImportRecorded() | CaseOpened() | CaseAmended() | PersonalDataErased() | RequestWithdrawn() | SessionConfirmed():
+            return ""
+        case _:
+            assert_never(data)
+
+
+# ── how people write
+
+
+def _clock(instant: datetime) -> str:
+    return f"{instant.astimezone(BERLIN):%d.%m.%Y, %H:%M} Uhr"
+
+
+def _date(day: date) -> str:
+    return f"{day:%d.%m.%Y}"
+
+
+def _period(period: Period) -> str:
+    return f"{_date(period.start)} bis {_date(period.end)}"
+
+
+def _decided(event: Recorded, person: str, instant: datetime) -> str:
+    """When and by whom, where the recording does not say it already: history that was taken in later."""
+    return f"{_on(event, instant)}{_by(event, person)}"
+
+
+def _on(event: Recorded, instant: datetime) -> str:
+    return "" if instant == event.recorded_at else f" am {_clock(instant)}"
+
+
+def _by(event: Recorded, person: str) -> str:
+    return "" if person == event.actor.subject else f" durch {person}"

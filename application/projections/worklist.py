@@ -1,0 +1,115 @@
+"""The worklist: requests that wait for a decision, and who has agreed to them first."""
+
+from datetime import date
+from typing import NamedTuple, cast
+from uuid import UUID
+
+from application.log import Reader, Recorded
+from application.projections.tables import Live, Projection, Rows, Table, Unhandled, instant, iso, matching, micros, page
+from application.views import WorkItem
+from domain.booking import (
+    ApprovalProposed,
+    BookingState,
+    HoursApproved,
+    HoursRequested,
+    RequestDeclined,
+    RequestWaitlisted,
+    RequestWithdrawn,
+)
+
+
+class WorkRow(NamedTuple):
+    """An open request; ``position`` is where it was requested, ``requested_at`` microseconds UTC."""
+
+    booking: str
+    position: int
+    pool: str
+    case_id: str
+    provider: str
+    district: str
+    state: str
+    minutes: int
+    requested_at: int
+    proposed_by: str | None
+    review_on: str | None
+
+
+WORK_TABLE = Table("worklist", WorkRow, ("booking",), (("position",), ("pool", "position"), ("provider", "position")))
+
+# ── Fold
+
+
+def fold(event: Recorded, rows: Rows) -> None:
+    """A request comes on the list, changes its state on it and leaves it once it is decided."""
+    data, booking = event.data, str(event.stream)
+    match data:
+        case HoursRequested():
+            rows.put(WORK_TABLE, _requested(event, data))
+        case RequestWaitlisted():
+            request = rows.the(WORK_TABLE, booking)
+            rows.put(WORK_TABLE, request._replace(state="waitlisted", proposed_by=None, review_on=None))
+        case ApprovalProposed():
+            request = rows.the(WORK_TABLE, booking)
+            proposed = request._replace(state="awaiting_second", proposed_by=data.proposed_by, review_on=iso(data.review_on))
+            rows.put(WORK_TABLE, proposed)
+        case HoursApproved() | RequestDeclined() | RequestWithdrawn():
+            rows.delete(WORK_TABLE, booking)
+        case _:
+            raise Unhandled(event)
+
+
+def _requested(event: Recorded, data: HoursRequested) -> WorkRow:
+    return WorkRow(
+        booking=str(event.stream),
+        position=event.position,
+        pool=str(data.pool),
+        case_id=str(data.case),
+        provider=data.provider,
+        district=data.district,
+        state="requested",
+        minutes=data.minutes,
+        requested_at=micros(data.requested_at),
+        proposed_by=None,
+        review_on=None,
+    )
+
+
+WORKLIST = Projection(
+    name="worklist",
+    version=1,
+    tables=(WORK_TABLE,),
+    handles=frozenset({HoursRequested, RequestWaitlisted, ApprovalProposed, HoursApproved, RequestDeclined, RequestWithdrawn}),
+    fold=fold,
+)
+
+# ── Readers
+
+
+def worklist(
+    reader: Reader,
+    *,
+    pool: UUID | None = None,
+    state: BookingState | None = None,
+    provider: str | None = None,
+    after: str | None = None,
+    limit: int,
+) -> tuple[list[WorkItem], str | None]:
+    """Open requests in the order in which they were recorded, and where the next page begins."""
+    condition, params = matching(pool=pool, state=state, provider=provider)
+    found, following = page(Live(reader, WORKLIST), WORK_TABLE, condition, params, after, limit)
+    return [_item(row) for row in found], following
+
+
+def _item(row: WorkRow) -> WorkItem:
+    return WorkItem(
+        booking=UUID(row.booking),
+        pool=UUID(row.pool),
+        case=UUID(row.case_id),
+        provider=row.provider,
+        district=row.district,
+        state=cast("BookingState", row.state),
+        minutes=row.minutes,
+        requested_at=instant(row.requested_at),
+        proposed_by=row.proposed_by,
+        review_on=date.fromisoformat(row.review_on) if row.review_on else None,
+    )
