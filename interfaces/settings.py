@@ -1,51 +1,202 @@
-"""Settings: environment variables (or ``.env``) with the prefix ``STUNDENPOOL_``, read once, validated, never changed."""
+"""Settings: environment variables (or ``.env``) with the prefix ``STUNDENPOOL_``, read once, validated, never changed.
 
+Plain dataclasses: a light command line must start quickly, every mistake is told in German with its place, and
+``config check`` says where each value came from.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from dotenv import dotenv_values
 
 PREFIX = "STUNDENPOOL_"
+DOTENV = Path(".env")
+
+Source = Literal["Umgebung", ".env", "Voreinstellung"]
 
 
-class Settings(BaseSettings):
+# ── How values are read: each raises ValueError with a German sentence that never repeats a password.
+
+
+def _database_url(written: str) -> str:
+    """A URL that ``open_store`` takes."""
+    try:
+        parts = urlsplit(written)
+        _ = parts.port  # is checked when it is read
+    except ValueError:
+        raise ValueError("Rechner oder Port der URL sind nicht lesbar") from None
+    if parts.fragment:
+        raise ValueError("enthält ein bloßes #; bitte %23 schreiben")
+    if parts.scheme == "sqlite":
+        return _sqlite_url(written, parts.netloc or parts.query, unquote(parts.path.removeprefix("/")))
+    if parts.scheme != "postgresql":
+        raise ValueError("muss mit sqlite:/// oder postgresql:// beginnen")
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    schema, host = options.pop("schema", "public"), options.pop("host", parts.hostname)
+    if options:
+        raise ValueError("kennt nur die Zusätze schema und host")
+    if not (host and schema and parts.username and parts.path.strip("/")):
+        raise ValueError("muss Benutzer, Rechner und Datenbank nennen: postgresql://benutzer@rechner/datenbank")
+    return written
+
+
+def _sqlite_url(written: str, beyond: str, path: str) -> str:
+    if beyond or not path or path.endswith("/") or path == ":memory:":
+        raise ValueError("muss genau eine Datei nennen: sqlite:///ordner/datei.db, absolut mit vier Schrägstrichen")
+    return written
+
+
+def _keystore(written: str) -> str:
+    """A path or URL that ``open_keystore`` takes."""
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", written)
+    if scheme is None:
+        return written
+    parts = urlsplit(written)
+    local = parts.netloc in ("", "localhost") and parts.path.startswith("/") and not (parts.query or parts.fragment)
+    if scheme[1].lower() != "file" or not local:
+        raise ValueError("muss der Pfad eines Ordners oder eine URL der Form file:///ordner sein")
+    return written
+
+
+def _host(written: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.:_-]+", written):
+        raise ValueError("muss ein Rechnername oder eine IP-Adresse sein")
+    return written
+
+
+def _port(written: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", written) or not 1 <= int(written) <= 65535:
+        raise ValueError("muss eine ganze Zahl von 1 bis 65535 sein")
+    return int(written)
+
+
+def _setting(default: Any, read: Callable[[str], Any], meaning: str) -> Any:
+    return field(default=default, metadata={"read": read, "meaning": meaning})
+
+
+# ── The settings
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
     """What an installation chooses. ``migration_database_url`` is the one of the role that may change the schema."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore")
-
-    database_url: str = Field("sqlite:///var/stundenpool.db", description="Wo das Ereignisprotokoll steht")
-    migration_database_url: str = Field("", description="Zugang, der das Schema ändern darf; sonst der erste")
-    keystore: str = Field("var/keys", description="Ablage der Schlüssel, getrennt von der Datenbank")
-    host: str = Field("127.0.0.1", description="Adresse, an der der Dienst lauscht")
-    port: int = Field(8000, ge=1, le=65535, description="Port, an dem der Dienst lauscht")
-
-    @field_validator("database_url", "migration_database_url")
-    @classmethod
-    def _known_store(cls, url: str) -> str:
-        if url and not url.startswith(("sqlite:///", "postgresql://")):
-            raise ValueError("muss mit sqlite:/// oder postgresql:// beginnen")
-        return url
+    database_url: str = _setting(
+        "sqlite:///var/stundenpool.db", _database_url, "Datenbank mit dem Ereignisprotokoll und allem, was daraus folgt"
+    )
+    migration_database_url: str = _setting(
+        "", _database_url, "dieselbe Datenbank mit dem Zugang, der das Schema ändern darf; sonst DATABASE_URL"
+    )
+    keystore: str = _setting("var/keys", _keystore, "Ablage der Schlüssel, getrennt von der Datenbank")
+    host: str = _setting("127.0.0.1", _host, "Adresse, an der der Dienst lauscht")
+    port: int = _setting(8000, _port, "Port, an dem der Dienst lauscht")
 
     @property
     def schema_url(self) -> str:
         """The URL that migrations use."""
         return self.migration_database_url or self.database_url
 
+    @property
+    def keystore_folder(self) -> Path:
+        """The directory of the keys."""
+        return Path(unquote(urlsplit(self.keystore).path) if self.keystore.lower().startswith("file:") else self.keystore)
+
 
 class SettingsError(Exception):
-    """A setting is wrong; one line for each, naming the variable, never its value."""
+    """Settings are wrong; one line for each, naming the variable and what is expected, never a password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """One setting as it was found. ``value`` is what may be shown of it; ``problem`` says in German what is wrong."""
+
+    variable: str
+    meaning: str
+    value: str
+    source: Source
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A variable with our prefix that is no setting, and the one that was probably meant."""
+
+    variable: str
+    source: Source
+    meant: str | None
 
 
 def read_settings(**overrides: Any) -> Settings:
     """The settings of this process; raises ``SettingsError``."""
+    values, problems = {}, []
+    for setting in fields(Settings):
+        written, _ = _found(PREFIX + setting.name.upper(), os.environ, _dotenv())
+        if written is None or setting.name in overrides:
+            continue
+        try:
+            values[setting.name] = setting.metadata["read"](written)
+        except ValueError as problem:
+            problems.append(f"{PREFIX}{setting.name.upper()} {problem}")
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return Settings(**{**values, **overrides})
+
+
+def examine_settings() -> tuple[list[Stated], list[Unknown]]:
+    """Every setting with its source and what is wrong with it, and every variable that looks like one but is none."""
+    dotenv = _dotenv()
+    stated = [_stated(setting, *_found(PREFIX + setting.name.upper(), os.environ, dotenv)) for setting in fields(Settings)]
+    known = [setting.variable for setting in stated]
+    sources: tuple[tuple[Source, Mapping[str, str | None]], ...] = (("Umgebung", os.environ), (".env", dotenv))
+    unknown = [
+        Unknown(name, source, next(iter(get_close_matches(name.upper(), known, n=1)), None))
+        for source, names in sources
+        for name in sorted(names)
+        if name.upper().startswith(PREFIX) and name not in known
+    ]
+    return stated, unknown
+
+
+def _stated(setting: Any, written: str | None, source: Source) -> Stated:
+    problem = None
+    if written is not None:
+        try:
+            setting.metadata["read"](written)
+        except ValueError as error:
+            problem = str(error)
+    shown = str(setting.default) if written is None else _showable(written, setting, problem)
+    return Stated(PREFIX + setting.name.upper(), setting.metadata["meaning"], shown, source, problem)
+
+
+def _showable(written: str, setting: Any, problem: str | None) -> str:
+    """A value without its password. Where a URL is wrong, nobody can say what in it is one."""
+    if problem is not None and setting.metadata["read"] in (_database_url, _keystore):
+        return "•••"
+    return re.sub(r"(//[^:/@]*):[^/]*@", r"\1:•••@", written)
+
+
+def _dotenv() -> dict[str, str | None]:
+    """The names and values of ``.env`` in the working directory, if there is one."""
     try:
-        return Settings(**overrides)
-    except ValidationError as error:
-        lines = (f"{PREFIX}{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors())
-        raise SettingsError("\n".join(lines)) from None
+        with DOTENV.open(encoding="utf-8") as file:
+            return dict(dotenv_values(stream=file, interpolate=False))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "kein UTF-8"
+        raise SettingsError(f"{DOTENV} lässt sich nicht lesen ({reason})") from None
 
 
-def sqlite_folder(url: str) -> Path | None:
-    """The folder that an SQLite file of this URL lies in."""
-    return Path(url.removeprefix("sqlite:///")).parent if url.startswith("sqlite:///") else None
+def _found(variable: str, environment: Mapping[str, str], dotenv: Mapping[str, str | None]) -> tuple[str | None, Source]:
+    """What is written for a variable; an empty value counts as none, as in shells and unit files."""
+    if written := environment.get(variable):
+        return written, "Umgebung"
+    if written := dotenv.get(variable):
+        return written, ".env"
+    return None, "Voreinstellung"
