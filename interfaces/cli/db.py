@@ -1,0 +1,91 @@
+"""``stundenpool db``: schema, health, backup while running, restore."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import click
+
+from application.log import Store
+from interfaces.cli.commands import Failed, note
+from interfaces.cli.progress import progress_bar
+from interfaces.settings import Settings, read_settings
+from interfaces.storage import open_store
+from interfaces.storage.backup import back_up, restore
+from interfaces.storage.check import examine
+from interfaces.storage.migrate import migrate
+
+_KEYS_APART = "Die Schlüssel der Personendaten sind nicht darin: ihre Ablage ist getrennt zu sichern."
+
+
+@click.group("db")
+def command() -> None:
+    """Datenbank: Schema, Prüfung, Sicherung."""
+
+
+@command.command("migrate")
+def migrate_() -> None:
+    """Bringt das Schema auf den Stand dieses Programms; legt die Datenbank auf SQLite an, wo sie fehlt."""
+    done = _migrated(read_settings())
+    note("\n".join(done) if done else "Das Schema ist schon auf dem Stand dieses Programms.")
+
+
+@command.command("check")
+def check() -> None:
+    """Prüft Schema, Ereignisprotokoll, Belege, Projektionen, Rechte und Schlüssel."""
+    _check(read_settings())
+
+
+@command.command("backup")
+@click.argument("file", metavar="DATEI", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Sichert die Datenbank in eine neue DATEI, auch während der Dienst läuft."""
+    back_up(read_settings().schema_url, file)
+    note(f"Gesichert in „{file}“. {_KEYS_APART}")
+
+
+@command.command("restore")
+@click.argument("file", metavar="DATEI", type=click.Path(path_type=Path))
+def restore_(file: Path) -> None:
+    """Spielt eine Sicherung in eine leere Datenbank zurück und prüft sie."""
+    settings = read_settings()
+    restore(settings.schema_url, file)
+    for line in _migrated(settings):
+        note(line)
+    note(f"Zurückgespielt aus „{file}“. {_KEYS_APART}")
+    _check(settings)
+
+
+def _migrated(settings: Settings) -> list[str]:
+    store = open_store(settings.schema_url, create=True)
+    try:
+        with progress_bar("Projektionen") as progress:
+            return migrate(store, progress, _service_role(settings))
+    finally:
+        store.close()
+
+
+def _service_role(settings: Settings) -> str | None:
+    """The role of the service on PostgreSQL, where another one migrates."""
+    service, migrating = _role(settings.database_url), _role(settings.schema_url)
+    return service if service != migrating else None
+
+
+def _role(url: str) -> str | None:
+    name = urlsplit(url).username
+    return unquote(name) if name else None
+
+
+def _check(settings: Settings) -> None:
+    store: Store = open_store(settings.database_url, create=False)
+    try:
+        with progress_bar("Ereignisse") as progress:
+            examined = examine(store, settings.keystore_folder, rights_apart=_service_role(settings) is not None, progress=progress)
+    finally:
+        store.close()
+    for remark in examined.notes:
+        click.echo(f"Hinweis: {remark}")
+    for finding in examined.findings:
+        click.echo(f"FEHLER: {finding}")
+    if examined.findings:
+        raise Failed(f"{len(examined.findings)} Mängel gefunden." if len(examined.findings) > 1 else "Ein Mangel gefunden.")
+    click.echo(f"In Ordnung: {examined.events} Ereignisse, lückenlos und lesbar.")

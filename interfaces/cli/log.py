@@ -1,0 +1,84 @@
+"""``stundenpool log``."""
+
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+import click
+
+from application.log import Reader, Store, read_event
+from application.projections.audit_trail import trail
+from interfaces.cli.stores import opened_store
+from interfaces.settings import read_settings
+
+BATCH_EVENTS = 500
+PAUSE_SECONDS = 0.2
+
+Lines = Callable[[Reader, int], list[tuple[int, str]]]
+
+
+@click.group("log")
+def command() -> None:
+    """Ereignisprotokoll."""
+
+
+@command.command("tail")
+@click.option("--after", metavar="POSITION", type=click.IntRange(min=0), default=0, help="Erst ab dem Ereignis danach.")
+@click.option("--json", "as_json", is_flag=True, help="Jedes Ereignis als ein JSON-Objekt in einer Zeile.")
+def tail(after: int, as_json: bool) -> None:
+    """Zeigt die Ereignisse und folgt dem Protokoll, bis es beendet wird. Personenbezogene Texte bleiben versiegelt."""
+    with opened_store(read_settings()) as store, _until_ended():
+        _follow(store, after, _stored if as_json else _readable)
+
+
+def _follow(store: Store, after: int, lines_of: Lines) -> None:
+    output_closed = _watch_output()
+    while True:
+        with store.reading() as reader:
+            lines = lines_of(reader, after)
+        for position, line in lines:
+            click.echo(line)
+            after = position
+        sys.stdout.flush()
+        if len(lines) < BATCH_EVENTS and output_closed():
+            return
+
+
+def _stored(reader: Reader, after: int) -> list[tuple[int, str]]:
+    """Events as they stand in the log; reading each refuses damage."""
+    rows = reader.notifications(after, BATCH_EVENTS)
+    return [(read_event(row).position, row.state.decode()) for row in rows]
+
+
+def _readable(reader: Reader, after: int) -> list[tuple[int, str]]:
+    """A line for people, like those of the audit trail, without reasons."""
+    entries, _ = trail(reader, provider=None, after=str(after), limit=BATCH_EVENTS)
+    return [(entry.position, f"{entry.position:>6}  {entry.line}") for entry in entries]
+
+
+def _watch_output() -> Callable[[], bool]:
+    """A function that waits a moment and says whether nobody reads on: a closed pipe is told at once, not at the next event."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # errors and hang-ups are always reported
+    return lambda: bool(poll.poll(PAUSE_SECONDS * 1000))
+
+
+@contextmanager
+def _until_ended() -> Iterator[None]:
+    """Being ended is how this command finishes: Ctrl-C, SIGTERM and a reader that went away are no failures."""
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python still flushes when it ends
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

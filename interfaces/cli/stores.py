@@ -1,0 +1,52 @@
+"""How commands open the log of this installation, and who they act as."""
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from application.log import Reader, Store
+from application.projections import PROJECTIONS
+from application.projections.tables import live_slots
+from domain.quantities import Actor
+from interfaces.http.security import OFFICE
+from interfaces.service import Service, open_service
+from interfaces.settings import Settings, read_settings
+from interfaces.storage import open_store
+
+subject_option = click.option(
+    "--subject", metavar="NAME", help="Kennung, unter der das verzeichnet wird; sonst der Name des Benutzerkontos."
+)
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[Store]:
+    """The store of this installation, which must exist."""
+    store = open_store(settings.database_url, create=False)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def reading() -> Iterator[Reader]:
+    """One consistent snapshot of the log and its projections."""
+    with opened_store(read_settings()) as store, store.reading() as reader:
+        yield reader
+
+
+@contextmanager
+def service() -> Iterator[Service]:
+    """Store, keys and engine. A schema that is missing is told at once: the engine would wait for it as for a lost connection."""
+    settings = read_settings()
+    with opened_store(settings) as store, store.reading() as reader:
+        live_slots(reader, PROJECTIONS)
+    with open_service(settings) as opened:
+        yield opened
+
+
+def officer(subject: str | None) -> Actor:
+    """Who uses the command line decides as an officer of the youth office, under the name of their account unless stated."""
+    return Actor(subject or getpass.getuser(), "officer", OFFICE)

@@ -1,0 +1,155 @@
+"""Is this installation sound? Reads everything once, changes nothing, and says what is wrong in German."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from eventsourcing.persistence import Notification
+
+from application.log import DamagedEvent, Reader, Recorded, Store, read_event
+from application.privacy import KeyStoreDamaged
+from application.projections import PROJECTIONS
+from application.projections.tables import Live
+from domain.quantities import Sealed
+from interfaces.storage.keystore import FileKeyStore
+from interfaces.storage.migrate import schema_state
+from interfaces.storage.postgres import PostgresTurnRecorder
+
+BATCH_EVENTS = 2_000
+FINDINGS_MAX = 50  # of the log; a log that is damaged throughout says no more with more of them
+_ALTERING = ("UPDATE", "DELETE", "TRUNCATE")
+
+
+@dataclass(slots=True)
+class Examined:
+    """``findings`` are faults; ``notes`` are worth knowing."""
+
+    events: int = 0
+    findings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def examine(store: Store, keystore: Path, *, rights_apart: bool, progress: Callable[[int, int], None]) -> Examined:
+    """Checks schema, log, receipts, projections, rights and keys.
+
+    ``rights_apart`` says that another role migrates, so that the service's own must not alter what is recorded.
+    """
+    examined = Examined(findings=schema_state(store))
+    if examined.findings:
+        return examined
+    with store.reading() as reader:
+        log = _Log(examined)
+        log.read(reader, progress)
+        _examine_receipts(reader, examined)
+        _examine_projections(reader, examined)
+        if isinstance(store, PostgresTurnRecorder):
+            _examine_rights(reader, examined, rights_apart)
+    _examine_keys(keystore, log.keys, examined)
+    return examined
+
+
+class _Log:
+    """The log from start to end: positions and versions without a gap, instants that never run back, events that can be read."""
+
+    def __init__(self, examined: Examined) -> None:
+        self.keys: set[str] = set()
+        self._examined = examined
+        self._versions: dict[Any, int] = {}
+        self._recorded_at = datetime.min.replace(tzinfo=UTC)
+
+    def read(self, reader: Reader, progress: Callable[[int, int], None]) -> None:
+        head = reader.head()
+        last = 0
+        while rows := reader.notifications(last, BATCH_EVENTS):
+            for row in rows:
+                self._place(row, last)
+                self._event(row)
+                last = row.id
+            progress(last, head.id if head else last)
+            if len(self._examined.findings) >= FINDINGS_MAX:
+                self._examined.findings.append(f"Nach Position {last} wurde nicht weiter geprüft.")
+                return
+
+    def _place(self, row: Notification, last: int) -> None:
+        self._examined.events += 1
+        if row.id != last + 1:
+            self._examined.findings.append(f"Auf Position {last} folgt Position {row.id}.")
+        version = self._versions.get(row.originator_id, 0)
+        if row.originator_version != version + 1:
+            self._examined.findings.append(
+                f"Position {row.id}: auf Version {version} von {row.originator_id} folgt Version {row.originator_version}."
+            )
+        self._versions[row.originator_id] = row.originator_version
+
+    def _event(self, row: Notification) -> None:
+        try:
+            event = read_event(row)
+        except DamagedEvent as damage:
+            self._examined.findings.append(f"Ereignis nicht lesbar: {damage}")
+            return
+        if event.recorded_at < self._recorded_at:
+            self._examined.findings.append(f"Position {row.id}: die Zeit der Aufzeichnung läuft rückwärts.")
+        self._recorded_at = event.recorded_at
+        self.keys.update(sealed.key for sealed in _sealed(event))
+
+
+def _sealed(event: Recorded) -> Iterator[Sealed]:
+    for each in fields(event.data):
+        value = getattr(event.data, each.name)
+        if isinstance(value, Sealed):
+            yield value
+
+
+def _examine_receipts(reader: Reader, examined: Examined) -> None:
+    head = reader.head()
+    [(beyond,)] = reader.fetch("SELECT COUNT(*) FROM receipts WHERE position > ?", (head.id if head else 0,))
+    if beyond:
+        examined.findings.append(f"{beyond} Belege nennen Positionen hinter dem Ende des Protokolls: es wurde gekürzt.")
+
+
+def _examine_projections(reader: Reader, examined: Examined) -> None:
+    for projection in PROJECTIONS:
+        live = Live(reader, projection)
+        for table in projection.tables:
+            live.rows(table, "1 = 1 LIMIT 1")
+    if examined.events:
+        [(last,)] = Live(reader, *PROJECTIONS).fetch("SELECT MAX(position) FROM {audit_trail}")
+        if last != examined.events:
+            examined.findings.append(f"Die Projektionen stehen bei Position {last}, das Protokoll bei {examined.events}.")
+
+
+def _examine_rights(reader: Reader, examined: Examined, rights_apart: bool) -> None:
+    rights = [
+        right
+        for right in _ALTERING
+        for (held,) in reader.fetch("SELECT has_table_privilege(current_user, 'stored_events', ?)", (right,))
+        if held
+    ]
+    if rights and rights_apart:
+        examined.findings.append(f"Die Rolle des Dienstes hat am Protokoll mehr Rechte als SELECT und INSERT: {', '.join(rights)}.")
+    elif rights:
+        examined.notes.append(
+            "Der Dienst benutzt den Zugang, der das Schema ändert, und könnte das Protokoll verändern; "
+            "STUNDENPOOL_MIGRATION_DATABASE_URL trennt beide."
+        )
+
+
+def _examine_keys(keystore: Path, used: set[str], examined: Examined) -> None:
+    """Erased keys are missing for good, so single ones say nothing; that all are missing does."""
+    if not (keystore / "master.key").exists():
+        if used:
+            examined.findings.append(f"Das Protokoll enthält versiegelte Texte, aber in „{keystore}“ liegen keine Schlüssel.")
+        else:
+            examined.notes.append(f"Die Ablage der Schlüssel „{keystore}“ entsteht mit dem ersten Gebrauch.")
+        return
+    try:
+        found = FileKeyStore(keystore).read(used)
+    except KeyStoreDamaged as damage:
+        examined.findings.append(f"Die Ablage der Schlüssel ist nicht zu gebrauchen: {damage}")
+        return
+    if used and not found:
+        examined.findings.append(f"In „{keystore}“ liegt keiner der {len(used)} Schlüssel, mit denen das Protokoll versiegelt ist.")
+    elif missing := len(used) - len(found):
+        examined.notes.append(f"{missing} von {len(used)} Schlüsseln fehlen: gelöscht, oder die Ablage ist unvollständig.")
