@@ -1,0 +1,201 @@
+"""Writes the sections of the documentation that follow from the code: `.venv/bin/python docs/generate.py`.
+
+A section stands between `<!-- begin NAME -->` and `<!-- end NAME -->`. `tests/test_docs.py` fails while one is out of date.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+from application.catalogue import CATALOGUE, EventType
+from application.log import EventMapper, Recorded
+from domain.booking import BookingEvent, HoursApproved, SessionFacts
+from domain.case import CaseEvent
+from domain.pool import PoolEvent, RefusedStep
+from domain.quantities import Actor, Period, Personal, Rules, Sealed
+from domain.refusals import ORDER
+from interfaces.http.problems import status_of
+from interfaces.settings import PREFIX, Settings
+
+DOCS = Path(__file__).parent
+
+# ── What the code does not say of itself: one sentence for each event, the rules that each refusal stands for.
+
+MEANINGS = {
+    "pool-opened": "A budget of minutes for a period, with its rules. The budget is effective from the first day of the period.",
+    "budget-changed": "The committee raised or cut the budget; effective on the stated day, else when it is recorded.",
+    "rules-changed": "All rules of the pool as they are from now on; what was decided before stands.",
+    "hours-reserved": "The pool's side of an approval: these minutes are committed.",
+    "hours-released": "Approved minutes went back to the pool, and why.",
+    "pool-exhausted": "Less than one unit is available from here on.",
+    "pool-replenished": "At least one unit is available again.",
+    "place-offered": "The head of the waiting list fits what is available for the first time.",
+    "month-closed": "A month of service takes no new session, correction or reversal.",
+    "month-reopened": "It does again.",
+    "import-recorded": "A file was taken in: its hash, its counts in steps, and every refused step with its code.",
+    "pool-closed": "The pool takes nothing any more. Everything in it was settled, and the sums were proved.",
+    "case-opened": "A case under its pseudonymous reference, with its master data.",
+    "case-amended": "Master data put right; `null` leaves a field as it was.",
+    "case-transferred": "Another provider accompanies from now on.",
+    "case-closed": "The accompaniment ended, and how.",
+    "personal-data-erased": "The person's key was destroyed. Nothing records it yet; the type is reserved.",
+    "hours-requested": "A provider asks for minutes for a case. Provider and district stay what they were at this moment.",
+    "request-waitlisted": "The request waits for minutes, or has another priority on the list.",
+    "approval-proposed": "The first of two officers agrees to these minutes. Nothing is reserved.",
+    "hours-approved": "Minutes are granted, in full or in part; `proposed_by` is the first officer where two were needed.",
+    "request-declined": "The office said no.",
+    "request-withdrawn": "The provider took the request back, or the closing of case or pool did.",
+    "session-logged": "Minutes rendered. `late` by rule 17.",
+    "session-corrected": "A session as it is from now on, and as it was before.",
+    "session-reversed": "A session no longer counts; `before` is what it said.",
+    "session-confirmed": "The client or the family confirms the session.",
+    "grant-reduced": "What stays granted; the rest was released at once.",
+    "booking-settled": "Accounted for: what was not used was released, nothing new is logged.",
+}
+
+RULES_OF_REFUSALS = {
+    "malformed": "16, and the form of a request",
+    "key_reused": "–",
+    "not_found": "9, and whoever may not see it",
+    "unknown_request": "15 (imports)",
+    "foreign_case": "9 (imports)",
+    "version_differs": "–",
+    "duplicate_id": "–",
+    "pool_closed": "8",
+    "case_closed": "9, 21",
+    "outside_period": "4",
+    "month_closed": "7",
+    "in_future": "13",
+    "own_request": "10",
+    "same_officer": "6",
+    "not_approved": "15",
+    "settled": "15",
+    "already_decided": "–",
+    "session_reversed": "14",
+    "already_closed": "7, 21",
+    "reason_missing": "7, 11, 14, 18, 19",
+    "not_a_unit": "16",
+    "too_long": "16",
+    "over_request": "11",
+    "over_budget": "1",
+    "below_committed": "5",
+    "over_case_cap": "2",
+    "over_district_quota": "3",
+    "over_provider_quota": "3",
+    "over_grant": "12, 18",
+    "out_of_turn": "20",
+}
+
+# ── Sections
+
+
+def events_section() -> str:
+    """Every event type, by the stream it belongs to."""
+    streams = (("Pool", PoolEvent), ("Case", CaseEvent), ("Booking", BookingEvent))
+    parts = []
+    for title, kinds in streams:
+        parts.append(f"## {title}")
+        parts += [_event(entry) for entry in CATALOGUE if entry.cls in get_args(kinds)]
+    return "\n\n".join(parts)
+
+
+def _event(entry: EventType) -> str:
+    hints = get_type_hints(entry.cls)
+    in_order = [field.name for field in fields(entry.cls)]
+    clear = [f"`{name}` {_kind(hints[name])}" for name in in_order if name in entry.clear]
+    personal = [f"`{name}`" for name in in_order if name in entry.personal]
+    lines = [f"### `{entry.name}`, schema {entry.schema}", "", MEANINGS[entry.name], ""]
+    lines += [f"- clear: {' · '.join(clear) or 'none'}"]
+    if personal:
+        lines += [f"- personal: {' · '.join(personal)}"]
+    return "\n".join(lines)
+
+
+_KINDS = {
+    UUID: "id",
+    str: "text",
+    int: "int",
+    bool: "bool",
+    datetime: "instant",
+    date: "date",
+    Period: "{start, end}",
+    Rules: "rules",
+    SessionFacts: "{starts_at, minutes, kind, worker}",
+    tuple[RefusedStep, ...]: "list of {line, step, code, id}",
+}
+
+
+def _kind(hint: Any) -> str:
+    """A type as a reader of JSON needs it."""
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(get_args(hint))
+    if get_origin(hint) in (Union, UnionType):
+        [known] = [option for option in get_args(hint) if option is not type(None)]
+        return f"{_kind(known)}?"
+    return _KINDS[hint]
+
+
+def example_section() -> str:
+    """One event as it stands in the column `state`, with line breaks put in."""
+    sealed: Personal = Sealed("case:8d3c0f0e-6a0a-5f5e-9d1b-2f4f6f0f7a10", bytes(range(12)), bytes(range(32)))
+    approved = HoursApproved(
+        "traeger-a", 240, datetime(2022, 3, 1, 9, 30, tzinfo=UTC), "officer-1", None, None, sealed, True, None, False
+    )
+    recorded = Recorded(
+        4,
+        UUID("3f2b7c52-3c38-4f0e-9a41-7e6a5d0c9b11"),
+        2,
+        datetime(2022, 3, 1, 9, 30, 0, 125, tzinfo=UTC),
+        Actor("officer-1", "officer", "jugendamt"),
+        "5f0c6c9e-approve",
+        None,
+        approved,
+    )
+    state = EventMapper(transcoder=None).to_stored_event(recorded).state  # type: ignore[arg-type]  # ours needs none
+    return f"```json\n{json.dumps(json.loads(state), indent=2, ensure_ascii=False)}\n```"
+
+
+def refusals_section() -> str:
+    """Every refusal in the order in which they are reported."""
+    rows = [f"| `{each.code}` | {status_of(each.code)} | {RULES_OF_REFUSALS[each.code]} | {each.sentence} |" for each in ORDER]
+    return "\n".join(["| code | HTTP | rule | sentence |", "| --- | --- | --- | --- |", *rows])
+
+
+def settings_section() -> str:
+    """Every setting with its default."""
+    rows = []
+    for setting in fields(Settings):
+        default = f"`{setting.default}`" if setting.default != "" else "–"
+        rows.append(f"| `{PREFIX}{setting.name.upper()}` | {default} | {setting.metadata['meaning']} |")
+    return "\n".join(["| variable | default | meaning, as `config check` shows it |", "| --- | --- | --- |", *rows])
+
+
+SECTIONS: Mapping[str, Mapping[str, Any]] = {
+    "events.md": {"example": example_section, "events": events_section},
+    "glossary.md": {"refusals": refusals_section},
+    "operations.md": {"settings": settings_section},
+}
+
+
+def with_sections(page: str) -> str:
+    """The text of a page with its generated sections as they should be."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    for name, section in SECTIONS[page].items():
+        begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+        pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+        filled = f"{begin}\n\n{section()}\n\n{end}"
+        text, found = pattern.subn(lambda _, filled=filled: filled, text)
+        if found != 1:
+            raise ValueError(f"{page} has no section {name}")
+    return text
+
+
+if __name__ == "__main__":
+    for page in SECTIONS:
+        (DOCS / page).write_text(with_sections(page), encoding="utf-8")
