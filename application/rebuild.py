@@ -178,20 +178,18 @@ class _Building:
         self._done = batch[-1].position
 
     def _clear(self) -> None:
-        for projection in self._projections:
-            for table in projection.tables:
-                while self._clear_some(table):
-                    pass
+        """Empties the other slot, some rows a turn."""
+        for table in (table for projection in self._projections for table in projection.tables):
+            name, key = table.in_slot(self._rows.slots[table.name]), ", ".join(table.key)
+            while self._has_rows(name):
+                with self._store.turn() as tx:
+                    self._still_mine(tx)
+                    tx.fetch(f"DELETE FROM {name} WHERE ({key}) IN (SELECT {key} FROM {name} LIMIT {CLEARED_ROWS_MAX})")
+                    self._sign(tx)
 
-    def _clear_some(self, table: Table[Any]) -> bool:
-        """Deletes some rows of the other slot in a turn of their own; says whether more are left."""
-        name, key = table.in_slot(self._rows.slots[table.name]), ", ".join(table.key)
-        with self._store.turn() as tx:
-            self._still_mine(tx)
-            some = f"SELECT {key} FROM {name} LIMIT {CLEARED_ROWS_MAX}"
-            tx.fetch(f"DELETE FROM {name} WHERE ({key}) IN ({some})")
-            self._sign(tx)
-            return bool(tx.fetch(f"SELECT 1 FROM {name} LIMIT 1"))
+    def _has_rows(self, name: str) -> bool:
+        with self._store.reading() as reader:
+            return bool(reader.fetch(f"SELECT 1 FROM {name} LIMIT 1"))
 
     def _still_mine(self, tx: Transaction) -> None:
         builders = dict(tx.fetch("SELECT name, builder FROM projections"))

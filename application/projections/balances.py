@@ -181,7 +181,7 @@ def balance(
     """The balance of a pool in both times, inclusive; a date means through its end in Europe/Berlin, ``None`` no limit.
 
     The pool's own sums are the same for everybody who may ask; groups are those of ``provider`` alone, where one is stated.
-    Groups without any minutes are left out; a month's ``reserved`` is what stood at its end and may be negative.
+    Groups in which nothing was granted, consumed or released are left out; a month's ``reserved`` is what stood at its end and may be negative.
     """
     question = _Question(Live(reader, BALANCES), str(pool), as_of, known_at)
     whole = question.whole()
@@ -205,15 +205,13 @@ class _Question(NamedTuple):
     known_at: datetime | date | None
 
     def groups(self, by: By, provider: str | None) -> Sums:
-        """All groups that have minutes left; of one provider's movements only, where it is stated."""
+        """All groups; of one provider's movements only, where it is stated."""
         if by == "month":
-            found = self._totals("pool" if provider is None else "provider", provider, by_month=True)
+            return self._totals("pool" if provider is None else "provider", provider, by_month=True)
         elif by == "booking" or (provider is not None and by != "provider"):
             own = [] if provider is None else [("provider = ?", provider)]
-            found = self._movements(_COLUMNS[by], [*own, *self._effective(), *self._known()])
-        else:
-            found = self._totals(by, provider)
-        return {key: sums for key, sums in found.items() if any(sums.values())}
+            return self._movements(_COLUMNS[by], [*own, *self._effective(), *self._known()])
+        return self._totals(by, provider)
 
     def whole(self) -> dict[str, int]:
         return self._totals("pool", None).get(self.pool, {})
@@ -285,8 +283,7 @@ def _group(key: str, sums: dict[str, int]) -> Group:
 
 def _groups(by: By, found: Sums) -> tuple[Group, ...]:
     groups = [_group(key, sums) for key, sums in sorted(found.items())]
-    if by != "month":
-        return tuple(groups)
-    standing = accumulate(group.reserved for group in groups)
-    months = [Group(m.key, m.granted, reserved, m.consumed, m.released) for m, reserved in zip(groups, standing, strict=True)]
-    return tuple(month for month in months if found[month.key].keys() - {"budget"})
+    if by == "month":
+        standing = accumulate(group.reserved for group in groups)
+        groups = [Group(m.key, m.granted, reserved, m.consumed, m.released) for m, reserved in zip(groups, standing, strict=True)]
+    return tuple(group for group in groups if group.granted or group.consumed or group.released)
