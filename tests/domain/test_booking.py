@@ -1,7 +1,7 @@
 """Requests, approvals, sessions and what is given back (rules 1 to 4, 6, 7 and 9 to 18)."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -266,7 +266,7 @@ class TestRule4ThePeriod:
 
 
 class TestRule6FourEyes:
-    LIMIT: Any = {"four_eyes_minutes": 120}
+    LIMIT: ClassVar[dict[str, Any]] = {"four_eyes_minutes": 120}
 
     def test_exactly_the_limit_needs_one_officer(self) -> None:
         """Rule 6: strictly greater."""
