@@ -1,0 +1,101 @@
+"""Puts the HTTP application of one service together."""
+
+from collections.abc import Iterable
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import msgspec
+from fastapi import FastAPI, Request
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from interfaces.http import bookings, cases, health, log, openapi, pools
+from interfaces.http.edge import Edge, answer_to
+from interfaces.http.operations import PREFIX, Operation
+from interfaces.http.resources import Api, Resource
+from interfaces.service import Service
+from interfaces.storage.keystore import open_keystore
+
+VERSION = "1.0"
+STATIC = Path(__file__).parent / "static"
+OPERATIONS: tuple[Operation, ...] = (*pools.OPERATIONS, *cases.OPERATIONS, *bookings.OPERATIONS, *log.OPERATIONS)
+
+# Everything that is not under /api/v1 is public, and stands here.
+PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/static")
+
+# Swagger UI sets style attributes; everything else comes from here and goes nowhere else.
+DOCS_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def create_app(service: Service) -> FastAPI:
+    """The application that answers for a service; it opens nothing but a key store of its own, to ask whether it is readable."""
+    api = Api(service)
+    app = FastAPI(
+        title="Stundenpool",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        exception_handlers={HTTPException: _framework_error},
+    )
+    app.add_middleware(Edge, metrics=api.metrics)
+    app.router.routes.extend(_resources(api))
+    _add_public_routes(app, api)
+    app.openapi = cache(lambda: openapi.document(app, OPERATIONS))  # type: ignore[method-assign]
+    return app
+
+
+async def _framework_error(_: Request, error: Exception) -> Response:
+    return answer_to(error)
+
+
+def _resources(api: Api) -> Iterable[Route]:
+    by_path = groupby(sorted(OPERATIONS, key=lambda operation: operation.path), key=lambda operation: operation.path)
+    return [Route(f"{PREFIX}{path}", Resource(api, tuple(operations)), name=path) for path, operations in by_path]
+
+
+def _add_public_routes(app: FastAPI, api: Api) -> None:
+    keys = open_keystore(api.service.settings.keystore)
+
+    @app.get("/healthz", summary="Lebt der Prozess?", response_class=Response)
+    async def healthz() -> Response:
+        return _json({"status": "alive"})
+
+    @app.get("/readyz", summary="Kann der Dienst arbeiten?", response_class=Response)
+    async def readyz() -> Response:
+        missing = await anyio.to_thread.run_sync(health.missing, api.service.store, keys)
+        return _json({"status": "missing", "missing": missing}, 503) if missing else _json({"status": "ready"})
+
+    @app.get("/metrics", summary="Zahlen für Prometheus", response_class=Response)
+    async def metrics() -> Response:
+        return Response(api.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi_json() -> Response:
+        return Response(published(app), media_type="application/json")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return FileResponse(STATIC / "docs.html", headers={"Content-Security-Policy": DOCS_POLICY})
+
+    app.router.routes.append(Mount("/static", StaticFiles(directory=STATIC)))
+
+
+def published(app: FastAPI) -> bytes:
+    """The OpenAPI document as it is published."""
+    return msgspec.json.format(msgspec.json.encode(app.openapi()), indent=2) + b"\n"
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, {"Cache-Control": "no-store"}, "application/json")

@@ -1,0 +1,231 @@
+"""What commands take: one type for each body. Its fields are the arguments of the command of that name.
+
+Lengths and ranges stand here, rules do not: whether 50 minutes are a whole unit is for the pool to say. Reasons may be left
+out as far as HTTP is concerned; where a rule wants one, it refuses with ``reason_missing``.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from domain.quantities import Concern, Kind, Outcome, Period, Rules, ServiceArea
+
+# No control characters, no space at either end; the look-ahead also keeps a trailing line break from slipping past "$".
+NAME_PATTERN = r"^(?![\s\S]*[\x00-\x1f\x7f-\x9f])(?!\s)[\s\S]*\S$"
+TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME_PATTERN)]
+Text = Annotated[str, Meta(max_length=4000, pattern=TEXT_PATTERN)]
+Minutes = Annotated[int, Meta(ge=1, le=10_000_000)]
+BudgetMinutes = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+MinutesChange = Annotated[int, Meta(ge=-1_000_000_000, le=1_000_000_000, description="Nicht 0")]
+LimitMinutes = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Quotas = Annotated[dict[Name, LimitMinutes], Meta(max_length=1_000)]
+Instant = Annotated[datetime, Meta(tz=True, examples=["2024-03-05T14:30:00+01:00"])]
+BirthYear = Annotated[int, Meta(ge=1900, le=2199)]
+Priority = Annotated[int, Meta(ge=1, le=1_000, description="1 kommt vor 2; ohne Angabe zuletzt")]
+
+
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A body without fields of its own takes none."""
+
+    def arguments(self) -> dict[str, Any]:
+        """What the command is called with; a blank text counts as left out."""
+        return {name: _said(getattr(self, name)) for name in self.__struct_fields__}
+
+
+def _said(value: Any) -> Any:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+class Nothing(Body, frozen=True):
+    """Keine Angaben"""
+
+
+class Reason(Body, frozen=True):
+    """Eine Begründung; wo eine Regel sie verlangt, fehlt sonst ``reason_missing``"""
+
+    reason: Text | None = None
+
+
+# ── pools
+
+
+class PeriodBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Erster und letzter Tag, beide eingeschlossen"""
+
+    start: date
+    end: date
+
+
+class RulesBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Regeln eines Pools in Minuten; was fehlt, gilt nicht"""
+
+    unit_minutes: Annotated[int, Meta(ge=1, le=1_440)] = 15
+    case_cap_minutes: LimitMinutes | None = None
+    district_quotas: Quotas = {}
+    provider_quotas: Quotas = {}
+    four_eyes_minutes: LimitMinutes | None = None
+    session_max_minutes: LimitMinutes | None = None
+    late_entry_days: Annotated[int, Meta(ge=0, le=3_650)] | None = None
+
+    def rules(self) -> Rules:
+        return Rules(**{name: getattr(self, name) for name in self.__struct_fields__})
+
+
+class PoolOpening(Body, frozen=True):
+    """Ein neuer Stundenpool"""
+
+    name: Name
+    period: PeriodBody
+    budget_minutes: BudgetMinutes
+    rules: RulesBody = RulesBody()
+
+    def arguments(self) -> dict[str, Any]:
+        period = Period(self.period.start, self.period.end)
+        return {"name": self.name, "period": period, "budget_minutes": self.budget_minutes, "rules": self.rules.rules()}
+
+
+class BudgetChange(Body, frozen=True):
+    """Mehr oder weniger Stunden durch einen Beschluss"""
+
+    change_minutes: MinutesChange
+    resolution: Name
+    effective_on: date | None = None
+
+
+class RulesChange(Body, frozen=True):
+    """Alle Regeln, wie sie von nun an gelten"""
+
+    rules: RulesBody
+    reason: Text | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        return {"rules": self.rules.rules(), "reason": _said(self.reason)}
+
+
+# ── cases
+
+
+class PersonalBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Angaben zur Person; sie werden nur versiegelt gespeichert"""
+
+    name: Text | None = None
+    birth_year: BirthYear | None = None
+    contact: Text | None = None
+    notes: Text | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        birth_year = None if self.birth_year is None else str(self.birth_year)
+        texts = {"name": self.name, "birth_year": birth_year, "contact": self.contact, "notes": self.notes}
+        return {name: _said(text) for name, text in texts.items()}
+
+
+class CaseOpening(Body, frozen=True):
+    """Ein neuer Fall des eigenen Trägers; ohne ``reference`` wird eine vergeben"""
+
+    pool: UUID
+    district: Name
+    service_area: ServiceArea
+    concern: Concern
+    reference: Name | None = None
+    offer: Name | None = None
+    personal: PersonalBody = PersonalBody()
+
+    def arguments(self) -> dict[str, Any]:
+        clear = {name: getattr(self, name) for name in self.__struct_fields__ if name != "personal"}
+        return clear | self.personal.arguments()
+
+
+class CaseAmendment(Body, frozen=True):
+    """Was an den Stammdaten richtiggestellt wird; was fehlt, bleibt"""
+
+    district: Name | None = None
+    service_area: ServiceArea | None = None
+    concern: Concern | None = None
+    offer: Name | None = None
+    personal: PersonalBody = PersonalBody()
+    reason: Text | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        clear = {name: _said(getattr(self, name)) for name in self.__struct_fields__ if name != "personal"}
+        return clear | self.personal.arguments()
+
+
+class CaseTransfer(Body, frozen=True):
+    """Der neue Träger eines Falls"""
+
+    provider: Name
+    reason: Text | None = None
+
+
+class CaseClosure(Body, frozen=True):
+    """Der Verbleib"""
+
+    outcome: Outcome
+    note: Text | None = None
+
+
+# ── bookings
+
+
+class HoursRequest(Body, frozen=True):
+    """Ein Stundenantrag für einen Fall"""
+
+    case: UUID
+    minutes: Minutes
+    purpose: Text | None = None
+
+
+class Approval(Body, frozen=True):
+    """Eine Bewilligung; ohne ``minutes`` in voller Höhe"""
+
+    minutes: Minutes | None = None
+    reason: Text | None = None
+    review_on: date | None = None
+    overtaking_reason: Text | None = None
+
+
+class Waitlisting(Body, frozen=True):
+    """Ein Platz auf der Warteliste"""
+
+    priority: Priority | None = None
+    reason: Text | None = None
+
+
+class Reduction(Body, frozen=True):
+    """So viele Minuten bleiben bewilligt"""
+
+    to_minutes: Annotated[int, Meta(ge=0, le=10_000_000)]
+    reason: Text | None = None
+
+
+class SessionEntry(Body, frozen=True):
+    """Ein Termin"""
+
+    starts_at: Instant
+    minutes: Minutes
+    kind: Kind
+    worker: Name | None = None
+    note: Text | None = None
+
+
+class SessionCorrection(Body, frozen=True):
+    """Was an einem Termin richtiggestellt wird; was fehlt, bleibt"""
+
+    starts_at: Instant | None = None
+    minutes: Minutes | None = None
+    kind: Kind | None = None
+    worker: Name | None = None
+    note: Text | None = None
+    reason: Text | None = None
+
+
+class SessionConfirmation(Body, frozen=True):
+    """Wer den Termin bestätigt hat, und wie"""
+
+    by: Text
+    method: Name

@@ -1,0 +1,91 @@
+"""The outermost layer: every request gets exactly one answer, one line in the log and one count, and no error text gets out."""
+
+import logging
+import time
+
+from eventsourcing.persistence import InterfaceError, OperationalError
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from application.log import StoreUnavailable
+from application.privacy import KeyStoreDamaged
+from application.projections.tables import ProjectionOutdated
+from domain.refusals import NotFound
+from interfaces.http.metrics import Metrics
+from interfaces.http.problems import Rejected, method_not_allowed, refusal_response, rejection, unavailable, unexpected
+
+access = logging.getLogger("stundenpool.access")
+log = logging.getLogger("stundenpool.http")
+
+AWAY = (StoreUnavailable, OperationalError, InterfaceError, KeyStoreDamaged, ProjectionOutdated)
+
+
+class Edge:
+    """An ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).setdefault("X-Content-Type-Options", "nosniff")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except ClientDisconnect:
+            status = status or 499
+        except Exception as error:
+            if status == 0:
+                await answer_to(error)(scope, receive, sending)
+            else:
+                raise
+        finally:
+            self._note(scope, status, time.perf_counter() - started)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        """The route's template, so that neither ids nor queries stand in a log."""
+        route = getattr(scope.get("route"), "path", "other")
+        self._metrics.requests.labels(scope["method"], route, str(status)).inc()
+        self._metrics.seconds.labels(scope["method"], route).observe(seconds)
+        access.info("%s %s %d %.1f ms", scope["method"], route, status, seconds * 1000)
+
+
+def answer_to(error: Exception) -> Response:
+    """The answer to whatever was raised. Of an unexpected error only the type is noted: its text may quote a person."""
+    if isinstance(error, Rejected):
+        return rejection(error)
+    if isinstance(error, HTTPException):
+        return _framework_answer(error)
+    if isinstance(error, AWAY):
+        log.warning("unavailable: %s", type(error).__name__)
+        return rejection(unavailable())
+    log.error("unexpected: %s at %s", type(error).__name__, _place(error))
+    return rejection(unexpected())
+
+
+def _framework_answer(error: HTTPException) -> Response:
+    if error.status_code == 405:
+        return rejection(method_not_allowed((error.headers or {}).get("Allow", "")))
+    return refusal_response(NotFound())
+
+
+def _place(error: Exception) -> str:
+    """Where in the code it was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "an unknown place"

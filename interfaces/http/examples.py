@@ -1,0 +1,92 @@
+"""The examples of the OpenAPI document: one pool, one case, one booking and one session.
+
+They carry made-up ids. Whoever runs the examples puts the id of a real answer wherever the example of that answer has its own.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from application.views import Balance, BookingView, CaseView, PoolView, SessionView
+
+POOL = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b01"
+CASE = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b02"
+BOOKING = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b03"
+SESSION = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b04"
+MONTH = "2024-03"
+PROVIDER = "traeger-a"
+
+PATH_IDS = {"pool": POOL, "case": CASE, "booking": BOOKING, "session": SESSION, "month": MONTH}
+
+_POOL = {
+    "id": POOL,
+    "name": "Modellprojekt Stundenpool",
+    "period": {"start": "2024-01-01", "end": "2049-12-31"},
+    "rules": {
+        "unit_minutes": 15,
+        "case_cap_minutes": 2400,
+        "district_quotas": {"stadtraum-01": 30000},
+        "provider_quotas": {},
+        "four_eyes_minutes": 6000,
+        "session_max_minutes": 480,
+        "late_entry_days": 30,
+    },
+    "closed": False,
+    "exhausted": False,
+    "closed_months": [],
+    "balance": {"budget": 60000, "granted": 0, "reserved": 0, "consumed": 0, "released": 0, "available": 60000},
+}
+_CASE = {
+    "id": CASE,
+    "pool": POOL,
+    "reference": "F-2024-017",
+    "provider": PROVIDER,
+    "offer": "jugendclub-nord",
+    "district": "stadtraum-01",
+    "service_area": "13",
+    "concern": "housing",
+    "opened_at": "2024-03-01T09:00:00+01:00",
+    "outcome": None,
+    "closed": False,
+    "erased": False,
+}
+_SESSION = {
+    "id": SESSION,
+    "starts_at": "2024-03-05T14:30:00+01:00",
+    "minutes": 90,
+    "kind": "direct",
+    "worker": "kraft-1",
+    "state": "logged",
+    "confirmed": False,
+}
+_BOOKING = {
+    "id": BOOKING,
+    "pool": POOL,
+    "case": CASE,
+    "provider": PROVIDER,
+    "district": "stadtraum-01",
+    "state": "requested",
+    "requested_minutes": 600,
+    "granted_minutes": 0,
+    "consumed_minutes": 0,
+    "released_minutes": 0,
+    "proposed_minutes": None,
+    "requested_at": "2024-03-01T09:05:00+01:00",
+    "requested_by": "leitung-1",
+    "sessions": [],
+}
+
+_OF_VIEW: dict[type[msgspec.Struct], dict[str, Any]] = {
+    PoolView: _POOL,
+    CaseView: _CASE,
+    BookingView: _BOOKING,
+    SessionView: _SESSION,
+    Balance: _POOL["balance"],  # type: ignore[dict-item]
+}
+
+
+def answer_example(view: type[msgspec.Struct], shows: Mapping[str, Any]) -> dict[str, Any] | None:
+    """An answer of this type in which the given fields are as stated; ``None`` for lists, which begin empty."""
+    found = _OF_VIEW.get(view)
+    return None if found is None else {**found, **shows}

@@ -1,0 +1,134 @@
+"""Judges what a request carries: JSON syntax, then values. What is wrong is ``Malformed``, with its place and in German.
+
+A message never repeats what was sent: it may be personal, and it ends up in receipts and logs of others.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+
+from domain.refusals import Malformed
+
+DIGITS_MAX = 20  # more than any limit of ours has: neither converted nor compared
+YEARS = (1900, 2200)  # the arithmetic of calendars ends somewhere; everything that happens to a pool lies in between
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A JSON value, and the bytes that are the same for every way to write it."""
+
+    value: Any
+    canonical: bytes
+
+
+def parsed(body: bytes) -> Parsed:
+    """The JSON value of a body; an empty one is an empty object. Raises ``Malformed``."""
+    try:
+        value = _decode(body.decode()) if body else {}
+        return Parsed(value, msgspec.json.encode(value, order="sorted"))
+    except UnicodeDecodeError as error:
+        raise Malformed(place=f"Byte {error.start + 1}", problem="kein gültiges UTF-8") from None
+    except UnicodeEncodeError:
+        raise Malformed(place="JSON", problem="ein Text enthält ein halbes Zeichen (Surrogat)") from None
+    except json.JSONDecodeError as error:
+        raise Malformed(place=f"Zeile {error.lineno}, Zeichen {error.colno}", problem="kein gültiges JSON") from None
+    except RecursionError:
+        raise Malformed(place="JSON", problem="zu tief verschachtelt") from None
+
+
+def judged(value: Any, kind: type[T], *, strict: bool = True) -> T:
+    """The value as ``kind``; raises ``Malformed`` with the place. Not strict reads the texts of a query."""
+    try:
+        found = msgspec.convert(value, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        raise _malformed(str(error)) from None
+    _dates_in_range(found, "")
+    return found
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Malformed(place="JSON", problem="ein Name steht in einem Objekt zweimal")
+    return found
+
+
+def _constant(_: str) -> NoReturn:
+    raise Malformed(place="JSON", problem="NaN und Infinity sind keine Zahlen")
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > DIGITS_MAX:
+        raise Malformed(place="JSON", problem="eine Zahl ist zu groß")
+    return int(digits)
+
+
+def _fraction(_: str) -> float:
+    return 0.5  # no field is a fraction, so that every one is refused at its place
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_whole, parse_float=_fraction).decode
+
+# What the library says, and how it reads in German. The first that matches counts.
+_SENTENCES: tuple[tuple[str, str], ...] = (
+    (r"missing required field", "fehlt"),
+    (r"contains unknown field", "ist nicht vorgesehen"),
+    (r"`(?:int|str)` (?:>=|of length >=) (-?\d+)", "mindestens {} nötig"),
+    (r"`int` <= (-?\d+)", "höchstens {}"),
+    (r"`str` of length <= (\d+)", "höchstens {} Zeichen"),
+    (r"`object` of length <= (\d+)", "höchstens {} Einträge"),
+    (r"matching regex", "enthält Zeichen, die hier nicht vorgesehen sind"),
+    (r"Invalid enum value", "keiner der vorgesehenen Werte"),
+    (r"Invalid UUID", "keine Kennung (UUID)"),
+    (r"with a timezone component", "ein Zeitpunkt braucht seine Zeitzone, etwa 2022-03-01T14:30:00+01:00"),
+    (r"Invalid RFC3339 encoded datetime", "kein Zeitpunkt wie 2022-03-01T14:30:00+01:00"),
+    (r"Invalid RFC3339 encoded date", "kein Datum wie 2022-03-01"),
+    (r"Expected `int", "eine ganze Zahl ist nötig"),
+    (r"Expected `str", "ein Text ist nötig"),
+    (r"Expected `bool", "true oder false ist nötig"),
+    (r"Expected `object", "ein Objekt ist nötig"),
+    (r"Expected `array", "eine Liste ist nötig"),
+    (r"Expected `datetime", "ein Zeitpunkt ist nötig"),
+    (r"Expected `date", "ein Datum ist nötig"),
+    (r"Expected `uuid", "eine Kennung (UUID) ist nötig"),
+)
+_PLACE = re.compile(r" - at (?:`key` in )?`\$\.?(.*?)`$")
+_FIELD = re.compile(r"field `(.*)`", re.DOTALL)
+
+
+def _malformed(message: str) -> Malformed:
+    found = _PLACE.search(message)
+    place = found[1] if found else ""
+    said = message[: found.start()] if found else message
+    field = _FIELD.search(said)
+    if field is not None and "missing" in said:  # the name of an unknown field is the caller's, not ours to repeat
+        place = f"{place}.{field[1]}" if place else field[1]
+    for pattern, sentence in _SENTENCES:
+        matched = re.search(pattern, said)
+        if matched:
+            return Malformed(place=place or "Anfrage", problem=sentence.format(*matched.groups()))
+    return Malformed(place=place or "Anfrage", problem="nicht gültig")
+
+
+def _dates_in_range(value: Any, place: str) -> None:
+    if isinstance(value, date):  # an instant is one as well
+        if not YEARS[0] <= value.year < YEARS[1]:
+            raise Malformed(place=place, problem=f"liegt nicht in den Jahren {YEARS[0]} bis {YEARS[1] - 1}")
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            _dates_in_range(getattr(value, name), f"{place}.{name}" if place else name)
+
+
+def single_values(pairs: list[tuple[str, str]]) -> Mapping[str, str]:
+    """The parameters of a query; an empty one counts as left out, a repeated one is ``Malformed``."""
+    found = {name: value for name, value in pairs if value.strip()}
+    if len(found) < sum(bool(value.strip()) for _, value in pairs):
+        raise Malformed(place="Abfrage", problem="eine Angabe steht zweimal darin")
+    return found

@@ -1,0 +1,104 @@
+"""The log from outside: events in the CloudEvents envelope, and the audit trail as German lines."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from application.catalogue import BY_CLASS
+from application.log import Recorded
+from application.projections import audit_trail
+from application.views import TrailEntry
+from domain.quantities import Role
+from interfaces.http import parameters
+from interfaces.http.operations import Asking, Operation, Page, Query
+from interfaces.http.security import AUDIT, CASEWORK
+
+
+class EventView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A CloudEvent 1.0 with the position in the log; ``subject`` is the stream. Personal fields of ``data`` are ``null``."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: Literal["/api/v1/events"]
+    type: str
+    subject: str
+    time: datetime
+    datacontenttype: Literal["application/json"]
+    position: int
+    streamversion: int
+    schemaversion: int
+    actorsubject: str
+    actorrole: Role
+    actororganisation: str
+    data: dict[str, Any]
+    cause: int | None = None
+
+
+def event_view(event: Recorded) -> EventView:
+    """An event as everybody may see it whom it concerns at all."""
+    kind = BY_CLASS[type(event.data)]
+    return EventView(
+        specversion="1.0",
+        id=str(event.position),
+        source="/api/v1/events",
+        type=kind.name,
+        subject=str(event.stream),
+        time=event.recorded_at,
+        datacontenttype="application/json",
+        position=event.position,
+        streamversion=event.version,
+        schemaversion=kind.schema,
+        actorsubject=event.actor.subject,
+        actorrole=event.actor.role,
+        actororganisation=event.actor.organisation,
+        data={name: None if name in kind.personal else getattr(event.data, name) for name in sorted(kind.clear | kind.personal)},
+        cause=event.cause,
+    )
+
+
+def list_events(asking: Asking, wanted: parameters.EventsAfter) -> Page[EventView]:
+    found = audit_trail.events(asking.reader, provider=asking.provider, after=wanted.after, limit=wanted.limit + 1)
+    shown = found[: wanted.limit]
+    return Page(tuple(event_view(event) for event in shown), str(shown[-1].position) if len(found) > len(shown) else None)
+
+
+def get_trail(asking: Asking, wanted: parameters.TrailOf) -> Page[TrailEntry]:
+    return Page(
+        *audit_trail.trail(
+            asking.reader,
+            pool=wanted.pool,
+            case=wanted.case,
+            booking=wanted.booking,
+            actor=wanted.actor,
+            provider=asking.provider,
+            after=wanted.after,
+            limit=wanted.limit,
+            opener=asking,
+        )
+    )
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Query(
+        path="/events",
+        policy=CASEWORK,
+        summary="Ereignisse in der Reihenfolge des Protokolls",
+        note="Ein Träger sieht, was ihn betrifft. Personenbezogene Felder sind null.",
+        read=list_events,
+        parameters=parameters.EventsAfter,
+        view=EventView,
+        paged=True,
+    ),
+    Query(
+        path="/audit/trail",
+        policy=AUDIT,
+        summary="Prüfpfad: wer wann was woran warum tat",
+        note="Begründungen werden dafür geöffnet; wer sie wann gelesen hat, wird festgehalten.",
+        read=get_trail,
+        parameters=parameters.TrailOf,
+        view=TrailEntry,
+        paged=True,
+        opens_texts=True,
+    ),
+)

@@ -1,0 +1,23 @@
+"""What ``/metrics`` counts. Labels are route templates, methods, statuses and codes: never an id, never a person."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Metrics:
+    """The numbers of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter("stundenpool_requests", "Answered requests", ("method", "route", "status"), registry=self.registry)
+        self.seconds = Histogram(
+            "stundenpool_request_seconds", "Time to answer", ("method", "route"), buckets=SECONDS, registry=self.registry
+        )
+        self.refusals = Counter("stundenpool_refusals", "Refused commands by code", ("code",), registry=self.registry)
+        self.waiting = Gauge("stundenpool_commands_waiting", "Commands that wait for their turn", registry=self.registry)
+        self.position = Gauge("stundenpool_log_position", "Last position of the log that was answered", registry=self.registry)
+
+    def text(self) -> bytes:
+        """All of them in the text format of Prometheus."""
+        return generate_latest(self.registry)

@@ -1,0 +1,194 @@
+"""The OpenAPI document: made from the same declarations that the routes are made of."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from domain.refusals import ORDER
+from interfaces.http.examples import PATH_IDS, answer_example
+from interfaces.http.operations import PREFIX, Command, Operation, Query
+from interfaces.http.problems import MEDIA_TYPE, Problem, status_of
+
+DESCRIPTION = """Flexibler Stundenpool: Stunden beantragen, bewilligen, nachweisen und abrechnen.
+
+* Minuten sind ganze Zahlen, Zeitpunkte RFC 3339 mit Zeitzone. Die Anmeldung ist `Authorization: Bearer …`.
+* Jeder POST darf einen `Idempotency-Key` tragen. Derselbe Schlüssel mit derselben Anfrage wird auf Dauer gleich beantwortet, mit
+  einer anderen abgelehnt (`key_reused`).
+* `Position` nennt den Stand des Protokolls, `ETag` die Fassung eines Vorgangs; `If-Match` wird beachtet.
+* Ablehnungen sind Problems nach RFC 9457 mit einem festen `code`. Fremdes und Fehlendes wird gleich beantwortet.
+* Listen sind `{items, next}`; `next` ist das `after` der folgenden Seite.
+* Die Beispiele tragen erdachte Kennungen. `x-given` nennt die Vorgänge, die einem Beispiel vorausgehen müssen, `x-roles` die
+  Rollen, die es dürfen. Wer sie ausführt, setzt
+  statt der Kennung im Beispiel einer Antwort überall die wirkliche ein.
+"""
+
+_REF = "#/components/schemas/{name}"
+_PATH_NAME = re.compile(r"{(\w+)}")
+_CODES_409 = ", ".join(refusal.code for refusal in ORDER if status_of(refusal.code) == 409)
+
+_PROBLEMS = {
+    401: "Kein gültiges Token",
+    403: "Die Rolle darf das nicht",
+    404: "Gibt es nicht, oder nicht für Sie",
+    409: f"Eine Regel spricht dagegen. Code: {_CODES_409}",
+    412: "Inzwischen geändert (`version_differs`)",
+    413: "Mehr als 1 MiB",
+    422: "Angaben nicht gültig, mit Ort (`malformed`), oder Schlüssel schon verwendet (`key_reused`)",
+    503: "Ein Teil des Dienstes ist nicht erreichbar; siehe Retry-After",
+}
+
+
+def document(app: FastAPI, operations: Iterable[Operation]) -> dict[str, Any]:
+    """The whole document: what FastAPI knows of its own routes, and all operations."""
+    found = list(operations)
+    made = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, openapi_version="3.1.0")
+    paths = made.setdefault("paths", {})
+    for operation in found:
+        paths.setdefault(f"{PREFIX}{operation.path}", {})[operation.method.lower()] = _operation(operation)
+    components = made.setdefault("components", {})
+    components.setdefault("schemas", {}).update(_schemas(found))
+    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    components["responses"] = {str(status): _problem(text) for status, text in _PROBLEMS.items()}
+    components["headers"] = _HEADERS
+    made["tags"] = [{"name": tag} for tag in dict.fromkeys(map(_tag, found))]
+    return made
+
+
+_HEADERS = {
+    "Position": {"description": "Letzte Position des Protokolls", "schema": {"type": "integer", "minimum": 0}},
+    "ETag": {"description": "Fassung des Vorgangs", "schema": {"type": "string"}},
+    "Location": {"description": "Wo das Neue steht", "schema": {"type": "string"}},
+    "Retry-After": {"description": "Sekunden", "schema": {"type": "integer", "minimum": 1}},
+}
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "tags": [_tag(operation)],
+        "security": [{"token": []}],
+        "x-roles": sorted(operation.policy),
+        "x-given": list(operation.given),
+        "parameters": [_path_parameter(name) for name in _PATH_NAME.findall(operation.path)],
+    }
+    if operation.note:
+        made["description"] = operation.note
+    if isinstance(operation, Command):
+        made["parameters"] += _COMMAND_HEADERS
+        made["requestBody"] = _body(operation)
+        made["responses"] = _command_responses(operation)
+    elif isinstance(operation, Query):
+        made["parameters"] += _query_parameters(operation)
+        made["responses"] = _query_responses(operation)
+    return made
+
+
+def _tag(operation: Operation) -> str:
+    return operation.path.split("/")[1]
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    schema = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"} if name == "month" else {"type": "string", "format": "uuid"}
+    return {"name": name, "in": "path", "required": True, "schema": schema, "example": PATH_IDS[name]}
+
+
+_COMMAND_HEADERS = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "1 bis 255 druckbare ASCII-Zeichen, für jede neue Anfrage ein neuer",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    },
+    {"name": "If-Match", "in": "header", "description": "ETag, der noch gelten muss", "schema": {"type": "string"}},
+]
+
+
+def _body(command: Command) -> dict[str, Any]:
+    content = {"schema": _reference(command.body), "example": dict(command.example)}
+    return {"required": _has_required(command.body), "content": {"application/json": content}}
+
+
+def _has_required(body: type[msgspec.Struct]) -> bool:
+    return any(field.required for field in msgspec.structs.fields(body))
+
+
+def _command_responses(command: Command) -> dict[str, Any]:
+    example = answer_example(command.view, command.shows)
+    headers = ["Position", "ETag", *(["Location"] if command.created and command.path.count("/") == 1 else [])]
+    schema = _reference(command.view)
+    responses = {"201" if command.created else "200": _success(schema, example, headers)}
+    if command.may_await_second:
+        proposed = {**(example or {}), "state": "awaiting_second", "granted_minutes": 0, "proposed_minutes": 480}
+        responses["202"] = _success(schema, proposed, headers)
+    return responses | _refused(401, 403, 404, 409, 412, 413, 422, 503)
+
+
+def _query_parameters(query: Query) -> list[dict[str, Any]]:
+    schema = msgspec.json.schema(query.parameters)["$defs"][query.parameters.__name__]
+    return [_query_parameter(name, described) for name, described in schema["properties"].items()]
+
+
+def _query_parameter(name: str, described: Mapping[str, Any]) -> dict[str, Any]:
+    """A parameter that is left out needs no ``null`` in its schema."""
+    options = [option for option in described.get("anyOf", [described]) if option != {"type": "null"}]
+    schema = {key: value for key, value in dict(options[0]).items() if key != "description"}
+    if described.get("default") is not None:
+        schema["default"] = described["default"]
+    if None in schema.get("enum", ()):
+        schema["enum"] = [value for value in schema["enum"] if value is not None]
+    return {"name": name, "in": "query", "schema": schema} | (
+        {"description": options[0]["description"]} if "description" in options[0] else {}
+    )
+
+
+def _query_responses(query: Query) -> dict[str, Any]:
+    versioned = "{" in query.path and not query.paged
+    if query.paged:
+        schema: dict[str, Any] = {
+            "type": "object",
+            "required": ["items", "next"],
+            "properties": {"items": {"type": "array", "items": _reference(query.view)}, "next": {"type": ["string", "null"]}},
+        }
+        example = None
+    else:
+        schema, example = _reference(query.view), answer_example(query.view, {})
+    responses = {"200": _success(schema, example, ["Position", *(["ETag"] if versioned else [])])}
+    return responses | _refused(401, 403, *([404] if "{" in query.path else []), 422, 503)
+
+
+def _success(schema: Mapping[str, Any], example: Any, headers: Iterable[str]) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": schema}
+    if example is not None:
+        content["example"] = example
+    return {
+        "description": "Erledigt",
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers},
+        "content": {"application/json": content},
+    }
+
+
+def _refused(*statuses: int) -> dict[str, Any]:
+    return {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
+
+
+def _problem(text: str) -> dict[str, Any]:
+    return {"description": text, "content": {MEDIA_TYPE: {"schema": _reference(Problem)}}}
+
+
+def _reference(kind: type) -> dict[str, Any]:
+    return {"$ref": _REF.format(name=kind.__name__)}
+
+
+def _schemas(operations: Iterable[Operation]) -> dict[str, Any]:
+    kinds: list[type] = [Problem]
+    for operation in operations:
+        kinds.append(operation.view)
+        if isinstance(operation, Command):
+            kinds.append(operation.body)
+    _, components = msgspec.json.schema_components(list(dict.fromkeys(kinds)), ref_template=_REF)
+    return components

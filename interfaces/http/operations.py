@@ -1,0 +1,108 @@
+"""What an operation is: declared once, it becomes a route, a check of roles and a part of the OpenAPI document.
+
+A command posts a body and is decided in a turn; a query reads one snapshot. Neither can be declared without its policy.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from application.log import Reader
+from application.privacy import Keyring
+from application.receipts import Answer
+from domain.quantities import Actor, Sealed
+from interfaces.http.bodies import Body
+from interfaces.http.security import Policy, provider_of
+
+PREFIX = "/api/v1"
+
+Item = TypeVar("Item", bound=msgspec.Struct)
+
+
+class Page(msgspec.Struct, Generic[Item], frozen=True):
+    """A part of a list; ``next`` is the ``after`` of the following part."""
+
+    items: Sequence[Item]
+    next: str | None
+
+
+@dataclass(slots=True)
+class Asking:
+    """Who asks, in which snapshot. Opens sealed texts, and keeps whose they were."""
+
+    actor: Actor
+    reader: Reader
+    keyring: Keyring
+    opened: set[str] = field(default_factory=set)  # names of keys: each is a person, or the office
+
+    @property
+    def provider(self) -> str | None:
+        """The provider whose cases alone may stand in the answer; ``None`` for the youth office."""
+        return provider_of(self.actor)
+
+    def open(self, sealed: Sealed, *, position: int, stream: UUID, field: str) -> str:
+        text = self.keyring.open(sealed, position=position, stream=stream, field=field)
+        self.opened.add(sealed.key)
+        return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """``given`` names the operations that must have gone before so that the example works, in their order."""
+
+    path: str
+    policy: Policy
+    summary: str
+    view: type[msgspec.Struct]
+    given: tuple[str, ...] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.policy:
+            raise TypeError(f"{self.path}: an operation states who may use it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(Declaration):
+    """``decide`` is called with the turn, the ids of the path and the arguments of the body.
+
+    ``shows`` are the fields of the answer that tell what the example has done.
+    """
+
+    decide: Callable[..., Answer]
+    body: type[Body]
+    example: Mapping[str, Any]
+    shows: Mapping[str, Any] = field(default_factory=dict)
+    created: bool = False
+    may_await_second: bool = False
+
+    method: ClassVar[str] = "POST"
+
+    @property
+    def name(self) -> str:
+        return self.decide.__name__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query(Declaration):
+    """``read`` is called with the asking, the parameters and the ids of the path.
+
+    Where ``opens_texts``, reading is recorded in the transaction that answers.
+    """
+
+    read: Callable[..., Any]
+    parameters: type[msgspec.Struct]
+    paged: bool = False
+    opens_texts: bool = False
+
+    method: ClassVar[str] = "GET"
+
+    @property
+    def name(self) -> str:
+        return self.read.__name__
+
+
+Operation = Command | Query

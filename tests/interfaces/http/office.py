@@ -1,0 +1,127 @@
+"""A running service with its HTTP application, and people who call it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from interfaces.http.app import OPERATIONS, create_app
+from interfaces.http.examples import BOOKING, CASE, PATH_IDS, POOL, SESSION
+from interfaces.http.operations import PREFIX, Command, Operation
+from interfaces.http.security import create_token
+from interfaces.service import Service, open_service
+from interfaces.settings import Settings
+from interfaces.storage import open_store
+from interfaces.storage.migrate import migrate
+
+PEOPLE = {
+    "worker": ("worker", "kraft-1", "traeger-a"),
+    "lead": ("lead", "leitung-1", "traeger-a"),
+    "other_lead": ("lead", "leitung-2", "traeger-b"),
+    "officer": ("officer", "sb-1", None),
+    "second_officer": ("officer", "sb-2", None),
+    "planner": ("planner", "plan-1", None),
+    "auditor": ("auditor", "rpa-1", None),
+    "admin": ("admin", "admin-1", None),
+}
+BY_NAME: Mapping[str, Operation] = {operation.name: operation for operation in OPERATIONS}
+_EXAMPLE_IDS = {"open_pool": POOL, "open_case": CASE, "request_hours": BOOKING, "log_session": SESSION}
+
+
+class Office:
+    """Calls the application as one of ``PEOPLE``; keeps the ids that its last creations were given."""
+
+    def __init__(self, service: Service, portal: BlockingPortal, tokens: Mapping[str, str]) -> None:
+        self.service = service
+        self._portal = portal
+        transport = httpx.ASGITransport(create_app(service), raise_app_exceptions=False)
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://office")
+        self.tokens = tokens
+        self.ids: dict[str, str] = {}  # by the id of the example
+
+    def request(self, method: str, url: str, **sent: Any) -> httpx.Response:
+        """Any request at all."""
+        return self._portal.call(partial(self._client.request, method, url, **sent))
+
+    def call(self, who: str | None, method: str, path: str, **sent: Any) -> httpx.Response:
+        headers = dict(sent.pop("headers", {}))
+        if who is not None:
+            headers["Authorization"] = f"Bearer {self.tokens[who]}"
+        return self.request(method, f"{PREFIX}{path}", headers=headers, **sent)
+
+    def get(self, who: str | None, path: str, **parameters: Any) -> httpx.Response:
+        return self.call(who, "GET", path, params=parameters)
+
+    def post(self, who: str | None, path: str, body: Any = None, key: str | None = None, **headers: str) -> httpx.Response:
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        return self.call(who, "POST", path, json=body or {}, headers=headers)
+
+    def example(self, name: str) -> httpx.Response:
+        """Does what the example of an operation does, on what the last examples made."""
+        operation = BY_NAME[name]
+        who = next(person for person, (role, _, _) in PEOPLE.items() if role in operation.policy)
+        path = self.real(operation.path.format_map(PATH_IDS))
+        body = self.real(dict(operation.example)) if isinstance(operation, Command) else None
+        answer = self.call(who, operation.method, path, json=body) if body is not None else self.get(who, path)
+        if name in _EXAMPLE_IDS:
+            assert answer.status_code == 201, answer.text
+            self.ids[_EXAMPLE_IDS[name]] = answer.json()["id"]
+        return answer
+
+    def given(self, *names: str) -> "Office":
+        """Fresh things, as these examples make them."""
+        for name in names:
+            answer = self.example(name)
+            assert answer.status_code in (200, 201), (name, answer.text)
+        return self
+
+    def real(self, value: Any) -> Any:
+        """A value of an example with the ids that were really given."""
+        if isinstance(value, dict):
+            return {name: self.real(part) for name, part in value.items()}
+        if isinstance(value, str):
+            for made_up, real in self.ids.items():
+                value = value.replace(made_up, real)
+        return value
+
+    @property
+    def pool(self) -> str:
+        return self.ids[POOL]
+
+    @property
+    def case(self) -> str:
+        return self.ids[CASE]
+
+    @property
+    def booking(self) -> str:
+        return self.ids[BOOKING]
+
+    @property
+    def session(self) -> str:
+        return self.ids[SESSION]
+
+
+def new_reference() -> str:
+    return f"F-{uuid4().hex[:8]}"
+
+
+@contextmanager
+def running_office(url: str, folder: Path) -> Iterator[Office]:
+    """A service on this store, which is set up where it is new; tokens are made anew."""
+    settings = Settings(database_url=url, keystore=str(folder / "keys"))
+    store = open_store(url, create=True)
+    migrate(store, lambda done, of: None)
+    tokens = {
+        person: create_token(store, role=role, subject=subject, provider=provider)
+        for person, (role, subject, provider) in PEOPLE.items()
+    }
+    store.close()
+    with ExitStack() as stack:
+        service = stack.enter_context(open_service(settings))
+        yield Office(service, stack.enter_context(start_blocking_portal()), tokens)
