@@ -47,7 +47,7 @@ class States:
     def decide(self, decision: Callable[..., Any], on: UUID | None = None, **command: Any) -> list[Fact]:
         """What a decision says about the case or booking ``on``; without it, about the first one."""
         booking = self.bookings.get(on) or next(iter(self.bookings.values()), None)  # type: ignore[arg-type]
-        case = self.cases.get(on) or self.cases.get(booking.case if booking else next(iter(self.cases), on))
+        case = self.cases.get(on) or self.cases.get(booking.case if booking else next(iter(self.cases), on))  # type: ignore[arg-type]
         parameters = signature(decision).parameters.values()
         of_case = [each for each in self.bookings.values() if case and each.case == case.id]
         everything = of_case if "case" in signature(decision).parameters else list(self.bookings.values())

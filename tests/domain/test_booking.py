@@ -552,7 +552,7 @@ class TestRule14CorrectionsAndReversals:
     def test_everything_can_be_corrected(self) -> None:
         """Start, minutes, kind and worker."""
         now = SessionFacts(berlin(2022, 3, 1), 45, "absence", "worker-2")
-        stated = {"starts_at": now.starts_at, "minutes": 45, "kind": "absence", "worker": "worker-2"}
+        stated: dict[str, Any] = {"starts_at": now.starts_at, "minutes": 45, "kind": "absence", "worker": "worker-2"}
         also(granted(60), logged(30)).when(correct_session, **stated, reason=REASON).then(corrected(session(30), now))
 
     def test_a_correction_of_a_correction_keeps_the_corrected_facts(self) -> None:
@@ -679,7 +679,7 @@ class TestRule16UnitsAndLengths:
     @pytest.mark.parametrize(("unit", "minutes"), [(15, 14), (15, 16), (15, 50), (5, 4), (5, 51)])
     def test_no_other_minutes(self, unit: int, minutes: int) -> None:
         """Rule 16, also for corrections and reductions."""
-        rules = {"unit_minutes": unit}
+        rules: dict[str, Any] = {"unit_minutes": unit}
         given(pool_opened(**rules), case_opened()).when(request_hours, booking=BOOKING, minutes=minutes).refuses(NotAUnit)
         requested(60, **rules).when(approve_hours, minutes=minutes, reason=REASON).refuses(NotAUnit)
         granted(60, **rules).when(log_session, minutes=minutes).refuses(NotAUnit)

@@ -36,7 +36,7 @@ class TestOpening:
     def test_a_case_opens_with_its_master_data(self) -> None:
         """Personal fields are kept apart from those that decisions read."""
         event = CaseOpened(POOL, "F-1", PROVIDER, "Jugendclub", DISTRICT, "13a", "housing", NOW, "Ada", "2006", "0341", "Notiz")
-        personal = {"name": "Ada", "birth_year": "2006", "contact": "0341", "notes": "Notiz"}
+        personal: dict[str, Any] = {"name": "Ada", "birth_year": "2006", "contact": "0341", "notes": "Notiz"}
         given(pool_opened()).when(open_case, on=CASE, **OPEN, **personal).then((CASE, event))
 
     def test_a_reference_stands_for_one_case(self) -> None:
@@ -66,7 +66,7 @@ class TestAmendment:
         """Offer, district, service area and concern are what decisions and figures read."""
         event = CaseAmended(PROVIDER, "Treff", "Gohlis", "16", "school", "Ada", "2006", "0341", "Notiz", None, False)
         stated: Any = {"offer": "Treff", "district": "Gohlis", "service_area": "16", "concern": "school"}
-        personal = {"name": "Ada", "birth_year": "2006", "contact": "0341", "notes": "Notiz"}
+        personal: dict[str, Any] = {"name": "Ada", "birth_year": "2006", "contact": "0341", "notes": "Notiz"}
         after = given(pool_opened(), case_opened()).when(amend_case, **stated, **personal).then((CASE, event))
         case = after.states.cases[CASE]
         assert {name: getattr(case, name) for name in stated} == stated

@@ -1,6 +1,7 @@
 """Closing and transferring a case, closing a pool: everything in one append (rules 21 and 22)."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -179,7 +180,7 @@ class TestRule22ClosingAPool:
         ],
         ids=str,
     )
-    def test_sums_that_differ_stop_the_closing(self, wrong: dict[str, int]) -> None:
+    def test_sums_that_differ_stop_the_closing(self, wrong: dict[str, Any]) -> None:
         """Rule 22 proves; a log that does not add up is no expected "no"."""
         states = Given((*busy_case().facts, settled(), released(30, "settlement"))).states
         states.bookings[BOOKING] = replace(states.bookings[BOOKING], **wrong)

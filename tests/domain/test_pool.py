@@ -1,6 +1,7 @@
 """The pool: its budget, its rules, its months, and when it is exhausted (rules 1, 5, 7 and 8)."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -48,10 +49,10 @@ from tests.domain.facts import (
 )
 from tests.specification import Given, given
 
-OPEN = {"name": "Stundenpool", "period": PERIOD, "budget_minutes": 6000, "rules": Rules()}
+OPEN: dict[str, Any] = {"name": "Stundenpool", "period": PERIOD, "budget_minutes": 6000, "rules": Rules()}
 
 
-def committed(minutes: int, budget: int, **rules: object) -> Given:
+def committed(minutes: int, budget: int, **rules: Any) -> Given:
     """A pool with so much of its budget committed."""
     threshold = [exhausted()] if budget - minutes < 15 else []
     return given(pool_opened(budget, **rules), case_opened(), hours_requested(minutes), *approved(minutes), *threshold)
@@ -92,7 +93,7 @@ class TestOpening:
         ],
         ids=str,
     )
-    def test_impossible_figures_are_malformed(self, wrong: dict[str, object]) -> None:
+    def test_impossible_figures_are_malformed(self, wrong: dict[str, Any]) -> None:
         """Minutes below 1, negative limits and a period that ends before it starts are malformed."""
         given().when(open_pool, on=POOL, **OPEN | wrong).refuses(Malformed)
 
@@ -223,9 +224,9 @@ class TestRule8AClosedPoolTakesNothing:
         ],
         ids=lambda value: getattr(value, "__name__", ""),
     )
-    def test_no_change_of_a_closed_pool(self, decision: object, command: dict[str, object]) -> None:
+    def test_no_change_of_a_closed_pool(self, decision: Any, command: dict[str, Any]) -> None:
         """Rule 8. The decisions about its cases and bookings stand in ``test_refusal_order``."""
-        given(pool_opened(), pool_closed()).when(decision, **command).refuses(PoolIsClosed)  # type: ignore[arg-type]
+        given(pool_opened(), pool_closed()).when(decision, **command).refuses(PoolIsClosed)
 
 
 class TestFolding:

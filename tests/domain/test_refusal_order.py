@@ -82,6 +82,7 @@ from tests.domain.facts import (
     SESSION,
     SESSION_2,
     WORKER,
+    Fact,
     approved,
     berlin,
     budget_changed,
@@ -100,7 +101,7 @@ from tests.domain.facts import (
     settled,
     waitlisted,
 )
-from tests.specification import Fact, Given
+from tests.specification import Given
 
 Decision = Callable[..., Any]
 
@@ -426,7 +427,8 @@ def outcome(world: World) -> Any:
 
 
 def name(value: Any) -> str:
-    return str(value.code if isinstance(value, type) else value.__name__)
+    """The code of a refusal, the name of a decision."""
+    return str(getattr(value, "code", None) or value.__name__)
 
 
 @pytest.mark.parametrize("decision", DECISIONS, ids=name)

@@ -24,6 +24,7 @@ from tests.domain.facts import (
     OFFICER_2,
     REASON,
     SESSION,
+    Fact,
     approved,
     berlin,
     budget_changed,
@@ -45,7 +46,7 @@ from tests.domain.facts import (
     waitlisted,
     withdrawn,
 )
-from tests.specification import Fact, Given, given
+from tests.specification import Given, given
 
 FIRST, SECOND, THIRD = berlin(2022, 2, 1), berlin(2022, 2, 2), berlin(2022, 2, 3)
 OVERTAKING = "drohende Räumung"
