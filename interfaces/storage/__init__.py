@@ -56,9 +56,7 @@ def _split(url: str) -> SplitResult:
 def _sqlite_environment(parts: SplitResult, *, create: bool) -> dict[str, str]:
     path = unquote(parts.path.removeprefix("/"))
     if parts.netloc or parts.query or not path or path.endswith("/") or path == ":memory:":
-        raise ValueError(
-            "an SQLite URL names one file, sqlite:///relative/file.db or sqlite:////absolute/file.db, and no options"
-        )
+        raise ValueError("an SQLite URL names one file, sqlite:///relative/file.db or sqlite:////absolute/file.db, and no options")
     if create:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     mode = "rwc" if create else "rw"  # a mistyped path is an error, not an empty database
@@ -74,9 +72,7 @@ def _postgres_environment(parts: SplitResult) -> dict[str, str]:
     schema = options.pop("schema", "public")
     dbname = unquote(parts.path.removeprefix("/"))
     if not (host and dbname and parts.username and schema):
-        raise ValueError(
-            "a PostgreSQL URL names user, host and database: postgresql://user:password@host:port/database"
-        )
+        raise ValueError("a PostgreSQL URL names user, host and database: postgresql://user:password@host:port/database")
     if options:
         raise ValueError(f"a PostgreSQL URL takes the options schema and host, not {', '.join(sorted(options))}")
     return {

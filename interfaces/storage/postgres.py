@@ -145,13 +145,6 @@ class PostgresTurnRecorder(TurnRecorder, stock.PostgresApplicationRecorder):
         with self._snapshot() as cursor:
             yield SnapshotReader(cursor, self.dialect)
 
-    def close(self) -> None:
-        self._discard_connection()
-        self.datastore.close()
-
-    def __del__(self) -> None:
-        self._discard_connection()
-
     def _snapshot(self) -> AbstractContextManager[psycopg.Cursor[TupleRow]]:
         try:
             return self._begun_snapshot()
@@ -236,6 +229,9 @@ class PostgresTurnRecorder(TurnRecorder, stock.PostgresApplicationRecorder):
         connection, self._turn_connection = self._turn_connection, None
         if connection is not None:
             connection.close()
+
+    def _close_pool(self) -> None:
+        self.datastore.close()  # readers keep theirs until they are done
 
 
 class Factory(stock.PostgresFactory):

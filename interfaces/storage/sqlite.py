@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from uuid import UUID
 
 # As a module: the library accepts only one factory among the names of a persistence module.
 import eventsourcing.sqlite as stock
-from eventsourcing.persistence import Notification
+from eventsourcing.persistence import Notification, OperationalError
 
 from application.log import CommitUnknown
 from interfaces.storage.turns import TURN_WAIT_SECONDS_MAX, Dialect, SnapshotReader, TurnRecorder
@@ -49,8 +50,7 @@ class SQLiteTurnRecorder(TurnRecorder, stock.SQLiteApplicationRecorder):
         self._turn_connection: sqlite3.Connection | None = None
         super().__init__(datastore, events_table_name)
         self.insert_events_statement = (
-            f"INSERT INTO {events_table_name} (originator_id, originator_version, topic, state, rowid) "  # noqa: S608
-            "VALUES (?, ?, ?, ?, ?)"
+            f"INSERT INTO {events_table_name} (originator_id, originator_version, topic, state, rowid) VALUES (?, ?, ?, ?, ?)"
         )
         self.dialect = SQLiteDialect(self)
 
@@ -76,13 +76,6 @@ class SQLiteTurnRecorder(TurnRecorder, stock.SQLiteApplicationRecorder):
                 yield SnapshotReader(cursor, self.dialect)
             finally:
                 cursor.execute("PRAGMA query_only = OFF")
-
-    def close(self) -> None:
-        self._discard_connection()
-        self.datastore.close()
-
-    def __del__(self) -> None:
-        self._discard_connection()
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Cursor]:
@@ -147,6 +140,18 @@ class SQLiteTurnRecorder(TurnRecorder, stock.SQLiteApplicationRecorder):
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
+
+    def _close_pool(self) -> None:
+        # The library's pool would close connections under the readers' hands, which crashes the process. Its condition
+        # is held from the last check to the end, so that no connection is given out in between.
+        pool = self.datastore.pool
+        deadline = time.monotonic() + TURN_WAIT_SECONDS_MAX
+        with pool._put_condition:
+            while pool.num_in_use:
+                if time.monotonic() > deadline:
+                    raise OperationalError(f"{pool.num_in_use} readers are still at work")
+                pool._put_condition.wait(timeout=0.05)  # a reader's end is told to one waiter only
+            pool.close()
 
 
 class Factory(stock.SQLiteFactory):

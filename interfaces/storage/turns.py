@@ -123,7 +123,7 @@ class SnapshotReader:
     def stream(self, originator_id: UUID, after: int = 0) -> list[StoredEvent]:
         """The events of one stream whose version is greater than `after`, in the order of versions."""
         rows = self.fetch(
-            f"SELECT originator_version, topic, state FROM {self._dialect.table} "  # noqa: S608
+            f"SELECT originator_version, topic, state FROM {self._dialect.table} "
             "WHERE originator_id = ? AND originator_version > ? ORDER BY originator_version",
             (self._dialect.stored_id(originator_id), after),
         )
@@ -131,7 +131,7 @@ class SnapshotReader:
 
     def _notifications(self, condition: str, params: Sequence[Any]) -> list[Notification]:
         rows = self.fetch(
-            f"SELECT originator_id, originator_version, topic, state, {self._dialect.position} "  # noqa: S608
+            f"SELECT originator_id, originator_version, topic, state, {self._dialect.position} "
             f"FROM {self._dialect.table} {condition}",
             params,
         )
@@ -166,7 +166,7 @@ class TurnTransaction(SnapshotReader):
         """The position of the last event, 0 in an empty log."""
         if self._head_position is None:
             table, position = self._dialect.table, self._dialect.position
-            [(self._head_position,)] = self.fetch(f"SELECT COALESCE(MAX({position}), 0) FROM {table}")  # noqa: S608
+            [(self._head_position,)] = self.fetch(f"SELECT COALESCE(MAX({position}), 0) FROM {table}")
         return self._head_position
 
     def append(self, events: Sequence[Notification]) -> None:
@@ -219,15 +219,10 @@ class TurnRecorder(ABC):
         Raises OperationalError when others keep the lock for more than TURN_WAIT_SECONDS_MAX, and CommitUnknown when
         nobody can say whether the commit happened. A turn within a turn of the same recorder waits for itself in vain.
         """
-        if not self._turn_lock.acquire(timeout=TURN_WAIT_SECONDS_MAX):
-            raise OperationalError(f"another thread has kept its turn for more than {TURN_WAIT_SECONDS_MAX} s")
-        try:
-            with self._writing() as cursor:
-                transaction = TurnTransaction(cursor, self.dialect)
-                yield transaction
-                transaction.demand_unspoilt()
-        finally:
-            self._turn_lock.release()
+        with self._alone(), self._writing() as cursor:
+            transaction = TurnTransaction(cursor, self.dialect)
+            yield transaction
+            transaction.demand_unspoilt()
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
         """The library's way to record events, as a turn of its own; returns their positions.
@@ -249,10 +244,35 @@ class TurnRecorder(ABC):
     def reading(self) -> AbstractContextManager[SnapshotReader]:
         """A consistent view of everything committed before its first read, on a connection of the pool."""
 
-    @abstractmethod
     def close(self) -> None:
-        """Closes all connections; a second time does nothing."""
+        """Waits for the turn and the readers that are at work, then closes all connections. Twice is as good as once.
+
+        Raises OperationalError when they are still at work after TURN_WAIT_SECONDS_MAX.
+        """
+        with self._alone():
+            self._discard_connection()
+            self._close_pool()
+
+    def __del__(self) -> None:
+        self._discard_connection()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._turn_lock.acquire(timeout=TURN_WAIT_SECONDS_MAX):
+            raise OperationalError(f"another thread has kept its turn for more than {TURN_WAIT_SECONDS_MAX} s")
+        try:
+            yield
+        finally:
+            self._turn_lock.release()
 
     @abstractmethod
     def _writing(self) -> AbstractContextManager[DriverCursor]:
         """A transaction with the log's lock on a connection outside the pool; errors leave it as the library's."""
+
+    @abstractmethod
+    def _discard_connection(self) -> None:
+        """Closes the connection of the turns; the next turn makes another."""
+
+    @abstractmethod
+    def _close_pool(self) -> None:
+        """Closes the connections of the readers when they are done."""
