@@ -66,8 +66,9 @@ def rebuild(store: Store, names: Sequence[str], progress: Progress) -> None:
     with _building(store, _named(names)) as building:
         building.fill(progress)
         with store.turn() as tx:
-            building.catch_up(tx, progress)
+            building.catch_up(tx)
             building.go_live(tx)
+        progress(building.done, building.done)
 
 
 def check(store: Store, names: Sequence[str], progress: Progress) -> list[Difference]:
@@ -78,8 +79,10 @@ def check(store: Store, names: Sequence[str], progress: Progress) -> list[Differ
     with _building(store, _named(names), live=True) as building:
         building.fill(progress)
         with store.turn() as tx:
-            building.catch_up(tx, progress)
-            return building.differences(tx)
+            building.catch_up(tx)
+            differences = building.differences(tx)
+        progress(building.done, building.done)
+        return differences
 
 
 def _named(names: Sequence[str]) -> list[Projection]:
@@ -111,7 +114,7 @@ class _Building:
         self._builder = uuid4().hex
         self._live: dict[str, str | None] = {}  # slot by table
         self._rows: Rows
-        self._done = 0
+        self.done = 0
 
     def claim(self, live: bool) -> None:
         """Notes itself as the builder; ``live`` demands that there is something to compare with."""
@@ -141,13 +144,12 @@ class _Building:
                 return
             with self._store.turn() as tx:
                 self._bring(tx, batch)
-            progress(self._done, total)
+            progress(self.done, total)
 
-    def catch_up(self, tx: Transaction, progress: Progress) -> None:
+    def catch_up(self, tx: Transaction) -> None:
         """Brings the rest of the log in; nobody can append to it during the turn."""
-        while rows := tx.notifications(self._done, BATCH_EVENTS):
+        while rows := tx.notifications(self.done, BATCH_EVENTS):
             self._bring(tx, [read_event(row) for row in rows])
-        progress(self._done, self._done)
 
     def go_live(self, tx: Transaction) -> None:
         for projection in self._projections:
@@ -166,7 +168,7 @@ class _Building:
         """The next batch, read without the lock: what stands in the log stays there. And how long the log is."""
         with self._store.reading() as reader:
             head = reader.head()
-            rows = reader.notifications(self._done, BATCH_EVENTS)
+            rows = reader.notifications(self.done, BATCH_EVENTS)
         return [read_event(row) for row in rows], head.id if head else 0
 
     def _bring(self, tx: Transaction, batch: Sequence[Recorded]) -> None:
@@ -175,7 +177,7 @@ class _Building:
         apply(self._folds, batch, self._rows)
         self._rows.flush(tx)
         self._sign(tx)
-        self._done = batch[-1].position
+        self.done = batch[-1].position
 
     def _clear(self) -> None:
         """Empties the other slot, some rows a turn."""

@@ -181,7 +181,8 @@ def balance(
     """The balance of a pool in both times, inclusive; a date means through its end in Europe/Berlin, ``None`` no limit.
 
     The pool's own sums are the same for everybody who may ask; groups are those of ``provider`` alone, where one is stated.
-    Groups in which nothing was granted, consumed or released are left out; a month's ``reserved`` is what stood at its end and may be negative.
+    Groups in which nothing was granted, consumed or released are left out. A month's ``reserved`` is what stood at its end
+    and may be negative.
     """
     question = _Question(Live(reader, BALANCES), str(pool), as_of, known_at)
     whole = question.whole()

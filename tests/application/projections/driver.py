@@ -25,7 +25,7 @@ class Log:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.recorded: list[Recorded] = []
-        self._projector = Projector(PROJECTIONS)
+        self.projector = Projector(PROJECTIONS)
         self._versions: dict[UUID, int] = {}
         self._mapper = EventMapper(transcoder=None)  # type: ignore[arg-type]
 
@@ -33,7 +33,9 @@ class Log:
         """Records facts in one turn, their personal texts sealed."""
         return self.append_all([(facts, at)], by)
 
-    def append_all(self, decisions: Iterable[tuple[Iterable[Any], datetime | None]], by: Actor = OFFICER) -> list[Recorded]:
+    def append_all(
+        self, decisions: Iterable[tuple[Iterable[Any], datetime | None]], by: Actor = OFFICER, *, foreign: bool = False
+    ) -> list[Recorded]:
         """Records many decisions in one turn, although each has its own instant: tests do not wait for the disk."""
         events: list[Recorded] = []
         for facts, at in decisions:
@@ -44,8 +46,8 @@ class Log:
             events += [self._event(first, number, *fact, recorded_at, by) for number, fact in enumerate(facts)]
         with self.store.turn() as tx:
             tx.append([self._mapper.to_stored_event(event) for event in events])
-            self._projector.begin(tx, foreign=False)
-            self._projector.project(tx, events)
+            self.projector.begin(tx, foreign)
+            self.projector.project(tx, events)
         self.recorded += events
         return events
 

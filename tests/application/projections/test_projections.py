@@ -1,0 +1,275 @@
+"""Every projection: kept in the turn as it would be rebuilt, read as the domain knows it, and by providers only their own."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from application.catalogue import CATALOGUE
+from application.projections import PROJECTIONS
+from application.projections.audit_trail import events, trail
+from application.projections.balances import balance
+from application.projections.bookings import (
+    booking_ids_of_case,
+    booking_ids_of_pool,
+    booking_purpose,
+    bookings_of_sessions,
+    list_bookings,
+    session_notes,
+    versioned_booking,
+)
+from application.projections.cases import case_texts, list_cases, versioned_case
+from application.projections.pools import list_pools, pool, versioned_pool
+from application.projections.tables import POSITION_MAX, ProjectionOutdated, Projector, Rows, Unhandled
+from application.projections.waiting_list import entries, waiting_list
+from application.projections.worklist import worklist
+from application.rebuild import check
+from application.views import BookingView, CaseView
+from domain.booking import OPEN_STATES
+from domain.refusals import Malformed, NotFound
+from tests.application.projections.driver import Log, Opener, opened_log
+from tests.application.projections.histories import POOL, PROVIDERS, History, steps
+from tests.conftest import STORE_KINDS
+from tests.domain.facts import (
+    BOOKING,
+    BOOKING_2,
+    BOOKING_3,
+    CASE,
+    CASE_2,
+    OFFICER_2,
+    PROVIDER_2,
+    SESSION,
+    SESSION_2,
+    approved,
+    berlin,
+    case_opened,
+    hours_requested,
+    logged,
+    pool_opened,
+    proposed,
+    waitlisted,
+)
+from tests.domain.facts import PROVIDER as OWN
+
+EXAMPLES = {"sqlite": 30, "postgres": 5}
+
+
+def whole(log: Log, reader: Callable[..., Any], **wanted: Any) -> list[Any]:
+    """All pages of a list, three items each."""
+    found, after = [], None
+    while True:
+        items, after = log.ask(reader, **wanted, after=after, limit=3)
+        found += items
+        if after is None:
+            return found
+
+
+def with_histories(kind: str, fresh_url: Callable[[str], str], holds: Callable[[Log, History], None]) -> None:
+    @settings(max_examples=EXAMPLES[kind], deadline=None, suppress_health_check=list(HealthCheck))
+    @given(steps)
+    def hold(steps: list[tuple[int, int, bool]]) -> None:
+        history = History()
+        with opened_log(fresh_url(kind)) as log:
+            log.append_all(history.play(steps))
+            holds(log, history)
+
+    hold()
+
+
+@pytest.mark.parametrize("kind", STORE_KINDS)
+def test_live_rows_are_what_a_rebuild_makes(kind: str, fresh_url: Callable[[str], str]) -> None:
+    """given any history / when all projections are built anew / then not one row differs."""
+
+    def holds(log: Log, history: History) -> None:
+        assert check(log.store, [], lambda done, total: None) == []
+
+    with_histories(kind, fresh_url, holds)
+
+
+@pytest.mark.parametrize("kind", STORE_KINDS)
+def test_readers_say_what_decisions_know(kind: str, fresh_url: Callable[[str], str]) -> None:
+    """given any history / when pools, cases, bookings and lists are read / then they are as the domain's own states."""
+
+    def holds(log: Log, history: History) -> None:
+        states = history.states
+        known = list(states.bookings.values())
+        assert whole(log, list_bookings, pool=POOL) == [BookingView.of(booking) for booking in known]
+        assert log.ask(booking_ids_of_pool, POOL) == [booking.id for booking in known]
+        assert whole(log, list_cases, pool=POOL) == [CaseView.of(case) for case in states.cases.values()]
+        assert log.ask(entries, POOL) == states.waiting.in_order()
+        assert [place.booking for place in log.ask(waiting_list, POOL, None)] == [
+            each.booking for each in states.waiting.in_order()
+        ]
+        working = {each.booking: each.state for each in whole(log, worklist, pool=POOL)}
+        assert working == {each.id: each.state for each in known if each.state in OPEN_STATES}
+        found = log.ask(pool, POOL)
+        assert (found.rules, found.period, found.closed) == (states.pool.rules, states.pool.period, states.pool.closed)
+        assert (found.exhausted, set(found.closed_months)) == (states.pool.exhausted, states.pool.closed_months)
+        assert found.balance.available == states.pool.available
+        assert found.balance == log.ask(balance, POOL)
+        assert log.ask(events, provider=None, after=0, limit=10_000) == log.recorded
+
+    with_histories(kind, fresh_url, holds)
+
+
+@pytest.mark.parametrize("kind", STORE_KINDS)
+def test_a_provider_sees_its_own_and_nothing_else(kind: str, fresh_url: Callable[[str], str]) -> None:
+    """given two providers in one pool / when one of them reads / then it gets what the office gets, less the other's rows."""
+
+    def holds(log: Log, history: History) -> None:
+        for own in PROVIDERS:
+            for reader in (list_bookings, list_cases, worklist, trail):
+                mine = [each for each in whole(log, reader, pool=POOL, provider=None) if each.provider == own]
+                assert whole(log, reader, pool=POOL, provider=own) == mine
+            mine = [each for each in log.ask(waiting_list, POOL, None) if each.provider == own]
+            assert log.ask(waiting_list, POOL, own) == mine
+            about = {each.position for each in whole(log, trail, provider=own)}
+            assert [each.position for each in log.ask(events, provider=own, after=0, limit=10_000)] == sorted(about)
+            named = {getattr(event.data, "provider", own) for event in log.recorded if event.position in about}
+            assert named <= {own}
+            for case in history.states.cases.values():
+                if case.provider != own:
+                    for reader in (versioned_case, case_texts):
+                        with pytest.raises(NotFound):
+                            log.ask(reader, case.id, own)
+            for booking in history.states.bookings.values():
+                if booking.provider != own:
+                    assert log.ask(session_notes, booking.id, own) == {}
+                    for reader in (versioned_booking, booking_purpose):
+                        with pytest.raises(NotFound):
+                            log.ask(reader, booking.id, own)
+
+    with_histories(kind, fresh_url, holds)
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)
+def test_a_fold_handles_what_it_declares(projection: Any, fresh_url: Callable[[str], str]) -> None:
+    """given one event of every kind / when a fold gets one that it does not declare / then it says so instead of ignoring it."""
+    by_class = {entry.cls for entry in CATALOGUE}
+    assert projection.handles <= by_class
+    with opened_log(fresh_url("sqlite")) as log, log.store.reading() as reader:
+        log.append([pool_opened(), case_opened(), hours_requested(60)])
+        rows = Rows({table.name: "a" for table in projection.tables}, reader)
+        opening = {type(event.data): event for event in log.recorded}
+        for event in log.recorded:
+            if type(event.data) in projection.handles:
+                projection.fold(event, rows)
+        for cls in by_class - projection.handles:
+            stream = next(event.stream for kind, event in opening.items() if kind.__module__ == cls.__module__)
+            with pytest.raises((Unhandled, LookupError)):
+                projection.fold(replace(log.recorded[0], stream=stream, data=object.__new__(cls)), rows)
+
+
+def test_a_resource_says_its_version(store_url: str) -> None:
+    """given a booking with three events / when it is read / then it says version 3 and the position of the third."""
+    with opened_log(store_url) as log:
+        log.append([pool_opened(), case_opened(), hours_requested(60), *approved(60), logged(15)])
+        found = log.ask(versioned_booking, BOOKING, OWN)
+        assert (found.version, found.position) == (3, 6)
+        assert (log.ask(versioned_case, CASE, None).version, log.ask(versioned_pool, log.recorded[0].stream).version) == (1, 2)
+
+
+def test_a_booking_lists_its_sessions_as_they_were_logged(store_url: str) -> None:
+    """given sessions logged against their order in time / when the booking is read / then they stand as logged, offset and all."""
+    early, late = berlin(2022, 3, 1, 9), berlin(2022, 3, 2, 9)
+    with opened_log(store_url) as log:
+        log.append([pool_opened(), case_opened(), hours_requested(60), *approved(60)])
+        log.append([logged(15, SESSION, late), logged(30, SESSION_2, early)])
+        sessions = log.ask(versioned_booking, BOOKING, None).view.sessions
+        assert [session.id for session in sessions] == [SESSION, SESSION_2]
+        assert sessions[0].starts_at.isoformat() == "2022-03-02T09:00:00+01:00"
+        assert log.ask(bookings_of_sessions, [SESSION, SESSION_2, CASE]) == {SESSION: BOOKING, SESSION_2: BOOKING}
+
+
+def test_a_list_goes_on_where_it_ended(store_url: str) -> None:
+    """given three bookings / when read in pages of two / then each comes once, also when one was added in between."""
+    facts = [pool_opened(), case_opened(), case_opened(CASE_2, PROVIDER_2)]
+    with opened_log(store_url) as log:
+        log.append([*facts, hours_requested(15, BOOKING), hours_requested(15, BOOKING_2)])
+        first, after = log.ask(list_bookings, limit=1)
+        log.append([hours_requested(15, BOOKING_3, CASE_2, provider=PROVIDER_2)])
+        rest, end = log.ask(list_bookings, after=after, limit=2)
+        assert [each.id for each in (*first, *rest)] == [BOOKING, BOOKING_2, BOOKING_3]
+        assert end is None
+        assert log.ask(booking_ids_of_case, CASE) == [BOOKING, BOOKING_2]
+        assert [each.id for each in log.ask(list_bookings, case=CASE_2, limit=9)[0]] == [BOOKING_3]
+        assert log.ask(list_pools, limit=1)[1] is None
+
+
+@pytest.mark.parametrize("after", ["x", "-1", "1.0", "²", "", str(POSITION_MAX + 1), "9" * 5000])
+def test_a_place_that_no_list_named_is_malformed(after: str, fresh_url: Callable[[str], str]) -> None:
+    """given a list / when asked to go on after something that it never named / then that is malformed."""
+    with opened_log(fresh_url("sqlite")) as log, pytest.raises(Malformed):
+        log.ask(list_bookings, after=after, limit=1)
+
+
+def test_the_place_on_the_waiting_list_is_the_real_one(store_url: str) -> None:
+    """given a foreign request ahead of one's own / when the provider looks / then its own stands at place 2."""
+    facts = [pool_opened(), case_opened(), case_opened(CASE_2, PROVIDER_2)]
+    with opened_log(store_url) as log:
+        log.append([*facts, hours_requested(15, BOOKING), hours_requested(15, BOOKING_2, CASE_2, provider=PROVIDER_2)])
+        log.append([waitlisted(15, BOOKING), waitlisted(15, BOOKING_2, priority=1)])
+        [own] = log.ask(waiting_list, log.recorded[0].stream, OWN)
+        assert (own.place, own.booking) == (2, BOOKING)
+
+
+def test_the_worklist_says_who_agreed_first(store_url: str) -> None:
+    """given a proposal / when the worklist is read / then it names the first officer until the second decides."""
+    with opened_log(store_url) as log:
+        log.append([pool_opened(), case_opened(), hours_requested(60), proposed(60, OFFICER_2)])
+        [item] = log.ask(worklist, limit=9)[0]
+        assert (item.state, item.proposed_by) == ("awaiting_second", OFFICER_2)
+        log.append(approved(60))
+        assert log.ask(worklist, limit=9)[0] == []
+
+
+def test_texts_stay_sealed_until_somebody_opens_them(store_url: str) -> None:
+    """given a case with a name / when its row is read / then the name is sealed and opens with its place in the log."""
+    stream, opened = case_opened()
+    with opened_log(store_url) as log:
+        log.append([pool_opened(), (stream, replace(opened, name="Erika Mustermann"))])
+        name = log.ask(case_texts, CASE, OWN).name
+        assert name is not None
+        assert (name.position, name.stream, name.field) == (2, CASE, "name")
+        assert name.open(Opener()) == "Erika Mustermann"
+
+
+def test_another_version_of_a_projection_refuses_to_work(store_url: str) -> None:
+    """given rows of another version / when a turn begins or a reader asks / then both refuse and name the projection."""
+    with opened_log(store_url) as log:
+        log.append([pool_opened()])
+        with log.store.turn() as tx:
+            tx.execute("UPDATE projections SET version = ? WHERE name = ?", [(99, "bookings")])
+        with pytest.raises(ProjectionOutdated, match="bookings"):
+            log.append([case_opened()])
+        with pytest.raises(ProjectionOutdated, match="bookings"):
+            log.ask(list_bookings, limit=1)
+
+
+def test_a_failed_turn_leaves_nothing_in_memory(store_url: str) -> None:
+    """given a turn that failed after projecting / when the projector forgets it / then the next turn counts it once."""
+    with opened_log(store_url) as log:
+        log.append([pool_opened(600), case_opened(), hours_requested(60), *approved(60)])
+        with suppress(RuntimeError), log.store.turn() as tx:
+            log.projector.begin(tx, foreign=False)
+            log.projector.project(tx, [replace(log.recorded[4], position=6)])
+            raise RuntimeError
+        log.projector.forget()
+        log.append([logged(15)])
+        assert log.ask(pool, log.recorded[0].stream).balance.granted == 60
+        assert check(log.store, [], lambda done, total: None) == []
+
+
+def test_a_turn_of_somebody_else_is_read_before_going_on(store_url: str) -> None:
+    """given two processes that take turns / when each says that the other has written / then no row is lost."""
+    with opened_log(store_url) as log:
+        log.append([pool_opened(600), case_opened(), hours_requested(60), *approved(60)])
+        one, other = log.projector, Projector(PROJECTIONS)
+        for projector, session in ((other, SESSION), (one, SESSION_2), (other, BOOKING_3)):
+            log.projector = projector
+            log.append_all([([logged(15, session)], None)], foreign=True)
+        assert log.ask(versioned_booking, BOOKING, None).view.consumed_minutes == 45
+        assert check(log.store, [], lambda done, total: None) == []
