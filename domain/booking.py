@@ -670,8 +670,10 @@ def reduce_grant(pool: Pool, booking: Booking, waiting: WaitingList, *, to_minut
     not_settled(booking)
     reason_stated(bool(reason))
     whole_units(pool, to_minutes)
-    if not booking.consumed <= to_minutes < standing:
-        raise OverGrant(granted=hours(standing), total=hours(to_minutes if to_minutes >= standing else booking.consumed))
+    if to_minutes >= standing:
+        raise OverGrant(granted=hours(standing), total=hours(to_minutes))
+    if to_minutes < booking.consumed:
+        raise OverGrant(granted=hours(to_minutes), total=hours(booking.consumed))
     released = release(pool, booking, waiting, standing - to_minutes, at, "reduction")
     return [(booking.id, GrantReduced(booking.provider, to_minutes, reason, True)), *released]
 

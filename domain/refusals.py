@@ -8,7 +8,10 @@ from typing import Any, ClassVar
 
 
 class Refusal(Exception):
-    """An expected "no". Its code is stable; its sentence is German and may name the facts given to it."""
+    """An expected "no". Its code is stable; its sentence is German and may name the facts given to it.
+
+    Hours bring the dot of "Std." with them, so a sentence that ends in hours has none of its own.
+    """
 
     code: ClassVar[str]
     sentence: ClassVar[str]
@@ -145,22 +148,22 @@ class BelowCommitted(Refusal):
 
 class OverCaseCap(Refusal):
     code = "over_case_cap"
-    sentence = "Für einen Fall sind höchstens {limit} möglich; frei sind noch {left}."
+    sentence = "Für einen Fall sind höchstens {limit} möglich; frei sind noch {left}"
 
 
 class OverDistrictQuota(Refusal):
     code = "over_district_quota"
-    sentence = "Das Kontingent des Stadtraums „{district}“ ({limit}) reicht nicht; frei sind noch {left}."
+    sentence = "Das Kontingent des Stadtraums „{district}“ ({limit}) reicht nicht; frei sind noch {left}"
 
 
 class OverProviderQuota(Refusal):
     code = "over_provider_quota"
-    sentence = "Das Kontingent des Trägers „{provider}“ ({limit}) reicht nicht; frei sind noch {left}."
+    sentence = "Das Kontingent des Trägers „{provider}“ ({limit}) reicht nicht; frei sind noch {left}"
 
 
 class OverGrant(Refusal):
     code = "over_grant"
-    sentence = "Die Bewilligung umfasst {granted}; damit wären es {total}."
+    sentence = "Die Bewilligung umfasst {granted}; damit wären es {total}"
 
 
 class OutOfTurn(Refusal):
