@@ -783,3 +783,65 @@ class TestSettlement:
         """Replenished by whichever decision lifts it, from one unit on."""
         before = also(granted(60, budget=60), exhausted(), logged(45))
         before.when(settle_booking).then(settled(), released(15, "settlement"), replenished())
+
+
+class TestSentences:
+    """A refusal tells a social worker how much there is, in hours as people write them."""
+
+    @pytest.mark.parametrize(
+        ("before", "decision", "command", "sentence"),
+        [
+            (granted(60), log_session, {"minutes": 75}, "Die Bewilligung umfasst 1,00 Std.; damit wären es 1,25 Std."),
+            (
+                also(granted(90), reduced(60), released(30, "reduction"), logged(45)),
+                log_session,
+                {"session": SESSION_2, "minutes": 30},
+                "Die Bewilligung umfasst 1,00 Std.; damit wären es 1,25 Std.",
+            ),
+            (
+                also(granted(60), logged(45)),
+                reduce_grant,
+                {"to_minutes": 30, "reason": REASON},
+                "Die Bewilligung umfasst 0,50 Std.; damit wären es 0,75 Std.",
+            ),
+            (
+                also(granted(90), reduced(60), released(30, "reduction")),
+                reduce_grant,
+                {"to_minutes": 75, "reason": REASON},
+                "Die Bewilligung umfasst 1,00 Std.; damit wären es 1,25 Std.",
+            ),
+            (
+                also(requested(135, four_eyes_minutes=120), proposed(135)),
+                approve_hours,
+                {},
+                "Über 2,00 Std. müssen zwei verschiedene Personen entscheiden; die erste Zustimmung stammt bereits von Ihnen.",
+            ),
+            (requested(75, budget=60), approve_hours, {}, "Im Pool sind nur noch 1,00 Std. frei."),
+            (requested(60), approve_hours, {"minutes": 75}, "Beantragt sind nur 1,00 Std.; mehr kann nicht bewilligt werden."),
+            (
+                with_second_request(75, granted(60, case_cap_minutes=120)),
+                approve_hours,
+                {"on": BOOKING_2},
+                "Für einen Fall sind höchstens 2,00 Std. möglich; frei sind noch 1,00 Std.",
+            ),
+            (
+                with_second_request(75, granted(60, district_quotas={DISTRICT: 120})),
+                approve_hours,
+                {"on": BOOKING_2},
+                "Das Kontingent des Stadtraums „district-1“ (2,00 Std.) reicht nicht; frei sind noch 1,00 Std.",
+            ),
+            (
+                with_second_request(75, granted(60, provider_quotas={PROVIDER: 120})),
+                approve_hours,
+                {"on": BOOKING_2},
+                "Das Kontingent des Trägers „provider-1“ (2,00 Std.) reicht nicht; frei sind noch 1,00 Std.",
+            ),
+            (granted(60, session_max_minutes=30), log_session, {"minutes": 45}, "Ein Termin darf höchstens 0,50 Std. dauern."),
+            (granted(60), log_session, {"minutes": 50}, "50 Minuten sind kein Vielfaches von 15 Minuten."),
+            (also(granted(60), month_closed("2022-03")), log_session, {"minutes": 15}, "Der Monat 03/2022 ist abgeschlossen."),
+            (requested(60), approve_hours, {"at": berlin(2022, 6, 1)}, "Der 01.06.2022 liegt nicht im Zeitraum des Pools"),
+        ],
+    )
+    def test_it_names_the_figures(self, before: Given, decision: Any, command: dict[str, Any], sentence: str) -> None:
+        """What is there, and what it would come to."""
+        assert str(before.when(decision, **command).outcome).startswith(sentence)

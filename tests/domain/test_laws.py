@@ -73,13 +73,15 @@ class History(RuleBasedStateMachine):
         """Decides; holds the answer against the rules that the ledger finds broken. True where it was accepted."""
         if self.closed:
             broken = {"pool_closed"} | (broken & {"malformed"})
-        before, facts, refused = deepcopy(self.states), [], None
+        before = deepcopy(self.states)
+        facts: list[Fact] = []
+        refused: str | None = None
         try:
             facts = self.states.decide(decision, on, **command)
         except Refusal as refusal:
             refused = refusal.code
         assert self.states == before, "a decision leaves the states alone, and a refusal adds nothing"
-        assert refused in (broken or {None}), (
+        assert refused in broken if broken else refused is None, (
             f"{decision.__name__}: {refused or 'accepted'}, the ledger says {broken or 'accepted'}"
         )
         self.facts += facts
