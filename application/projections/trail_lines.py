@@ -58,7 +58,7 @@ def trail_line(event: Recorded, about: About, opener: Opener | None) -> str:
     when = _clock(event.recorded_at)
     line = f"{when} – {_person(event.actor)} {_deed(event)} {_object(about)}."
     reasons = _reasons(event, opener)
-    return f"{line}{reasons} {_rule(event.data)}".rstrip()
+    return " ".join(f"{line}{reasons} {_rule(event.data)}".split())  # texts of people may have lines of their own
 
 
 # ── who and what
@@ -272,7 +272,7 @@ def _rule(data: Event) -> str:
         case HoursReserved():
             return "Regeln 1 bis 3: Kontingent, Fallgrenze und Quoten reichen."
         case HoursReleased():
-            return "Regeln 15, 18, 21: Nicht genutzte Stunden gehen zurück."
+            return f"Regel {18 if data.because == 'reduction' else 15}: Nicht genutzte Stunden gehen zurück."
         case PoolExhausted() | PoolReplenished():
             return "Ausgeschöpft ist ein Pool, wenn weniger als eine Einheit frei ist."
         case PlaceOffered():
@@ -290,7 +290,7 @@ def _rule(data: Event) -> str:
         case ApprovalProposed():
             return "Regel 6: Vier Augen; gebunden ist noch nichts."
         case HoursApproved():
-            return "Regeln 1 bis 4, 6, 10, 11, 20: im Rahmen, nicht selbst beantragt, höchstens wie beantragt, in der Reihenfolge."
+            return _approval_rules(data)
         case RequestDeclined():
             return "Regel 11: Eine Ablehnung hat einen Grund."
         case SessionLogged():
@@ -305,6 +305,15 @@ def _rule(data: Event) -> str:
             return ""
         case _:
             assert_never(data)
+
+
+def _approval_rules(data: HoursApproved) -> str:
+    rules = ["Regeln 1 bis 4, 10, 11: im Rahmen, nicht selbst beantragt, höchstens wie beantragt."]
+    if data.proposed_by:
+        rules.append("Regel 6: Zwei Personen haben zugestimmt.")
+    if data.overtaking_reason_given:
+        rules.append("Regel 20: Das Vorziehen ist begründet.")
+    return " ".join(rules)
 
 
 # ── how people write
