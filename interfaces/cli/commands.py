@@ -21,7 +21,7 @@ class Commands(click.Group):
     """
 
     def __init__(self, *, modules: Mapping[str, str], **settings: Any) -> None:
-        super().__init__(subcommand_metavar="BEFEHL [ANGABEN]...", **settings)
+        super().__init__(options_metavar="[ANGABEN]", subcommand_metavar="BEFEHL ...", **settings)
         self._modules = modules
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -29,8 +29,7 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         module = self._modules.get(cmd_name)
-        command: click.Command | None = import_module(module).command if module else None
-        return command
+        return _with_german_usage(import_module(module).command) if module else None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Expected failures become their sentence; anything else is a bug of ours and keeps its traceback."""
@@ -45,6 +44,16 @@ class Commands(click.Group):
             if sentence is None:
                 raise
             raise Failed(sentence) from error
+
+
+def _with_german_usage(command: click.Command) -> click.Command:
+    """These two words of a usage line are no texts to click but arguments."""
+    command.options_metavar = "[ANGABEN]"
+    if isinstance(command, click.Group):
+        command.subcommand_metavar = "BEFEHL ..."
+        for subcommand in command.commands.values():
+            _with_german_usage(subcommand)
+    return command
 
 
 def note(text: str) -> None:

@@ -25,7 +25,7 @@ def check() -> None:
 
 
 def _described(setting: Stated) -> str:
-    lines = [f"{setting.variable} = {setting.value}  [{setting.source}]", f"    {setting.meaning}"]
+    lines = [f"{setting.variable} = {setting.value or '–'}  [{setting.source}]", f"    {setting.meaning}"]
     if setting.problem is not None:
         lines.append(f"    FALSCH: {setting.problem}")
     return "\n".join(lines)

@@ -5,11 +5,10 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
-from application.log import Store
 from interfaces.cli.commands import Failed, note
 from interfaces.cli.progress import progress_bar
+from interfaces.cli.stores import opened_store, store_of
 from interfaces.settings import Settings, read_settings
-from interfaces.storage import open_store
 from interfaces.storage.backup import back_up, restore
 from interfaces.storage.check import examine
 from interfaces.storage.migrate import migrate
@@ -56,12 +55,8 @@ def restore_(file: Path) -> None:
 
 
 def _migrated(settings: Settings) -> list[str]:
-    store = open_store(settings.schema_url, create=True)
-    try:
-        with progress_bar("Projektionen") as progress:
-            return migrate(store, progress, _service_role(settings))
-    finally:
-        store.close()
+    with store_of(settings.schema_url, create=True) as store, progress_bar("Ereignisse") as progress:
+        return migrate(store, progress, _service_role(settings))
 
 
 def _service_role(settings: Settings) -> str | None:
@@ -76,12 +71,9 @@ def _role(url: str) -> str | None:
 
 
 def _check(settings: Settings) -> None:
-    store: Store = open_store(settings.database_url, create=False)
-    try:
-        with progress_bar("Ereignisse") as progress:
-            examined = examine(store, settings.keystore_folder, rights_apart=_service_role(settings) is not None, progress=progress)
-    finally:
-        store.close()
+    apart = _service_role(settings) is not None
+    with opened_store(settings) as store, progress_bar("Ereignisse") as progress:
+        examined = examine(store, settings.keystore_folder, rights_apart=apart, progress=progress)
     for remark in examined.notes:
         click.echo(f"Hinweis: {remark}")
     for finding in examined.findings:

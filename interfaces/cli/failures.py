@@ -2,13 +2,16 @@
 
 import sqlite3
 
+import psycopg
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError
 
 from application.log import DamagedEvent, StoreUnavailable
 from application.privacy import KeyMissing, KeyStoreDamaged, SealBroken
 from application.projections.tables import ProjectionOutdated
+from application.rebuild import BeingRebuilt
 from domain.refusals import Refusal
 from interfaces.settings import SettingsError
+from interfaces.storage.backup import BackupRefused
 
 MIGRATE = "Bitte zuerst „stundenpool db migrate“ ausführen."
 
@@ -23,21 +26,25 @@ def sentence_of(error: Exception) -> str | None:
             return f"Einstellungen: {error}"
         case Refusal():
             return error.message
-        case ProjectionOutdated():
+        case ProjectionOutdated() | BeingRebuilt() | BackupRefused():
             return str(error)
         case DamagedEvent():
             return f"Das Ereignisprotokoll ist beschädigt: {error}"
         case KeyStoreDamaged() | KeyMissing() | SealBroken():
             return f"Die Ablage der Schlüssel ist nicht zu gebrauchen: {error}"
+        case StoreUnavailable():
+            return "Die Datenbank antwortet nicht."
         case PersistenceError():
-            return _of_store(error)
+            return _of_store(error, error.__cause__)
+        case psycopg.Error():
+            return _of_store(error, error)
         case _:
             return None
 
 
-def _of_store(error: PersistenceError) -> str:
+def _of_store(error: Exception, cause: BaseException | None) -> str:
     """The driver's own words say most about a database, so their first line is kept."""
-    cause, words = error.__cause__, str(error).strip().partition("\n")[0]
+    words = str(error).strip().partition("\n")[0]
     state = getattr(cause, "sqlstate", None)
     if state in (_UNDEFINED_TABLE, _UNDEFINED_COLUMN, _NO_SUCH_SCHEMA) or "no such table" in words:
         return f"Das Schema der Datenbank fehlt oder ist veraltet. {MIGRATE}"
@@ -45,6 +52,6 @@ def _of_store(error: PersistenceError) -> str:
         return f"Die Datenbank gibt es nicht, oder sie lässt sich nicht öffnen. {MIGRATE}"
     if state == _INSUFFICIENT_PRIVILEGE:
         return f"Dem Zugang zur Datenbank fehlt ein Recht: {words}"
-    if isinstance(error, (InterfaceError, OperationalError, StoreUnavailable)):
+    if isinstance(error, (InterfaceError, OperationalError, psycopg.OperationalError)):
         return f"Die Datenbank ist nicht erreichbar: {words}"
     return f"Die Datenbank hat abgelehnt: {words}"

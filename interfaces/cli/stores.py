@@ -13,7 +13,7 @@ from domain.quantities import Actor
 from interfaces.http.security import OFFICE
 from interfaces.service import Service, open_service
 from interfaces.settings import Settings, read_settings
-from interfaces.storage import open_store
+from interfaces.storage import libpq, open_store
 
 subject_option = click.option(
     "--subject", metavar="NAME", help="Kennung, unter der das verzeichnet wird; sonst der Name des Benutzerkontos."
@@ -23,7 +23,16 @@ subject_option = click.option(
 @contextmanager
 def opened_store(settings: Settings) -> Iterator[Store]:
     """The store of this installation, which must exist."""
-    store = open_store(settings.database_url, create=False)
+    with store_of(settings.database_url, create=False) as store:
+        yield store
+
+
+@contextmanager
+def store_of(url: str, *, create: bool) -> Iterator[Store]:
+    """The store of a URL. A server that is away or lets nobody in is found out at once, with its own words."""
+    if url.startswith("postgresql:"):
+        libpq.connect(url).close()
+    store = open_store(url, create=create)
     try:
         yield store
     finally:

@@ -17,10 +17,9 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-from interfaces.storage import _postgres_environment, _split
+from interfaces.storage.libpq import address, connect
 
 _UNPACKED = Path(__file__).parents[2] / ".cache" / "system"  # where `make setup` puts PostgreSQL for an ordinary user
-_CONNECT_SECONDS_MAX = 10
 
 
 class BackupRefused(Exception):
@@ -124,33 +123,25 @@ def _demand_sqlite_backup(file: Path) -> None:
 
 def _dump(url: str, target: Path) -> None:
     """Everything in the log's schema. Who may do what is left to the migration of the database that it comes back to."""
-    address, schema = _address(url)
+    where, schema = address(url)
     quoted = schema.replace('"', '""')
     _run_tool(
-        "pg_dump", "--format=custom", "--no-owner", "--no-privileges", f'--schema="{quoted}"', f"--file={target}", address=address
+        "pg_dump", "--format=custom", "--no-owner", "--no-privileges", f'--schema="{quoted}"', f"--file={target}", where=where
     )
 
 
 def _restore_postgres(url: str, file: Path) -> None:
-    address, schema = _address(url)
-    if f" TABLE {schema} stored_events " not in _run_tool("pg_restore", "--list", str(file), address=address):
+    where, schema = address(url)
+    if f" TABLE {schema} stored_events " not in _run_tool("pg_restore", "--list", str(file), where=where):
         raise BackupRefused(f"„{file}“ ist keine Sicherung eines Stundenpools im Schema „{schema}“.")
-    _make_empty_schema(address, schema)
+    _make_empty_schema(url, schema)
     options = ("--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error", f"--schema={schema}")
-    _run_tool("pg_restore", *options, f"--dbname={address['PGDATABASE']}", str(file), address=address)
+    _run_tool("pg_restore", *options, f"--dbname={where['PGDATABASE']}", str(file), where=where)
 
 
-def _make_empty_schema(address: Mapping[str, str], schema: str) -> None:
+def _make_empty_schema(url: str, schema: str) -> None:
     try:
-        with psycopg.connect(
-            host=address["PGHOST"],
-            port=address["PGPORT"],
-            user=address["PGUSER"],
-            password=address.get("PGPASSWORD"),
-            dbname=address["PGDATABASE"],
-            connect_timeout=_CONNECT_SECONDS_MAX,
-            autocommit=True,
-        ) as connection:
+        with connect(url) as connection:
             if connection.execute("SELECT FROM pg_tables WHERE schemaname = %s LIMIT 1", (schema,)).rowcount:
                 raise BackupRefused(f"Das Schema „{schema}“ ist nicht leer; zurückgespielt wird nur in eine leere Datenbank.")
             if not connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (schema,)).rowcount:
@@ -159,20 +150,10 @@ def _make_empty_schema(address: Mapping[str, str], schema: str) -> None:
         raise BackupRefused(f"Die Datenbank hat abgelehnt: {_first_line(str(error))}") from error
 
 
-def _address(url: str) -> tuple[dict[str, str], str]:
-    """Where a database is, as libpq's variables, which keep the password out of the list of processes; and its schema."""
-    known = _postgres_environment(_split(url))
-    address = {f"PG{name}": known[f"POSTGRES_{source}"] for name, source in _VARIABLES.items()}
-    return {name: value for name, value in address.items() if value}, known["POSTGRES_SCHEMA"]
-
-
-_VARIABLES = {"HOST": "HOST", "PORT": "PORT", "USER": "USER", "PASSWORD": "PASSWORD", "DATABASE": "DBNAME"}
-
-
-def _run_tool(name: str, *arguments: str, address: Mapping[str, str]) -> str:
+def _run_tool(name: str, *arguments: str, where: Mapping[str, str]) -> str:
     """Runs one of PostgreSQL's own programs; returns what it prints."""
     program, libraries = _find_tool(name)
-    environment = {**os.environ, **address, **libraries, "LC_ALL": "C.UTF-8"}
+    environment = {**os.environ, **where, **libraries, "LC_ALL": "C.UTF-8"}
     done = subprocess.run([program, *arguments], env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise BackupRefused(f"{name} ist gescheitert: {_first_line(done.stderr)}")
