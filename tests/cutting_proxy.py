@@ -11,11 +11,14 @@ _COMMIT = b"COMMIT\x00"  # the whole statement, as texts end in the protocol; BE
 
 
 class CuttingProxy:
-    """Listens on `port` of 127.0.0.1 and forwards to `target_port`. Each demand to cut counts for one COMMIT."""
+    """Listens on `port` of 127.0.0.1, any that is free unless stated, and forwards to `target_port`.
 
-    def __init__(self, target_port: int) -> None:
+    Each demand to cut counts for one COMMIT.
+    """
+
+    def __init__(self, target_port: int, port: int = 0) -> None:
         self._target_port = target_port
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
         self._lock = Lock()
         self._demand: Literal["before", "after"] | None = None
@@ -26,9 +29,7 @@ class CuttingProxy:
         self._start(self._accept)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         for connected in self._sockets:
             _cut(connected)
