@@ -189,3 +189,17 @@ class Versioned(msgspec.Struct, Generic[View], frozen=True):
     view: View
     version: int
     position: int
+
+
+class ForecastView(msgspec.Struct, frozen=True):
+    """When a pool runs out if it goes on as in the last weeks: the expected day, and the range; ``None`` where out of sight.
+
+    ``minutes_a_week`` is the mean of what was committed in each of the ``weeks`` weeks before, net of what came back.
+    """
+
+    available_minutes: int
+    weeks: int
+    minutes_a_week: int
+    runs_out_on: date | None
+    earliest: date | None
+    latest: date | None

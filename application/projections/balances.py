@@ -4,7 +4,7 @@ Every movement of minutes is a row that is never changed. Beside them stand the 
 without ``known_at`` needs no movements but those of the last day; ``known_at`` takes away what was recorded later.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from itertools import accumulate
 from typing import Literal, NamedTuple
@@ -12,8 +12,9 @@ from uuid import UUID
 
 from application.log import Reader, Recorded
 from application.projections.tables import Live, Projection, Rows, Table, Unhandled, Value, micros
-from application.views import Balance, Group
+from application.views import Balance, ForecastView, Group
 from domain.booking import HoursRequested, SessionCorrected, SessionFacts, SessionLogged, SessionReversed
+from domain.forecast import forecast
 from domain.pool import BudgetChanged, HoursReleased, HoursReserved, PoolOpened
 from domain.quantities import berlin_day, start_of_day, start_of_next_day
 
@@ -66,7 +67,7 @@ MOVEMENTS = Table(
     "movements",
     Movement,
     ("position", "seq"),
-    (("pool", "recorded"), ("pool", "day"), ("pool", "provider"), ("booking",)),
+    (("pool", "recorded"), ("pool", "day"), ("pool", "provider")),
 )
 DAY_TOTALS = Table("day_totals", DayTotal, ("pool", "dimension", "key", "day", "kind"), (("pool", "dimension", "day"),))
 ACCOUNTS = Table("accounts", Account, ("booking",))
@@ -190,6 +191,31 @@ def balance(
     available = budget - sums.reserved - sums.consumed
     groups = None if by is None else _groups(by, question.groups(by, provider))
     return Balance(budget, sums.granted, sums.reserved, sums.consumed, sums.released, available, groups)
+
+
+def forecast_of(reader: Reader, pool: UUID, today: date) -> ForecastView:
+    """When the pool runs out, from what was committed in its whole weeks before ``today``, the first one included."""
+    live = Live(reader, BALANCES)
+    days = live.fetch(
+        "SELECT day, SUM(CASE kind WHEN 'granted' THEN minutes ELSE -minutes END) FROM {day_totals} "
+        "WHERE pool = ? AND dimension = 'pool' AND kind IN ('granted', 'released') AND day < ? GROUP BY day ORDER BY day",
+        (str(pool), today.isoformat()),
+    )
+    available = balance(reader, pool).available
+    found = forecast(available, _whole_weeks([(date.fromisoformat(day), int(minutes)) for day, minutes in days], today), today)
+    return ForecastView(available, found.weeks, found.minutes_a_week, found.runs_out_on, found.earliest, found.latest)
+
+
+def _whole_weeks(days: Sequence[tuple[date, int]], today: date) -> list[int]:
+    """Sums of the seven-day stretches that end yesterday, oldest first, from the one in which the first minutes moved."""
+    if not days:
+        return []
+    weeks = [0] * ((today - days[0][0]).days // 7)
+    for day, minutes in days:
+        back = ((today - day).days - 1) // 7
+        if back < len(weeks):
+            weeks[-1 - back] += minutes
+    return weeks
 
 
 Sums = dict[str, dict[str, int]]  # minutes by key and kind

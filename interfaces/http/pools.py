@@ -1,10 +1,12 @@
 """Pools: their budget, rules and months, their balances in both times, and who waits for minutes."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from application import commands
 from application.projections import balances, pools, waiting_list, worklist
-from application.views import Balance, PoolView, Versioned, WaitingView, WorkItem
+from application.views import Balance, ForecastView, PoolView, Versioned, WaitingView, WorkItem
+from domain.quantities import berlin_day
 from interfaces.http import bodies, parameters
 from interfaces.http.operations import Asking, Command, Operation, Page, Query
 from interfaces.http.problems import forbidden
@@ -25,6 +27,11 @@ def get_balance(asking: Asking, wanted: parameters.BalanceOf, pool: UUID) -> Bal
     as_of, known_at = parameters.moment(wanted.as_of, "as_of"), parameters.moment(wanted.known_at, "known_at")
     pools.pool(asking.reader, pool)  # refuses one that does not exist
     return balances.balance(asking.reader, pool, as_of, known_at, wanted.by, asking.provider)
+
+
+def get_forecast(asking: Asking, _: parameters.Parameters, pool: UUID) -> ForecastView:
+    pools.pool(asking.reader, pool)  # refuses one that does not exist
+    return balances.forecast_of(asking.reader, pool, berlin_day(datetime.now(UTC)))
 
 
 def get_waiting_list(asking: Asking, _: parameters.Parameters, pool: UUID) -> Page[WaitingView]:
@@ -86,6 +93,16 @@ OPERATIONS: tuple[Operation, ...] = (
         read=get_balance,
         parameters=parameters.BalanceOf,
         view=Balance,
+        given=("open_pool",),
+    ),
+    Query(
+        path="/pools/{pool}/forecast",
+        policy=FIGURES,
+        summary="Wann der Pool voraussichtlich ausgeschöpft ist",
+        note="Geschätzt aus dem, was in den letzten Wochen vergeben wurde (höchstens zwölf), mit einer Spanne.",
+        read=get_forecast,
+        parameters=parameters.Parameters,
+        view=ForecastView,
         given=("open_pool",),
     ),
     Query(

@@ -1,6 +1,7 @@
 """Balances in both times, against a recount with plain dictionaries."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from application.log import Recorded
-from application.projections.balances import balance
+from application.projections.balances import balance, forecast_of
 from application.views import Balance
 from domain.booking import HoursRequested, SessionCorrected, SessionLogged, SessionReversed
 from domain.pool import BudgetChanged, HoursReleased, HoursReserved, PoolOpened
@@ -28,6 +29,7 @@ from tests.domain.facts import (
     logged,
     pool_opened,
     released,
+    reserved,
     reversed_,
     session,
     settled,
@@ -205,3 +207,24 @@ def test_a_settled_booking_leaves_nothing_reserved(store_url: str) -> None:
         log.append([reversed_(session(30)), released(30, "reversal")])
         assert as_tuple(log.ask(balance, FACTS_POOL)) == ((600, 60, 0, 0, 60, 600), None)
         assert log.ask(balance, FACTS_POOL, by="booking").groups[0].key == str(BOOKING)
+
+
+def test_a_forecast_rests_on_whole_weeks(store_url: str) -> None:
+    """given an hour in each of four weeks / when asked the day after / then what is left lasts as many weeks as it has hours."""
+    first = berlin(2022, 2, 1)
+    with opened_log(store_url) as log:
+        log.append([pool_opened(600), case_opened(), hours_requested(60)])
+        for week in range(4):
+            log.append([reserved(60, at=first + timedelta(weeks=week))])
+        log.append([released_at(60, first + timedelta(weeks=3, days=6))])
+        log.append([reserved(60, at=first + timedelta(weeks=3, days=6))])
+        found = log.ask(forecast_of, FACTS_POOL, date(2022, 3, 1))
+        assert (found.available_minutes, found.weeks, found.minutes_a_week) == (360, 4, 60)
+        assert found.runs_out_on == found.earliest == found.latest == date(2022, 4, 12)
+        assert log.ask(forecast_of, FACTS_POOL, date(2022, 2, 8)).runs_out_on is None
+
+
+def released_at(minutes: int, at: datetime) -> Any:
+    """Minutes that came back at that instant."""
+    stream, event = released(minutes, "reduction")
+    return stream, replace(event, released_at=at)
