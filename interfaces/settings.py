@@ -152,15 +152,21 @@ def examine_settings() -> tuple[list[Stated], list[Unknown]]:
     """Every setting with its source and what is wrong with it, and every variable that looks like one but is none."""
     dotenv = _dotenv()
     stated = [_stated(setting, *_found(PREFIX + setting.name.upper(), os.environ, dotenv)) for setting in fields(Settings)]
-    known = [setting.variable for setting in stated]
     sources: tuple[tuple[Source, Mapping[str, str | None]], ...] = (("Umgebung", os.environ), (".env", dotenv))
+    known = {setting.variable for setting in stated}
     unknown = [
-        Unknown(name, source, next(iter(get_close_matches(name.upper(), known, n=1)), None))
+        Unknown(name, source, _meant(name))
         for source, names in sources
         for name in sorted(names)
         if name.upper().startswith(PREFIX) and name not in known
     ]
     return stated, unknown
+
+
+def _meant(variable: str) -> str | None:
+    names = [setting.name.upper() for setting in fields(Settings)]
+    likely = get_close_matches(variable.upper().removeprefix(PREFIX), names, n=1)
+    return PREFIX + likely[0] if likely else None
 
 
 def _stated(setting: Any, written: str | None, source: Source) -> Stated:

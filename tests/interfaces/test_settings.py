@@ -1,0 +1,185 @@
+"""Settings: where they come from, what is wrong with them, and that nothing of a password is ever shown."""
+
+import re
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from eventsourcing.persistence import PersistenceError
+
+from interfaces.settings import PREFIX, Settings, SettingsError, examine_settings, read_settings
+from interfaces.storage import open_store
+from interfaces.storage.keystore import open_keystore
+
+EXAMPLE = Path(__file__).parents[2] / ".env.example"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for setting in fields(Settings):
+        monkeypatch.delenv(PREFIX + setting.name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_without_anything_stated_a_store_in_var_is_served_on_this_machine_only() -> None:
+    """The defaults are an SQLite file and keys under var, and the loopback address."""
+    assert read_settings() == Settings("sqlite:///var/stundenpool.db", "", "var/keys", "127.0.0.1", 8000)
+
+
+def test_the_environment_comes_before_dotenv_and_dotenv_before_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each value is taken from the first place that states it, and its source is known."""
+    Path(".env").write_text("STUNDENPOOL_HOST=192.0.2.1\nSTUNDENPOOL_PORT=9000\n")
+    monkeypatch.setenv("STUNDENPOOL_PORT", "9001")
+    settings = read_settings()
+    assert (settings.host, settings.port, settings.keystore) == ("192.0.2.1", 9001, "var/keys")
+    sources = {stated.variable: stated.source for stated in examine_settings()[0]}
+    assert sources["STUNDENPOOL_PORT"] == "Umgebung"
+    assert sources["STUNDENPOOL_HOST"] == ".env"
+    assert sources["STUNDENPOOL_KEYSTORE"] == "Voreinstellung"
+
+
+def test_an_empty_value_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in shells and unit files, an empty variable states nothing."""
+    monkeypatch.setenv("STUNDENPOOL_PORT", "")
+    assert read_settings().port == 8000
+
+
+def test_values_of_dotenv_are_taken_as_they_are_written() -> None:
+    """A dollar sign in a password is no reference to another variable."""
+    Path(".env").write_text("STUNDENPOOL_DATABASE_URL='postgresql://u:a${HOME}b@db/pool'\n")
+    assert read_settings().database_url == "postgresql://u:a${HOME}b@db/pool"
+
+
+def test_every_mistake_is_named_at_once_and_no_value_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line for each wrong setting, with its variable."""
+    monkeypatch.setenv("STUNDENPOOL_DATABASE_URL", "postgres://u:geheim@db/pool")
+    monkeypatch.setenv("STUNDENPOOL_PORT", "70000")
+    with pytest.raises(SettingsError) as raised:
+        read_settings()
+    lines = str(raised.value).splitlines()
+    assert [line.split()[0] for line in lines] == ["STUNDENPOOL_DATABASE_URL", "STUNDENPOOL_PORT"]
+    assert "geheim" not in str(raised.value)
+
+
+def test_settings_never_change() -> None:
+    """They are read once; a frozen class keeps anybody from turning them later."""
+    with pytest.raises(AttributeError):
+        read_settings().port = 1  # type: ignore[misc]
+
+
+def test_a_dotenv_that_cannot_be_read_is_an_error() -> None:
+    """Settings that are there and yet ignored would be worse."""
+    Path(".env").write_bytes(b"STUNDENPOOL_HOST=\xff")
+    with pytest.raises(SettingsError, match=r"\.env .*UTF-8"):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///var/pool.db",
+        "sqlite:////var/lib/pool.db",
+        "sqlite:///mit%20leerzeichen.db",
+        "postgresql://u@db/pool",
+        "postgresql://u:p%40ss@db:5433/pool?schema=log",
+        "postgresql://u@/pool?host=/run/postgresql",
+    ],
+)
+def test_a_database_url_that_settings_take_is_one_that_stores_take(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both judge alike, so that no URL fails later with an English sentence."""
+    monkeypatch.setenv("STUNDENPOOL_DATABASE_URL", url)
+    assert read_settings().database_url == url
+    with suppress(PersistenceError):
+        open_store(url, create=False).close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "var/pool.db",
+        "mysql://u@db/pool",
+        "sqlite://var/pool.db",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///ordner/",
+        "sqlite:///pool.db?mode=rw",
+        "postgresql://db/pool",
+        "postgresql://u@db",
+        "postgresql://u@db:port/pool",
+        "postgresql://u@db/pool?sslmode=require",
+        "postgresql://u@db/pool#x",
+        "postgresql://u@db/pool?schema=",
+    ],
+)
+def test_a_database_url_that_stores_refuse_is_refused_by_settings(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And with a German sentence."""
+    with pytest.raises(ValueError, match=r"."):
+        open_store(url, create=False)
+    monkeypatch.setenv("STUNDENPOOL_DATABASE_URL", url)
+    with pytest.raises(SettingsError, match=r"muss|kennt|enthält|lesbar"):
+        read_settings()
+
+
+@pytest.mark.parametrize("setting", ["schlüssel", "/srv/keys", "file:///srv/keys", "file://localhost/srv/my%20keys"])
+def test_a_keystore_that_settings_take_is_one_that_can_be_opened(
+    setting: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The folder that settings name is where the keys come to lie."""
+    here = setting.replace("/srv", str(tmp_path))
+    monkeypatch.setenv("STUNDENPOOL_KEYSTORE", here)
+    settings = read_settings()
+    open_keystore(settings.keystore).close()
+    assert (settings.keystore_folder / "master.key").exists()
+
+
+@pytest.mark.parametrize("setting", ["vault://keys", "file://server/keys", "file:keys", "file:///keys?x=1"])
+def test_a_keystore_elsewhere_is_refused(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only local directories hold keys."""
+    with pytest.raises(ValueError, match=r"KEYSTORE"):
+        open_keystore(setting)
+    monkeypatch.setenv("STUNDENPOOL_KEYSTORE", setting)
+    with pytest.raises(SettingsError, match="STUNDENPOOL_KEYSTORE"):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:geheim@db/pool",
+        "postgresql://u:ge%2Fheim:geheim@db/pool",
+        "postgresql://u:ge/heim@db/pool",  # these are wrong, but their passwords are no less secret
+        "postgres://u:geheim@db/pool",
+        "postgresql:u:geheim@db/pool",
+        "postgresql://u@db/pool?password=geheim",
+        "geheim",
+    ],
+)
+def test_no_password_is_shown(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Masked where the URL is right; where it is wrong, nobody knows what in it is the password."""
+    monkeypatch.setenv("STUNDENPOOL_DATABASE_URL", url)
+    stated = examine_settings()[0][0]
+    assert "heim" not in f"{stated.value} {stated.problem}"
+
+
+def test_a_variable_that_is_no_setting_is_reported_with_what_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistyped name would otherwise be ignored without a word."""
+    monkeypatch.setenv("STUNDENPOOL_DATABASEURL", "x")
+    Path(".env").write_text("STUNDENPOOL_FARBE=blau\n")
+    unknown = {(found.variable, found.source): found.meant for found in examine_settings()[1]}
+    assert unknown["STUNDENPOOL_DATABASEURL", "Umgebung"] == "STUNDENPOOL_DATABASE_URL"
+    assert unknown["STUNDENPOOL_FARBE", ".env"] is None
+
+
+def test_the_example_states_every_setting_with_valid_values_and_true_defaults() -> None:
+    """What it shows can be uncommented, and its first value of a setting with a default is that default."""
+    shown = re.findall(r"^#(STUNDENPOOL_\w+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE)
+    assert {name for name, _ in shown} == {PREFIX + setting.name.upper() for setting in fields(Settings)}
+    for name, value in shown:
+        Path(".env").write_text(f"{name}={value}\n")
+        stated, unknown = examine_settings()
+        assert not unknown
+        assert not any(setting.problem for setting in stated)
+    first = dict(reversed(shown))
+    for setting in fields(Settings):
+        assert setting.default == "" or first[PREFIX + setting.name.upper()] == str(setting.default)
