@@ -2,13 +2,26 @@
 
 import click
 
-from interfaces.settings import read_settings
+from interfaces.cli.commands import note
+from interfaces.cli.stores import opened_store
+from interfaces.settings import Settings, read_settings
+from interfaces.storage.check import excess_rights
 
 
 @click.command("serve")
 def command() -> None:
     """Startet den Dienst: Programmierschnittstelle und Webseiten, bis er beendet wird."""
     settings = read_settings()
+    _warn_of_rights(settings)
     from interfaces.http.server import serve  # the web framework, which nothing but this command needs
 
     serve(settings)
+
+
+def _warn_of_rights(settings: Settings) -> None:
+    if not settings.database_url.startswith("postgresql:"):
+        return
+    with opened_store(settings) as store, store.reading() as reader:
+        rights = excess_rights(reader)
+    if rights:
+        note(f"Warnung: Der Zugang des Dienstes könnte das Protokoll verändern ({', '.join(rights)}).")

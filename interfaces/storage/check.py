@@ -20,6 +20,7 @@ from interfaces.storage.postgres import PostgresTurnRecorder
 BATCH_EVENTS = 2_000
 FINDINGS_MAX = 50  # of the log; a log that is damaged throughout says no more with more of them
 _ALTERING = ("UPDATE", "DELETE", "TRUNCATE")
+_MAY_ALTER = "has_table_privilege(current_user, 'stored_events',"
 
 
 @dataclass(slots=True)
@@ -121,12 +122,7 @@ def _examine_projections(reader: Reader, examined: Examined) -> None:
 
 
 def _examine_rights(reader: Reader, examined: Examined, rights_apart: bool) -> None:
-    rights = [
-        right
-        for right in _ALTERING
-        for (held,) in reader.fetch("SELECT has_table_privilege(current_user, 'stored_events', ?)", (right,))
-        if held
-    ]
+    rights = excess_rights(reader)
     if rights and rights_apart:
         examined.findings.append(f"Die Rolle des Dienstes hat am Protokoll mehr Rechte als SELECT und INSERT: {', '.join(rights)}.")
     elif rights:
@@ -134,6 +130,12 @@ def _examine_rights(reader: Reader, examined: Examined, rights_apart: bool) -> N
             "Der Dienst benutzt den Zugang, der das Schema ändert, und könnte das Protokoll verändern; "
             "STUNDENPOOL_MIGRATION_DATABASE_URL trennt beide."
         )
+
+
+def excess_rights(reader: Reader) -> list[str]:
+    """By which rights this role could alter the log on PostgreSQL."""
+    [held] = reader.fetch(f"SELECT {', '.join(f'{_MAY_ALTER} {right!r})' for right in _ALTERING)}")
+    return [right for right, has in zip(_ALTERING, held, strict=True) if has]
 
 
 def _examine_keys(keystore: Path, used: set[str], examined: Examined) -> None:
