@@ -25,7 +25,7 @@ from interfaces.storage.migrate import GRANT_ON_PROJECTIONS, GRANTS
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 PROSE_CHARACTERS_MAX = 132
-START_SECONDS_MAX = 30
+START_SECONDS_MAX = 120  # six tokens are made first, each by a program of its own
 
 CODES = {
     "state of a booking": BookingState,
@@ -194,8 +194,10 @@ def test_the_guide_to_the_api_runs(said: tuple[str, str]) -> None:
 
 
 def missing(page: Path, lines: list[str]) -> list[str]:
-    """The answers that a page shows and nobody gave."""
-    return [shown for block in blocks(page, "json") for shown in block.splitlines() if shown not in lines]
+    """The answers that a page shows and nobody gave; an ellipsis stands for anything."""
+    shown = [line for language in ("json", "text") for block in blocks(page, language) for line in block.splitlines()]
+    patterns = {line: re.compile(re.escape(line).replace("…", ".*")) for line in shown}
+    return [line for line, pattern in patterns.items() if not any(pattern.search(answer) for answer in lines)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
