@@ -47,11 +47,9 @@ TRAIL_TABLE = Table(
     TrailRow,
     ("position",),
     (
-        ("pool", "position"),
         ("case_id", "position"),
         ("booking", "position"),
         ("provider", "position"),
-        ("actor", "position"),
         ("type", "position"),
     ),
 )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
@@ -65,12 +66,12 @@ class Table(Generic[R]):
         return cast("Callable[..., R]", self.row)
 
     @cached_property
-    def _key_indexes(self) -> tuple[int, ...]:
+    def key_of(self) -> Callable[[R], tuple[Value, ...]]:
+        """The key of a row."""
         names = list(self.columns)
-        return tuple(names.index(column) for column in self.key)
-
-    def key_of(self, row: R) -> tuple[Value, ...]:
-        return tuple(row[index] for index in self._key_indexes)
+        indexes = [names.index(column) for column in self.key]
+        only = indexes[0]
+        return itemgetter(*indexes) if len(indexes) > 1 else lambda row: (row[only],)
 
     def in_slot(self, slot: str) -> str:
         """The name in the database."""
@@ -315,7 +316,8 @@ def page(
 
 def micros(instant: datetime) -> int:
     """Microseconds since 1970 in UTC; a naive instant is a mistake of the caller."""
-    return (instant - _EPOCH) // timedelta(microseconds=1)
+    since = instant - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def instant(micros: int) -> datetime:
