@@ -5,7 +5,7 @@ without ``known_at`` needs no movements but those of the last day; ``known_at`` 
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time
 from itertools import accumulate
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -16,12 +16,10 @@ from application.views import Balance, ForecastView, Group
 from domain.booking import HoursRequested, SessionCorrected, SessionFacts, SessionLogged, SessionReversed
 from domain.forecast import forecast
 from domain.pool import BudgetChanged, HoursReleased, HoursReserved, PoolOpened
-from domain.quantities import berlin_day, start_of_day, start_of_next_day
+from domain.quantities import BERLIN, berlin_day, start_of_day
 
 MovementKind = Literal["budget", "granted", "released", "consumed"]
 By = Literal["district", "provider", "case", "month", "booking"]
-
-MICROSECOND = timedelta(microseconds=1)
 
 
 class Movement(NamedTuple):
@@ -289,7 +287,7 @@ class _Question(NamedTuple):
         """``recorded`` never runs backwards, so it bounds positions as well."""
         if self.known_at is None:
             return []
-        until = self.known_at if isinstance(self.known_at, datetime) else start_of_next_day(self.known_at) - MICROSECOND
+        until = self.known_at if isinstance(self.known_at, datetime) else datetime.combine(self.known_at, time.max, BERLIN)
         return [("recorded > ?" if later else "recorded <= ?", micros(until))]
 
 

@@ -197,6 +197,7 @@ def test_known_at_is_inclusive(store_url: str) -> None:
         assert log.ask(balance, FACTS_POOL, None, at - timedelta(microseconds=1)).budget == 600
         assert log.ask(balance, FACTS_POOL, None, date(2022, 1, 10)).budget == 660
         assert log.ask(balance, FACTS_POOL, None, date(2022, 1, 11)).budget == 675
+        assert log.ask(balance, FACTS_POOL, date.max, date.max).budget == 675
 
 
 def test_a_settled_booking_leaves_nothing_reserved(store_url: str) -> None:
