@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from interfaces.http import bookings, cases, health, log, openapi, pools
 from interfaces.http.edge import Edge, answer_to
-from interfaces.http.operations import PREFIX, Operation
+from interfaces.http.operations import Operation
 from interfaces.http.resources import Api, Resource
 from interfaces.service import Service
 from interfaces.storage.keystore import open_keystore
@@ -62,7 +62,8 @@ async def _framework_error(_: Request, error: Exception) -> Response:
 
 def _resources(api: Api) -> Iterable[Route]:
     by_path = groupby(sorted(OPERATIONS, key=lambda operation: operation.path), key=lambda operation: operation.path)
-    return [Route(f"{PREFIX}{path}", Resource(api, tuple(operations)), name=path) for path, operations in by_path]
+    resources = (Resource(api, tuple(operations)) for _, operations in by_path)
+    return [Route(resource.path, resource, name=resource.path) for resource in resources]
 
 
 def _add_public_routes(app: FastAPI, api: Api) -> None:

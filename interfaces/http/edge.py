@@ -58,7 +58,8 @@ class Edge:
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         """The route's template, so that neither ids nor queries stand in a log."""
-        route = getattr(scope.get("route"), "path", "other")
+        routed = scope.get("endpoint"), scope.get("route")  # of a resource, and of a route of the framework
+        route = next((str(path) for each in routed if (path := getattr(each, "path", None))), "other")
         self._metrics.requests.labels(scope["method"], route, str(status)).inc()
         self._metrics.seconds.labels(scope["method"], route).observe(seconds)
         access.info("%s %s %d %.1f ms", scope["method"], route, status, seconds * 1000)

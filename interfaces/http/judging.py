@@ -79,7 +79,8 @@ _decode = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, 
 # What the library says, and how it reads in German. The first that matches counts.
 _SENTENCES: tuple[tuple[str, str], ...] = (
     (r"missing required field", "fehlt"),
-    (r"contains unknown field", "ist nicht vorgesehen"),
+    (r"contains unknown field `([a-zA-Z0-9_]{1,40})`", "„{}“ ist nicht vorgesehen"),
+    (r"contains unknown field", "eine Angabe ist nicht vorgesehen"),
     (r"`(?:int|str)` (?:>=|of length >=) (-?\d+)", "mindestens {} nötig"),
     (r"`int` <= (-?\d+)", "höchstens {}"),
     (r"`str` of length <= (\d+)", "höchstens {} Zeichen"),

@@ -55,7 +55,8 @@ def document(app: FastAPI, operations: Iterable[Operation]) -> dict[str, Any]:
     components["responses"] = {str(status): _problem(text) for status, text in _PROBLEMS.items()}
     components["headers"] = _HEADERS
     made["tags"] = [{"name": tag} for tag in dict.fromkeys(map(_tag, found))]
-    return made
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(made))  # tuples are no defaults of JSON
+    return plain
 
 
 _HEADERS = {

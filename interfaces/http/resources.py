@@ -80,6 +80,7 @@ class Resource:
 
     def __init__(self, api: Api, operations: Sequence[Operation]) -> None:
         self.operations = operations
+        self.path = f"{PREFIX}{operations[0].path}"
         self._api = api
         self._by_method: dict[str, CommandHandler | QueryHandler] = {}
         for operation in operations:

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
+from typing import Any, cast
 
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -25,6 +24,7 @@ PEOPLE = {
     "other_lead": ("lead", "leitung-2", "traeger-b"),
     "officer": ("officer", "sb-1", None),
     "second_officer": ("officer", "sb-2", None),
+    "requesting_officer": ("officer", "leitung-1", None),
     "planner": ("planner", "plan-1", None),
     "auditor": ("auditor", "rpa-1", None),
     "admin": ("admin", "admin-1", None),
@@ -43,6 +43,7 @@ class Office:
         self._client = httpx.AsyncClient(transport=transport, base_url="http://office")
         self.tokens = tokens
         self.ids: dict[str, str] = {}  # by the id of the example
+        self.keys = ""  # what all idempotency keys of a test begin with
 
     def request(self, method: str, url: str, **sent: Any) -> httpx.Response:
         """Any request at all."""
@@ -59,7 +60,7 @@ class Office:
 
     def post(self, who: str | None, path: str, body: Any = None, key: str | None = None, **headers: str) -> httpx.Response:
         if key is not None:
-            headers["Idempotency-Key"] = key
+            headers["Idempotency-Key"] = self.keys + key
         return self.call(who, "POST", path, json=body or {}, headers=headers)
 
     def example(self, name: str) -> httpx.Response:
@@ -80,6 +81,20 @@ class Office:
             answer = self.example(name)
             assert answer.status_code in (200, 201), (name, answer.text)
         return self
+
+    def given_pool(self, rules: Mapping[str, Any] | None = None, **facts: Any) -> "Office":
+        """A fresh pool like that of the example, but for these facts and rules, and a case in it."""
+        body = {**cast(Command, BY_NAME["open_pool"]).example, **facts}
+        body["rules"] = {**body["rules"], **(rules or {})}
+        answer = self.post("officer", "/pools", body)
+        assert answer.status_code == 201, answer.text
+        self.ids[POOL] = answer.json()["id"]
+        return self.given("open_case")
+
+    def when(self, who: str | None, path: str, body: Any = None, key: str | None = None, **headers: str) -> "Then":
+        """Posts; ``{pool}``, ``{case}``, ``{booking}`` and ``{session}`` in the path are the ones at hand."""
+        path = self.real(path.format_map(PATH_IDS))
+        return Then(self.post(who, path, self.real(body), key, **headers))
 
     def real(self, value: Any) -> Any:
         """A value of an example with the ids that were really given."""
@@ -107,8 +122,30 @@ class Office:
         return self.ids[SESSION]
 
 
-def new_reference() -> str:
-    return f"F-{uuid4().hex[:8]}"
+class Then:
+    """What an answer must be."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.answer = answer
+
+    def answers(self, status: int, **shown: Any) -> Any:
+        """An answer of this status in which these fields stand; returns its body."""
+        assert self.answer.status_code == status, self.answer.text
+        body = self.answer.json()
+        assert {name: body[name] for name in shown} == shown
+        return body
+
+    def refuses(self, code: str, status: int = 409) -> Any:
+        """A problem of this code and status, complete; returns it."""
+        assert self.answer.status_code == status, self.answer.text
+        assert self.answer.headers["Content-Type"] == "application/problem+json"
+        problem = self.answer.json()
+        assert problem["code"] == code, problem
+        assert problem["status"] == status
+        assert problem["type"].endswith(code)
+        assert problem["title"]
+        assert problem["detail"]
+        return problem
 
 
 @contextmanager

@@ -1,0 +1,200 @@
+"""What happens when parts are away or fail, and what may be seen from outside without a token."""
+
+import logging
+import re
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from eventsourcing.persistence import OperationalError
+
+from application.log import StoreUnavailable
+from application.privacy import KeyStoreDamaged
+from interfaces.http import security
+from interfaces.http.security import create_token, hashed
+from tests.interfaces.http.office import Office, running_office
+from tests.interfaces.http.test_refusals import LOGGED, OPEN, REQUEST
+
+SECRET = "Kim Beispiel steht in einer Ausnahme"
+
+
+@pytest.fixture
+def own_office(store_url: str, tmp_path: Path) -> Iterator[Office]:
+    """A service that nobody else uses, to be broken."""
+    with running_office(store_url, tmp_path) as running:
+        yield running
+
+
+class TestPublic:
+    def test_health_readiness_metrics_and_documents_need_no_token(self, office: Office) -> None:
+        """They say nothing about anybody."""
+        assert office.request("GET", "/healthz").json() == {"status": "alive"}
+        assert office.request("GET", "/readyz").json() == {"status": "ready"}
+        assert office.request("GET", "/openapi.json").json()["info"]["title"] == "Stundenpool"
+
+    def test_the_documentation_comes_from_here_alone(self, office: Office) -> None:
+        """No other host in the page, and a policy that would not let it."""
+        page = office.request("GET", "/docs")
+        assert page.status_code == 200
+        policy = page.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src 'self';" in policy
+        assert "://" not in page.text
+        for path in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+            asset = office.request("GET", path)
+            assert asset.status_code == 200, path
+            assert asset.headers["X-Content-Type-Options"] == "nosniff"
+
+    def test_metrics_count_by_route_and_name_nobody(self, office: Office) -> None:
+        """Templates of routes, codes of refusals; neither ids nor people."""
+        office.given(*LOGGED)
+        office.when("officer", "/bookings/{booking}/approval").refuses("already_decided")
+        text = office.request("GET", "/metrics").text
+        assert 'route="/api/v1/bookings/{booking}/approval",status="200"' in text
+        assert 'stundenpool_refusals_total{code="already_decided"}' in text
+        assert "stundenpool_log_position" in text
+        assert office.booking not in text
+        assert "sb-1" not in text
+
+
+class TestAccessLog:
+    def test_a_line_has_the_route_and_neither_ids_nor_queries(self, office: Office, caplog: pytest.LogCaptureFixture) -> None:
+        """Method, template, status and time."""
+        office.given(*OPEN)
+        with caplog.at_level(logging.INFO, "stundenpool"):
+            office.get("lead", f"/cases/{office.case}")
+            office.get("lead", "/bookings", provider="traeger-a")
+            office.request("GET", "/Kim-Beispiel?name=Kim")
+        text = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("stundenpool"))
+        assert "GET /api/v1/cases/{case} 200" in text
+        assert "GET /api/v1/bookings 200" in text
+        assert "GET other 404" in text
+        for told in (office.case, "traeger-a", "Kim", *office.tokens.values()):
+            assert told not in text
+
+
+class TestFailures:
+    def test_a_store_that_is_away_is_503_for_writing_and_reading(self, own_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With the time after which to try again; health lives on, readiness does not."""
+        own_office.given(*OPEN)
+
+        def away(*_: Any) -> NoReturn:
+            raise OperationalError(SECRET)
+
+        def never(work: Any) -> "Future[Any]":
+            work.done.set_exception(StoreUnavailable(SECRET))
+            return work.done
+
+        own_office.get("lead", "/pools")  # the token is known
+        monkeypatch.setattr(type(own_office.service.store), "reading", away)
+        monkeypatch.setattr(own_office.service.engine, "submit", never)
+        for answer in (
+            own_office.get("lead", "/pools"),
+            own_office.get("officer", "/pools"),
+            own_office.when("lead", "/bookings", REQUEST).answer,
+        ):
+            assert answer.status_code == 503
+            assert int(answer.headers["Retry-After"]) > 0
+            assert answer.json()["code"] == "unavailable"
+            assert SECRET not in answer.text
+        assert own_office.request("GET", "/healthz").status_code == 200
+        ready = own_office.request("GET", "/readyz")
+        assert (ready.status_code, ready.json()["missing"]) == (503, ["Die Datenbank ist nicht erreichbar."])
+
+    def test_damaged_keys_are_503(self, own_office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Neither writing nor reading personal texts works without them; readiness says so."""
+        own_office.given(*OPEN)
+
+        def damaged(*_: Any, **__: Any) -> NoReturn:
+            raise KeyStoreDamaged(SECRET)
+
+        monkeypatch.setattr(own_office.service.keyring, "ensure", damaged)
+        monkeypatch.setattr(own_office.service.keyring, "open", damaged)
+        assert own_office.when("lead", "/bookings", {**REQUEST, "purpose": "x"}).answer.status_code == 503
+        assert own_office.get("lead", f"/cases/{own_office.case}").status_code == 503
+        (tmp_path / "keys" / "keys.db").unlink()
+        assert own_office.request("GET", "/readyz").json()["missing"] == ["Die Ablage der Schlüssel ist nicht lesbar."]
+
+    def test_an_unexpected_error_tells_nothing(
+        self, own_office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """500 without the text of the exception; the log gets its type and place alone."""
+        own_office.given(*OPEN)
+
+        def fails(*_: Any, **__: Any) -> NoReturn:
+            raise RuntimeError(SECRET)
+
+        monkeypatch.setattr(own_office.service.keyring, "ensure", fails)
+        monkeypatch.setattr(own_office.service.keyring, "open", fails)
+        with caplog.at_level(logging.INFO):
+            for answer in (
+                own_office.when("lead", "/bookings", {**REQUEST, "purpose": "x"}).answer,
+                own_office.get("lead", f"/cases/{own_office.case}"),
+            ):
+                assert answer.status_code == 500
+                assert answer.json()["code"] == "unexpected"
+                assert SECRET not in answer.text
+        assert "RuntimeError" in caplog.text
+        assert SECRET not in caplog.text
+
+    def test_a_read_that_cannot_be_recorded_is_not_answered(self, own_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The texts do not go out when the commit of their record fails."""
+        own_office.given(*OPEN)
+        store = own_office.service.store
+        turn = type(store).turn
+
+        @contextmanager
+        def failing(self: Any) -> Iterator[Any]:
+            with turn(self) as transaction:
+                yield transaction
+                raise OperationalError("the commit failed")
+
+        monkeypatch.setattr(type(store), "turn", failing)
+        answer = own_office.get("lead", f"/cases/{own_office.case}")
+        assert answer.status_code == 503
+        assert "Kim" not in answer.text
+
+
+class TestTokens:
+    def test_only_the_hash_is_stored(self, office: Office) -> None:
+        """Neither the token nor anything that it could be made from."""
+        token = create_token(office.service.store, role="officer", subject="sb-9")
+        with office.service.store.reading() as reader:
+            [(subject, role, organisation)] = reader.fetch(
+                "SELECT subject, role, organisation FROM tokens WHERE hash = ?", (hashed(token),)
+            )
+        assert (subject, role, organisation) == ("sb-9", "officer", "jugendamt")
+        assert len(token) >= 43
+
+    def test_a_token_ends_with_its_days(self, office: Office) -> None:
+        """An expired one is as good as none."""
+        expired = create_token(office.service.store, role="officer", subject="sb-9", days=0)
+        assert office.call(None, "GET", "/pools", headers={"Authorization": f"Bearer {expired}"}).status_code == 401
+
+    def test_a_revoked_token_is_believed_for_seconds_only(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What was looked up is kept for a moment; what was not found is never kept."""
+        monkeypatch.setattr(security, "KNOWN_SECONDS", 0.0)
+        token = create_token(office.service.store, role="officer", subject="sb-9")
+        headers = {"Authorization": f"bearer {token}"}
+        assert office.call(None, "GET", "/pools", headers=headers).status_code == 200
+        with office.service.store.turn() as turn:
+            turn.execute("DELETE FROM tokens WHERE hash = ?", [(hashed(token),)])
+        assert office.call(None, "GET", "/pools", headers=headers).status_code == 401
+
+    @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic abc", "Bearer falsch", "Bearer ä", "Bearer " + "x" * 9000])
+    def test_anything_else_is_401(self, office: Office, header: str) -> None:
+        """Whatever stands there."""
+        answer = office.call(None, "GET", "/pools", headers={"Authorization": header.encode()})
+        assert answer.status_code == 401
+
+    @pytest.mark.parametrize(
+        ("role", "provider", "subject"),
+        [("worker", None, "x"), ("lead", None, "x"), ("officer", "traeger-a", "x"), ("chef", None, "x"), ("officer", None, "")],
+    )
+    def test_roles_and_organisations_belong_together(self, office: Office, role: str, provider: str | None, subject: str) -> None:
+        """Providers' people have a provider, nobody else has one."""
+        with pytest.raises(ValueError, match=r"\.$"):
+            create_token(office.service.store, role=role, subject=subject, provider=provider)

@@ -1,0 +1,140 @@
+"""What is declared is what is served: policies, arguments, examples, and the published document."""
+
+import inspect
+from pathlib import Path
+from typing import Any, get_args
+from uuid import uuid4
+
+import msgspec
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from starlette.routing import Mount, Route
+
+from application import commands
+from domain.quantities import Role
+from interfaces.http.app import OPERATIONS, PUBLIC, create_app, published
+from interfaces.http.examples import PATH_IDS, answer_example
+from interfaces.http.operations import PREFIX, Command, Operation, Query
+from interfaces.http.resources import Resource
+from tests.interfaces.http.office import PEOPLE, Office
+
+PUBLISHED = Path(__file__).parents[3] / "openapi.json"
+COMMANDS = [operation for operation in OPERATIONS if isinstance(operation, Command)]
+
+
+def named(operation: Operation) -> str:
+    return operation.name
+
+
+@pytest.fixture
+def app(office: Office) -> FastAPI:
+    """The application, for what is the same on all stores."""
+    return create_app(office.service)
+
+
+class TestRoutes:
+    def test_every_route_of_the_api_has_a_policy_and_every_other_one_is_listed(self, app: FastAPI) -> None:
+        """A route that nobody gave a policy, or that nobody declared public, fails here."""
+        for route in app.routes:
+            if isinstance(route, Route) and isinstance(route.endpoint, Resource):
+                assert route.path.startswith(PREFIX)
+                assert all(operation.policy for operation in route.endpoint.operations)
+            else:
+                assert isinstance(route, APIRoute | Mount)
+                assert route.path in PUBLIC
+
+    def test_every_declared_operation_is_served(self, app: FastAPI) -> None:
+        """No operation is declared in vain."""
+        served = [route.endpoint.operations for route in app.routes if isinstance(getattr(route, "endpoint", None), Resource)]
+        assert {operation.name for operations in served for operation in operations} == {each.name for each in OPERATIONS}
+
+    def test_the_published_document_is_current(self, app: FastAPI) -> None:
+        """`openapi.json` is what the service says of itself; `scripts/publish_openapi.py` writes it anew."""
+        assert PUBLISHED.read_bytes() == published(app)
+
+    def test_the_document_is_valid_openapi(self, app: FastAPI) -> None:
+        """OpenAPI 3.1, with unique ids of operations."""
+        document = app.openapi()
+        assert document["openapi"].startswith("3.1")
+        OpenAPIV31SpecValidator(document).validate()
+
+    def test_every_operation_is_documented_with_roles_and_refusals(self, app: FastAPI) -> None:
+        """Whoever reads the document alone knows who may call and what may be answered."""
+        paths = app.openapi()["paths"]
+        for operation in OPERATIONS:
+            described = paths[f"{PREFIX}{operation.path}"][operation.method.lower()]
+            assert described["x-roles"] == sorted(operation.policy)
+            assert {"401", "403", "422", "503"} <= described["responses"].keys()
+
+
+def test_a_declaration_without_a_policy_is_impossible() -> None:
+    """Nobody may forget it: neither leave it out nor leave it empty."""
+    stated: dict[str, Any] = {
+        "path": "/x",
+        "summary": "",
+        "read": list,
+        "parameters": msgspec.Struct,
+        "view": msgspec.Struct,
+    }
+    with pytest.raises(TypeError):
+        Query(**stated)
+    with pytest.raises(TypeError, match="who may use it"):
+        Query(**stated, policy=frozenset())
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=named)
+def test_a_body_has_the_arguments_of_its_command(command: Command) -> None:
+    """A field that the command does not take, or an argument that no body gives, fails here and not at a caller."""
+    example = msgspec.convert(dict(command.example), command.body)
+    signature = inspect.signature(getattr(commands, command.name)).parameters.values()
+    taken = {parameter.name for parameter in signature if parameter.kind is parameter.KEYWORD_ONLY}
+    given_by_the_caller = {"provider"} if command.name == "open_case" else set()
+    assert example.arguments().keys() == taken - given_by_the_caller
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=named)
+def test_the_example_of_an_answer_is_one(operation: Operation) -> None:
+    """Examples are of the type that the operation answers."""
+    example = answer_example(operation.view, getattr(operation, "shows", {}))
+    if example is not None:
+        msgspec.convert(example, operation.view)
+
+
+def test_every_example_runs(office: Office) -> None:
+    """Each on fresh things, with the status and the fields that the document says."""
+    for operation in OPERATIONS:
+        answer = office.given(*operation.given).example(operation.name)
+        created = isinstance(operation, Command) and operation.created
+        assert answer.status_code == (201 if created else 200), (operation.name, answer.text)
+        body = answer.json()
+        if isinstance(operation, Command):
+            assert {name: body[name] for name in operation.shows} == dict(operation.shows)
+        if isinstance(operation, Query) and operation.paged:
+            assert body.keys() == {"items", "next"}
+            msgspec.convert(body["items"], list[operation.view])  # type: ignore[name-defined]
+        else:
+            msgspec.convert(body, operation.view)
+
+
+def test_every_role_gets_as_far_as_its_policy(office: Office) -> None:
+    """Whoever may, is answered anything but 403; whoever may not, gets 403 before anything is looked at."""
+    missing = {name: str(uuid4()) for name in PATH_IDS} | {"month": "2024-03"}
+    roles = {role: person for person, (role, _, _) in reversed(PEOPLE.items())}
+    assert roles.keys() == set(get_args(Role))
+    for operation in OPERATIONS:
+        for role, person in roles.items():
+            answer = office.call(person, operation.method, operation.path.format_map(missing))
+            allowed = role in operation.policy
+            assert (answer.status_code != 403) == allowed, (operation.name, role, answer.text)
+            assert answer.status_code < 500
+
+
+def test_nobody_gets_in_without_a_token(office: Office) -> None:
+    """Every operation asks who calls before it says anything."""
+    for operation in OPERATIONS:
+        answer = office.call(None, operation.method, operation.path.format_map(PATH_IDS))
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+        assert answer.json()["code"] == "unauthorized"
