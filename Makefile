@@ -18,7 +18,7 @@ run: $(READY)
 	@scripts/run.sh
 
 test: setup lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .
