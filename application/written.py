@@ -119,7 +119,7 @@ def text(cell: Cell, characters_max: int = TEXT_CHARACTERS_MAX, *, several_lines
     """A trimmed text, ``None`` where the cell is empty. Line breaks (as ``\\n``) and tabs only with ``several_lines``.
 
     Whole numbers are taken as they are shown. Dates, times and fractions are refused: what a spreadsheet made of
-    „3.10“ or „1-2“ is not what somebody typed.
+    „3.10“ or „1-2“ is not what somebody typed. What is wrong with a text is said without quoting it: it may be personal.
     """
     match cell:
         case None:
@@ -134,9 +134,9 @@ def text(cell: Cell, characters_max: int = TEXT_CHARACTERS_MAX, *, several_lines
             found = str(int(cell))
     permitted = "\n\t" if several_lines else ""
     if any(unicodedata.category(sign) in ("Cc", "Cs") and sign not in permitted for sign in found):
-        raise Malformed(f"„{_shown(found)}“ enthält Steuerzeichen oder Zeilenumbrüche; erlaubt ist lesbarer Text")
+        raise Malformed("enthält Steuerzeichen oder Zeilenumbrüche; erlaubt ist lesbarer Text")
     if len(found) > characters_max:
-        raise Malformed(f"„{_shown(found)}“ hat {len(found)} Zeichen; erlaubt sind höchstens {characters_max}")
+        raise Malformed(f"hat {len(found)} Zeichen; erlaubt sind höchstens {characters_max}")
     return found or None
 
 
