@@ -4,7 +4,7 @@
 READY := .venv/.ready
 BIN := .venv/bin
 
-.PHONY: setup run test lint format chaos lock clean always
+.PHONY: setup run test lint format docs chaos lock clean always
 
 setup: $(READY)
 	@scripts/setup.sh postgres
@@ -30,6 +30,11 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# What the documentation takes from the code, and the published description of the API.
+docs: $(READY)
+	$(BIN)/python docs/generate.py
+	$(BIN)/python scripts/publish_openapi.py
 
 # The longer runs of the failure tests: killed processes and cut connections.
 chaos: setup
