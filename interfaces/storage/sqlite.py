@@ -112,9 +112,13 @@ class SQLiteTurnRecorder(TurnRecorder, stock.SQLiteApplicationRecorder):
             isolation_level=None,
             timeout=TURN_WAIT_SECONDS_MAX,
         )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # a commit is on disk before anybody hears of it
-        connection.execute("PRAGMA secure_delete = ON")  # what is erased does not survive in free pages
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")  # a commit is on disk before anybody hears of it
+            connection.execute("PRAGMA secure_delete = ON")  # what is erased does not survive in free pages
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
