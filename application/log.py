@@ -6,11 +6,12 @@ from it, the payload under ``data``. So one column is enough to read everything,
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from operator import attrgetter
+from typing import Any, Protocol, cast, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -80,13 +81,29 @@ _decode = msgspec.json.Decoder(Envelope).decode
 _FIELDS: dict[type[Event], frozenset[str]] = {cls: frozenset(f.name for f in fields(cls)) for cls in BY_CLASS}
 
 
+def _instants(cls: type[Any], prefix: str = "") -> Iterator[str]:
+    """The fields of a class that hold instants, those of its parts included."""
+    for name, hint in get_type_hints(cls).items():
+        if hint is datetime:
+            yield prefix + name
+        elif is_dataclass(hint):
+            yield from _instants(cast("type[Any]", hint), f"{prefix}{name}.")
+
+
+_INSTANTS: dict[type[Event], tuple[Callable[[Event], datetime], ...]] = {
+    cls: tuple(attrgetter(name) for name in _instants(cls)) for cls in BY_CLASS
+}
+
+
 class EventMapper(Mapper[UUID]):
     """Between ``Recorded`` and the library's stored events. Reading goes through the types of the event and refuses damage."""
 
     def to_stored_event(self, domain_event: Any) -> Notification:
-        """The row of a ``Recorded`` whose personal fields are sealed."""
+        """The row of a ``Recorded``; one whose personal fields are not sealed is a fault of ours and never stored."""
         recorded: Recorded = domain_event
         entry = BY_CLASS[type(recorded.data)]
+        if plain := _plain(entry, recorded.data):
+            raise ValueError(f"{entry.name}: not sealed: {plain}")
         state = _encode(
             Envelope(
                 recorded.position,
@@ -114,6 +131,8 @@ def read_event(row: StoredEvent) -> Recorded:
         envelope = _decode(row.state)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DamagedEvent(row, str(error)) from error
+    if _encode(envelope) != row.state:
+        raise DamagedEvent(row, "not as the log writes it: keys twice or unsorted, or other spaces")
     _same_place(row, envelope)
     entry = BY_NAME.get(envelope.type)
     if entry is None:
@@ -148,9 +167,19 @@ def _payload(row: StoredEvent, entry: EventType, envelope: Envelope) -> Event:
         data = upcast(entry, envelope.schema, envelope.data)
         if data.keys() != _FIELDS[entry.cls]:
             raise DamagedEvent(row, f"fields differ: {sorted(data.keys() ^ _FIELDS[entry.cls])}")
-        return msgspec.convert(data, entry.cls)
+        event = msgspec.convert(data, entry.cls)
     except (msgspec.ValidationError, KeyError, TypeError) as error:
         raise DamagedEvent(row, f"{type(error).__name__}: {error}") from error
+    if any(instant(event).tzinfo is None for instant in _INSTANTS[entry.cls]):
+        raise DamagedEvent(row, "an instant without a time zone")
+    if plain := _plain(entry, event):
+        raise DamagedEvent(row, f"not sealed: {plain}")
+    return event
+
+
+def _plain(entry: EventType, event: Event) -> list[str]:
+    """The personal fields that hold a readable text."""
+    return [name for name in entry.personal if isinstance(getattr(event, name), str)]
 
 
 def leaf_bytes(row: Notification) -> bytes:

@@ -131,7 +131,9 @@ DAMAGE: dict[str, Callable[[dict[str, Any]], Any]] = {
     "a truth for minutes": data(minutes=True),
     "nothing for minutes": data(minutes=None),
     "no instant": data(decided_at="gestern"),
+    "an instant without a time zone": data(decided_at="2022-03-16T09:30:15"),
     "no date": data(review_on="2022-02-30"),
+    "a readable personal text": data(reason="weil es nötig ist"),
     "no seal": data(reason={"key": "case:1", "nonce": "AAAA"}),
     "a seal of no base64": data(reason={"key": "case:1", "nonce": "AAAA", "ciphertext": "?"}),
     "no role": changed(actor={"subject": "amt-2", "role": "mayor", "organisation": "jugendamt"}),
@@ -177,6 +179,18 @@ class TestDamage:
         """Trailing bytes."""
         self.damaged(golden("hours-approved").state + more)
 
+    def test_another_writing_of_the_same(self) -> None:
+        """Keys twice, keys out of order, and other spaces: the log never writes so, and its proofs are over bytes."""
+        state = golden("hours-approved").state
+        value = json.loads(state)
+        for written in (
+            state.replace(b'{"actor"', b'{"cause":9,"actor"', 1),
+            json.dumps(dict(reversed(value.items())), separators=(",", ":"), ensure_ascii=False).encode(),
+            json.dumps(value, ensure_ascii=False).encode(),
+            state + b" ",
+        ):
+            assert "not as the log writes it" in self.damaged(written)
+
     @pytest.mark.parametrize("wrong", [b"\xff", b"\xed\xa0\x80"])
     def test_bytes_that_are_no_utf8(self, wrong: bytes) -> None:
         """In a text, and before everything."""
@@ -193,6 +207,21 @@ class TestDamage:
             state[place] ^= 0x01
             with suppress(DamagedEvent):
                 assert read_event(replace_state(row, bytes(state))) != as_recorded, place
+
+    def test_an_instant_of_a_part_without_a_time_zone(self) -> None:
+        """What a session said before its correction has an instant as well."""
+        row = golden("session-corrected")
+        state = json.loads(row.state)
+        state["data"]["before"]["starts_at"] = "2022-03-15T10:00:00"
+        with pytest.raises(DamagedEvent, match="an instant without a time zone"):
+            read_event(replace_state(row, plain(state)))
+
+    def test_a_readable_personal_text_is_never_stored(self) -> None:
+        """Whoever forgot to seal it learns so before anything is written."""
+        recorded = read_event(golden("hours-approved"))
+        readable = replace(recorded, data=replace(recorded.data, reason="weil es nötig ist"))
+        with pytest.raises(ValueError, match="not sealed"):
+            mapper.to_stored_event(readable)
 
     def test_a_row_that_stands_elsewhere(self) -> None:
         """The columns of the row are held against the state."""
