@@ -41,8 +41,10 @@ def _database_url(written: str) -> str:
     schema, host = options.pop("schema", "public"), options.pop("host", parts.hostname)
     if options:
         raise ValueError("kennt nur die Zusätze schema und host")
-    if not (host and schema and parts.username and parts.path.strip("/")):
+    if not (host and parts.username and parts.path.strip("/")):
         raise ValueError("muss Benutzer, Rechner und Datenbank nennen: postgresql://benutzer@rechner/datenbank")
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", schema):
+        raise ValueError("nennt ein Schema, das nicht nur aus a-z, 0-9 und _ besteht oder nicht mit einem Buchstaben beginnt")
     return written
 
 

@@ -23,6 +23,7 @@ GERMAN: Mapping[str, str] = {
     "Try '{command} {option}' for help.": "Hilfe gibt „{command} {option}“.",
     "Error: {message}": "Fehler: {message}",
     "Aborted!": "Abgebrochen.",
+    "required": "nötig",
     "default: {default}": "Voreinstellung: {default}",
     "Missing command.": "Es fehlt ein Befehl.",
     "Missing argument": "Es fehlt",

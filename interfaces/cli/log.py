@@ -36,7 +36,6 @@ def tail(after: int, as_json: bool) -> None:
 
 
 def _follow(store: Store, after: int, lines_of: Lines) -> None:
-    output_closed = _watch_output()
     while True:
         with store.reading() as reader:
             lines = lines_of(reader, after)
@@ -44,7 +43,7 @@ def _follow(store: Store, after: int, lines_of: Lines) -> None:
             click.echo(line)
             after = position
         sys.stdout.flush()
-        if len(lines) < BATCH_EVENTS and output_closed():
+        if len(lines) < BATCH_EVENTS and _output_closed():
             return
 
 
@@ -60,11 +59,11 @@ def _readable(reader: Reader, after: int) -> list[tuple[int, str]]:
     return [(entry.position, f"{entry.position:>6}  {entry.line}") for entry in entries]
 
 
-def _watch_output() -> Callable[[], bool]:
-    """A function that waits a moment and says whether nobody reads on: a closed pipe is told at once, not at the next event."""
+def _output_closed() -> bool:
+    """Waits a moment; says whether nobody reads on. A closed pipe is noticed at once, not at the next event."""
     poll = select.poll()
     poll.register(sys.stdout.fileno(), 0)  # errors and hang-ups are always reported
-    return lambda: bool(poll.poll(PAUSE_SECONDS * 1000))
+    return bool(poll.poll(PAUSE_SECONDS * 1000))
 
 
 @contextmanager

@@ -1,0 +1,300 @@
+"""Schema, health, backup while running, restore."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from application import commands
+from application.receipts import Answer
+from application.turn import Turn
+from domain.quantities import Actor
+from interfaces.cli import stores
+from interfaces.storage import backup
+from tests.interfaces.cli.conftest import Run, filled_pool, opened_pool
+from tests.postgres import Cluster
+
+
+def altered(*statements: str) -> None:
+    """Changes the database behind the service's back."""
+    url = os.environ["STUNDENPOOL_DATABASE_URL"]
+    if url.startswith("sqlite:"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+    else:
+        with psycopg.connect(url, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.replace("rowid", "notification_id"))
+
+
+@pytest.mark.usefixtures("installation")
+def test_migrating_twice_changes_nothing(run: Run) -> None:
+    """And says so."""
+    done = run("db", "migrate")
+    assert done.exit_code == 0
+    assert "schon auf dem Stand" in done.stderr
+
+
+@pytest.mark.usefixtures("sqlite_settings")
+def test_migrating_makes_the_folder_of_an_sqlite_database(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the default database lies in a folder that nobody made."""
+    monkeypatch.setenv("STUNDENPOOL_DATABASE_URL", "sqlite:///neu/ordner/pool.db")
+    assert run("db", "migrate").exit_code == 0
+    assert Path("neu/ordner/pool.db").exists()
+
+
+@pytest.mark.usefixtures("installation")
+def test_a_sound_installation_has_no_findings(run: Run) -> None:
+    """With events in it, and with none."""
+    assert run("db", "check").exit_code == 0
+    filled_pool(run)
+    done = run("db", "check")
+    assert done.exit_code == 0
+    assert "lückenlos und lesbar" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("statements", "finding"),
+    [
+        (["DELETE FROM stored_events WHERE rowid = 5"], "Auf Position 4 folgt Position 6"),
+        (["DELETE FROM stored_events WHERE rowid = 5"], "folgt Version"),
+        (["UPDATE stored_events SET topic = 'pool-closed' WHERE rowid = 1"], "nicht lesbar: event at position 1"),
+        (["UPDATE stored_events SET state = state || '\x7d' WHERE rowid = 3"], "nicht lesbar: event at position 3"),
+        (["DELETE FROM stored_events WHERE rowid > 3"], "Projektionen stehen bei Position"),
+        (["DELETE FROM projections WHERE name = 'balances'"], "Projektion „balances“"),
+        (["DELETE FROM migrations"], "Migration"),
+        (
+            [
+                "INSERT INTO receipts (subject, organisation, idempotency_key, request, outcome, body, position) "
+                "VALUES ('s', 'o', 'k', '', 'done', '', 99999)"
+            ],
+            "Belege",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("installation")
+def test_damage_is_found(run: Run, statements: list[str], finding: str) -> None:
+    """Each kind of it, on both stores."""
+    filled_pool(run)
+    altered(*statements)
+    done = run("db", "check")
+    assert done.exit_code == 1
+    assert finding in done.stdout
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_keys_that_are_gone_are_found(run: Run) -> None:
+    """The texts in the log could be read by nobody any more."""
+    filled_pool(run)
+    Path("keys/master.key").rename("master.key")
+    done = run("db", "check")
+    assert done.exit_code == 1
+    assert "liegen keine Schlüssel" in done.stdout
+    Path("keys/keys.db").unlink()
+    run("pool", "open", "pool.toml")  # makes a new, empty key store
+    assert "liegt keiner der" in run("db", "check").stdout
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_a_damaged_key_store_is_found(run: Run) -> None:
+    """Its own words say what is wrong with it."""
+    filled_pool(run)
+    Path("keys/master.key").write_bytes(b"zu kurz")
+    done = run("db", "check")
+    assert done.exit_code == 1
+    assert "Ablage der Schlüssel ist nicht zu gebrauchen" in done.stdout
+
+
+@pytest.fixture
+def roles(sqlite_settings: Path, postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A database on PostgreSQL whose service has a role of its own; its name."""
+    database = postgres.fresh_database()
+    role = f"dienst_{database}"
+    postgres.run(f"CREATE ROLE {role} LOGIN")
+    monkeypatch.setenv("STUNDENPOOL_DATABASE_URL", postgres.url(database, role))
+    monkeypatch.setenv("STUNDENPOOL_MIGRATION_DATABASE_URL", postgres.url(database))
+    return role
+
+
+def test_a_service_with_a_role_of_its_own_works_with_the_rights_it_is_given(run: Run, roles: str) -> None:
+    """Migration grants them; check finds none too many."""
+    assert run("db", "migrate").exit_code == 0
+    pool = filled_pool(run)
+    assert run("balance", pool).exit_code == 0
+    assert run("rebuild").exit_code == 0
+    assert run("token", "create", "--role", "officer", "--subject", "x").exit_code == 0
+    assert run("db", "check").exit_code == 0
+
+
+def test_excess_rights_of_the_service_are_a_finding(run: Run, roles: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a role of its own was meant to keep it from altering the log."""
+    run("db", "migrate")
+    url = os.environ["STUNDENPOOL_MIGRATION_DATABASE_URL"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"GRANT UPDATE, TRUNCATE ON stored_events TO {roles}")
+    done = run("db", "check")
+    assert done.exit_code == 1
+    assert "UPDATE, TRUNCATE" in done.stdout
+
+
+@pytest.mark.usefixtures("sqlite_settings")
+def test_one_role_for_everything_is_only_a_note(run: Run, fresh_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs it so has decided that."""
+    monkeypatch.setenv("STUNDENPOOL_DATABASE_URL", fresh_url("postgres"))
+    run("db", "migrate")
+    done = run("db", "check")
+    assert done.exit_code == 0
+    assert "Hinweis: Der Dienst benutzt den Zugang" in done.stdout
+
+
+# ── Backup and restore
+
+
+@pytest.fixture
+def elsewhere(installation: Path, fresh_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Turns the settings to a new, empty database of the same kind."""
+
+    def turn_to() -> None:
+        kind = "sqlite" if os.environ["STUNDENPOOL_DATABASE_URL"].startswith("sqlite:") else "postgres"
+        monkeypatch.setenv("STUNDENPOOL_DATABASE_URL", fresh_url(kind))
+
+    return turn_to
+
+
+def test_a_backup_brings_everything_back(run: Run, elsewhere: Callable[[], None]) -> None:
+    """Log, balances and receipts, into an empty database."""
+    pool = filled_pool(run)
+    token = run("token", "create", "--role", "auditor", "--subject", "p").stdout
+    assert token
+    before = run("balance", pool, "--by", "case", "--json").stdout
+    done = run("db", "backup", "sicherung")
+    assert done.exit_code == 0
+    assert "Schlüssel der Personendaten sind nicht darin" in done.stderr
+    elsewhere()
+    restored = run("db", "restore", "sicherung")
+    assert restored.exit_code == 0, restored.output
+    assert run("balance", pool, "--by", "case", "--json").stdout == before
+    assert run("rebuild", "--check").exit_code == 0
+    assert run("import", "sessions", "sessions.csv", "--pool", pool).exit_code == 0, "the restored store takes no turns"
+
+
+def test_a_backup_during_work_is_one_consistent_state(run: Run, elsewhere: Callable[[], None]) -> None:
+    """Whoever writes meanwhile: the copy ends with a whole turn, and its projections stand where its log does."""
+    pool = UUID(opened_pool(run))
+    stop = threading.Event()
+
+    def raise_budget(turn: Turn) -> Answer:
+        return commands.change_budget(turn, pool, change_minutes=15, resolution="V1")
+
+    def work() -> None:
+        with stores.service() as opened:
+            while not stop.is_set():
+                opened.engine.execute(Actor("amt-1", "officer", "jugendamt"), raise_budget)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        for number in range(3):
+            assert run("db", "backup", f"sicherung-{number}").exit_code == 0
+    finally:
+        stop.set()
+        worker.join()
+    for number in range(3):
+        elsewhere()
+        restored = run("db", "restore", f"sicherung-{number}")
+        assert restored.exit_code == 0, restored.output
+        assert run("rebuild", "--check").exit_code == 0
+
+
+@pytest.mark.usefixtures("installation")
+def test_a_backup_overwrites_nothing_and_leaves_no_halves(run: Run) -> None:
+    """Whatever stands under the name already."""
+    Path("da").write_text("wichtig")
+    done = run("db", "backup", "da")
+    assert done.exit_code == 1
+    assert "wird nicht überschrieben" in done.stderr
+    assert Path("da").read_text() == "wichtig"
+    assert run("db", "backup", "gibtesnicht/kopie").exit_code == 1
+    assert not [name for name in os.listdir() if name.startswith(".")]
+
+
+@pytest.mark.usefixtures("installation")
+def test_a_backup_is_for_its_owner_alone(run: Run) -> None:
+    """It holds what the database holds."""
+    assert run("db", "backup", "kopie").exit_code == 0
+    assert Path("kopie").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.usefixtures("installation")
+def test_a_backup_holds_no_keys(run: Run) -> None:
+    """What erases a person's key is not undone by an old copy."""
+    filled_pool(run)
+    run("db", "backup", "kopie")
+    assert Path("keys/master.key").read_bytes() not in Path("kopie").read_bytes()
+    assert b"wrapped" not in Path("kopie").read_bytes()
+
+
+@pytest.mark.usefixtures("installation")
+def test_nothing_is_restored_over_what_is_there(run: Run) -> None:
+    """Not even over an empty log with its tables."""
+    run("db", "backup", "kopie")
+    done = run("db", "restore", "kopie")
+    assert done.exit_code == 1
+    assert "leere Datenbank" in done.stderr
+
+
+def test_what_is_no_backup_is_refused(run: Run, elsewhere: Callable[[], None]) -> None:
+    """And leaves the database as empty as it was."""
+    Path("brief").write_text("Sehr geehrte Damen und Herren")
+    with closing(sqlite3.connect("fremd")) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    elsewhere()
+    for name in ("brief", "fremd", "gibtesnicht"):
+        done = run("db", "restore", name)
+        assert done.exit_code == 1
+        assert name in done.stderr or "pg_restore" in done.stderr
+    assert run("db", "migrate").exit_code == 0
+
+
+@pytest.mark.usefixtures("sqlite_installation")
+def test_a_write_ahead_log_that_was_left_behind_stops_a_restore(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite would replay it into the restored file."""
+    run("db", "backup", "kopie")
+    Path("neu.db-wal").touch()
+    monkeypatch.setenv("STUNDENPOOL_DATABASE_URL", "sqlite:///neu.db")
+    done = run("db", "restore", "kopie")
+    assert done.exit_code == 1
+    assert "neu.db-wal" in done.stderr
+
+
+def test_without_the_tools_of_postgresql_the_reason_is_named(run: Run, roles: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the package that brings them."""
+    run("db", "migrate")
+    monkeypatch.setattr(backup.shutil, "which", lambda name: None)
+    monkeypatch.setattr(backup.Path, "glob", lambda self, pattern: iter(()))
+    done = run("db", "backup", "kopie")
+    assert done.exit_code == 1
+    assert "postgresql-client" in done.stderr
+
+
+def test_a_schema_of_its_own_comes_back_as_well(
+    run: Run, postgres: Cluster, sqlite_settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several offices may share a database."""
+    for database in (postgres.fresh_database(), postgres.fresh_database()):
+        monkeypatch.setenv("STUNDENPOOL_DATABASE_URL", f"{postgres.url(database)}?schema=amt_1")
+        if not Path("kopie").exists():
+            assert run("db", "migrate").exit_code == 0
+            pool = opened_pool(run)
+            assert run("db", "backup", "kopie").exit_code == 0
+        else:
+            restored = run("db", "restore", "kopie")
+            assert restored.exit_code == 0, restored.output
+            assert run("balance", pool).exit_code == 0
