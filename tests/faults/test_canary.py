@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from itertools import product
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -20,13 +21,22 @@ from application.catalogue import BY_CLASS, CATALOGUE
 from application.imports import import_file
 from application.turn import Turn
 from domain.quantities import Sealed
+from interfaces.http.app import OPERATIONS
+from interfaces.http.bodies import PersonalBody, PoolOpening
+from interfaces.http.examples import PATH_IDS
+from interfaces.http.operations import Command
 from interfaces.spreadsheets import read_table
 from tests.faults.canary import Canary, Places, files, forms
 from tests.faults.scenes import SCENES, Stage
+from tests.interfaces.http.office import PEOPLE
+from tests.interfaces.http.office import Office as HttpOffice
+from tests.interfaces.http.office import running_office as running_http_office
 from tests.office import OFFICER, WORKER, Office, running_office
 from tests.postgres import running_cluster
 
 CLEAR = "V0815/22"  # a resolution of the committee, which a scene speaks of: whoever looks must be able to find something
+
+PERSONAL = {name for kind in CATALOGUE for name in kind.personal}
 
 WRITERS: dict[str, Callable[[str], bytes]] = {
     "UTF-8": str.encode,
@@ -89,6 +99,58 @@ def test_no_personal_text_stands_in_the_clear_on_postgresql(tmp_path: Path, capl
     assert found >= {str(server_log), "table stored_events"}
     assert any(where.startswith(str(data / "pg_wal")) for where in found)
     assert any(where.startswith(str(data / "base")) for where in found)
+
+
+def test_no_personal_text_that_comes_by_http_stands_in_the_clear(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Every command of the interface, with texts that are taken and texts that are refused: in no answer, log or file."""
+    caplog.set_level(logging.WARNING, "httpx")  # the caller's side
+    caplog.set_level(logging.DEBUG)
+    canary, folder = Canary(), tmp_path / "office"
+    folder.mkdir()
+    with running_http_office(f"sqlite:///{folder}/store.db", folder) as office:
+        posted = [post_in_every_way(office, operation, canary) for operation in OPERATIONS if isinstance(operation, Command)]
+        places = [*files(folder), *sqlite_tables(folder / "store.db"), ("log of the service", caplog.text.encode())]
+    assert set().union(*posted) == PERSONAL, "a personal field was not tried"
+    assert canary.traces(places) == []
+    assert "/bookings/{booking}/approval 200 " in caplog.text, "nothing was logged at all"
+
+
+def post_in_every_way(office: HttpOffice, operation: Command, canary: Canary) -> set[str]:
+    """Posts the example with a text in every personal field, and in places and forms that are refused; returns the fields."""
+    office.given(*operation.given)
+    path = office.real(operation.path.format_map(PATH_IDS))
+    who = next(person for person, (role, _, _) in PEOPLE.items() if role in operation.policy)
+    body, fields = with_texts(operation, canary)
+    body, text = office.real(body), canary.text()
+    wrong_values = [body | {name: wrong} for name in (*body, "unknown") for wrong in ({"text": text}, text * 200, f"{text}\x07")]
+    sent = [json.dumps(wrong) for wrong in (*wrong_values, text, [text])] + [json.dumps(body)[:-1] + ","]
+    answers = [office.call(who, "POST", path, content=content) for content in sent]
+    answers += [
+        office.post(who, path, body, **{"If-Match": f'"{canary.token}"'}),
+        office.call(who, "POST", f"{path}/{canary.token}", json=body),
+        office.call(who, "GET", "/bookings", params={"state": text, canary.token: text}),
+    ]
+    assert {answer.status_code for answer in answers} <= {404, 405, 422}
+    key = f"canary-{operation.name}"
+    done, again = (office.post(who, path, body, key) for _ in range(2))
+    reused = office.post(who, path, body | {"more": 1}, key)
+    assert done.status_code in (200, 201, 202), done.text
+    assert (again.content, reused.json()["code"]) == (done.content, "key_reused")
+    answers += [done, again, reused]
+    assert canary.traces([(path, answer.content + repr(answer.headers.raw).encode()) for answer in answers]) == []
+    return fields
+
+
+def with_texts(operation: Command, canary: Canary) -> tuple[dict[str, Any], set[str]]:
+    """The example of an operation with a text in every personal field of its body, and the names of these fields."""
+    body = dict(operation.example)
+    taken = {name for name in operation.body.__struct_fields__ if name in PERSONAL and operation.body is not PoolOpening}
+    body |= {name: canary.text() for name in taken}
+    if "personal" in operation.body.__struct_fields__:
+        of_the_person = set(PersonalBody.__struct_fields__)
+        body["personal"] = {name: 2008 if name == "birth_year" else canary.text() for name in of_the_person}
+        taken |= of_the_person
+    return body, taken
 
 
 def live_through_everything(office: Office, canary: Canary, folder: Path) -> None:
