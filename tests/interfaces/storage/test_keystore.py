@@ -244,9 +244,7 @@ def test_unreadable_master_key(store: FileKeyStore, directory: Path) -> None:
 def test_swapped_rows(store: FileKeyStore, directory: Path) -> None:
     """A wrapped key under another name than its own is damage that says which name, and hurts no other name."""
     store.create(["case:1", "case:2", "case:3"])
-    change(
-        directory, "UPDATE keys SET wrapped = (SELECT wrapped FROM keys WHERE name = 'case:2') WHERE name = 'case:1'"
-    )
+    change(directory, "UPDATE keys SET wrapped = (SELECT wrapped FROM keys WHERE name = 'case:2') WHERE name = 'case:1'")
 
     with pytest.raises(KeyStoreDamaged, match=r"row case:1 of .*keys\.db"):
         store.read(["case:1"])
