@@ -311,9 +311,7 @@ def test_a_stored_seal_opens_for_good() -> None:
     assert opened_note(Keyring(store), stored) == "Höherer Bedarf"
 
 
-PLACE_PARTS = st.tuples(
-    st.integers(0, 300), st.integers(0, 3), st.text("ab\x00", max_size=3), st.text("ab\x00", max_size=3)
-)
+PLACE_PARTS = st.tuples(st.integers(0, 300), st.integers(0, 3), st.text("ab\x00", max_size=3), st.text("ab\x00", max_size=3))
 
 
 @given(one=PLACE_PARTS, other=PLACE_PARTS)

@@ -172,9 +172,7 @@ def test_what_is_not_an_instant_is_refused(cell):
         instant(cell)
 
 
-@pytest.mark.parametrize(
-    "cell", ["28.03.2021 02:00", "2021-03-28T02:59:59.999999", datetime(2021, 3, 28, 2, 30)], ids=str
-)
+@pytest.mark.parametrize("cell", ["28.03.2021 02:00", "2021-03-28T02:59:59.999999", datetime(2021, 3, 28, 2, 30)], ids=str)
 def test_a_local_time_that_the_clock_skips_is_refused(cell):
     """In spring there is no time between two and three."""
     with pytest.raises(Malformed, match="Sommerzeit"):
