@@ -25,7 +25,7 @@ MinutesChange = Annotated[int, Meta(ge=-1_000_000_000, le=1_000_000_000, descrip
 LimitMinutes = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Quotas = Annotated[dict[Name, LimitMinutes], Meta(max_length=1_000)]
 Instant = Annotated[datetime, Meta(tz=True, examples=["2024-03-05T14:30:00+01:00"])]
-BirthYear = Annotated[int, Meta(ge=1900, le=2199)]
+BirthYear = Annotated[int, Meta(ge=1900, le=2199)] | Annotated[str, Meta(max_length=4, pattern="^(19|20|21)[0-9]{2}$")]
 Priority = Annotated[int, Meta(ge=1, le=1_000, description="1 kommt vor 2; ohne Angabe zuletzt")]
 
 
@@ -133,11 +133,11 @@ class CaseOpening(Body, frozen=True):
     concern: Concern
     reference: Name | None = None
     offer: Name | None = None
-    personal: PersonalBody = PersonalBody()
+    personal: PersonalBody | None = None
 
     def arguments(self) -> dict[str, Any]:
         clear = {name: getattr(self, name) for name in self.__struct_fields__ if name != "personal"}
-        return clear | self.personal.arguments()
+        return clear | (self.personal or PersonalBody()).arguments()
 
 
 class CaseAmendment(Body, frozen=True):
@@ -147,12 +147,12 @@ class CaseAmendment(Body, frozen=True):
     service_area: ServiceArea | None = None
     concern: Concern | None = None
     offer: Name | None = None
-    personal: PersonalBody = PersonalBody()
+    personal: PersonalBody | None = None
     reason: Text | None = None
 
     def arguments(self) -> dict[str, Any]:
         clear = {name: _said(getattr(self, name)) for name in self.__struct_fields__ if name != "personal"}
-        return clear | self.personal.arguments()
+        return clear | (self.personal or PersonalBody()).arguments()
 
 
 class CaseTransfer(Body, frozen=True):
@@ -227,5 +227,5 @@ class SessionCorrection(Body, frozen=True):
 class SessionConfirmation(Body, frozen=True):
     """Wer den Termin bestätigt hat, und wie"""
 
-    by: Text
+    by: Name
     method: Name

@@ -49,10 +49,9 @@ class Edge:
         except ClientDisconnect:
             status = status or 499
         except Exception as error:
-            if status == 0:
-                await answer_to(error)(scope, receive, sending)
-            else:
-                raise
+            answer = answer_to(error)
+            if status == 0:  # an answer that broke off half-way is ended by the server
+                await answer(scope, receive, sending)
         finally:
             self._note(scope, status, time.perf_counter() - started)
 

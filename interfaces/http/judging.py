@@ -129,7 +129,7 @@ def _dates_in_range(value: Any, place: str) -> None:
 
 def single_values(pairs: list[tuple[str, str]]) -> Mapping[str, str]:
     """The parameters of a query; an empty one counts as left out, a repeated one is ``Malformed``."""
-    found = {name: value for name, value in pairs if value.strip()}
-    if len(found) < sum(bool(value.strip()) for _, value in pairs):
+    found = {name: value for name, value in pairs if value}
+    if len(found) < sum(bool(value) for _, value in pairs):
         raise Malformed(place="Abfrage", problem="eine Angabe steht zweimal darin")
     return found

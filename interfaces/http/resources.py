@@ -52,7 +52,9 @@ class Api:
         self.metrics = Metrics()
         self.limiter = anyio.CapacityLimiter(READERS_MAX)
         self.tokens = Tokens(service.store, self.limiter)
-        self.position = 0  # the last one that anybody was answered
+        with service.store.reading() as reader:
+            head = reader.head()
+        self.position = head.id if head else 0  # the last one that anybody was answered
 
     async def reading(self, read: Callable[[], Response]) -> Response:
         """Reads in a thread of its own."""

@@ -2,9 +2,11 @@
 
 import gc
 import logging
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, NoReturn
 
 import uvicorn
 from eventsourcing.persistence import PersistenceError
@@ -17,7 +19,7 @@ from interfaces.storage import open_store
 from interfaces.storage.migrate import schema_state
 
 GRACE_SECONDS = 10  # for requests that are being answered when the service is told to stop
-GARBAGE_THRESHOLD = 50_000  # allocations between two collections of the youngest objects; measured for the slowest answers
+GARBAGE_THRESHOLD = 50_000  # allocations between two collections: rare ones keep their pauses out of most answers
 
 
 def serve(settings: Settings) -> None:
@@ -36,7 +38,14 @@ def serve(settings: Settings) -> None:
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
+        # Uvicorn ends its work on these signals and then raises them again: the rest of us is to end as well.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _leave)
         uvicorn.Server(config).run()
+
+
+def _leave(*_: Any) -> NoReturn:
+    raise SystemExit(0)
 
 
 def _demand_schema(settings: Settings) -> None:

@@ -77,6 +77,13 @@ PLACES: list[tuple[str, str, Any, str, str]] = [
     ),
     ("officer", "/pools/{pool}/months/2024-13/closure", {}, "month", "kein Monat wie 2024-03"),
     ("lead", "/cases/{case}/amendment", {"personal": {"birth_year": 5}}, "personal.birth_year", "mindestens 1900 nötig"),
+    (
+        "lead",
+        "/cases/{case}/amendment",
+        {"personal": {"birth_year": "MMVIII"}},
+        "personal.birth_year",
+        "enthält Zeichen, die hier nicht vorgesehen sind",
+    ),
 ]
 
 
