@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from threading import Event
 from uuid import UUID, uuid4
@@ -22,6 +22,7 @@ from application.imports import import_file
 from application.log import Recorded, StoreUnavailable, read_event
 from application.projections import bookings, cases, pools
 from application.receipts import Answer
+from interfaces import storage
 from interfaces.spreadsheets import read_table
 from interfaces.storage import open_store
 from interfaces.storage import postgres as postgres_store
@@ -31,6 +32,7 @@ from tests.cutting_proxy import CuttingProxy
 from tests.faults.errands import Errand, Report, hold_against_log, hold_together, open_place, perform, repeat_all, run_errands
 from tests.faults.faulty_stores import FaultyOffice, When, faulty_office
 from tests.faults.scenes import SCENES, Call, Stage, all_commands
+from tests.interfaces.http.office import running_office as running_http_office
 from tests.office import OFFICER, WORKER, Office, body, make_schema, running_office
 from tests.postgres import Cluster
 
@@ -262,6 +264,27 @@ def test_a_server_that_is_away_for_longer(postgres: Cluster, tmp_path: Path, mon
             done = call.keyed(office, "k-1")
             assert (done.outcome, call.keyed(office, "k-1")) == ("created", done)
             assert [event.type for event in office.log()].count("hours-requested") == 1
+
+
+def test_the_service_says_503_while_its_server_is_away(postgres: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands and questions alike are told when to come again; then they are answered as if nothing had been."""
+    monkeypatch.setattr(engine, "ATTEMPTS_MAX", 2)
+    monkeypatch.setattr(storage, "_POOL_WAIT_SECONDS_MAX", 1)
+    with ExitStack() as stack:
+        with CuttingProxy(postgres.port) as proxy:
+            url = postgres.url(postgres.fresh_database(), port=proxy.port)
+            office = stack.enter_context(running_http_office(url, tmp_path)).given("open_pool", "open_case")
+            wanted = {"case": office.case, "minutes": 60}
+        for away in (office.post("lead", "/bookings", wanted, "k-1"), office.get("lead", "/bookings")):
+            assert (away.status_code, int(away.headers["Retry-After"]) > 0) == (503, True)
+        assert office.request("GET", "/readyz").status_code == 503
+        assert office.request("GET", "/healthz").status_code == 200
+        stack.enter_context(CuttingProxy(postgres.port, proxy.port))
+        done = office.post("lead", "/bookings", wanted, "k-1")
+        assert done.status_code == 201
+        assert office.post("lead", "/bookings", wanted, "k-1").content == done.content
+        assert [item["id"] for item in office.get("lead", "/bookings").json()["items"]] == [done.json()["id"]]
+        assert office.request("GET", "/readyz").status_code == 200
 
 
 def test_a_server_that_goes_away_with_the_answer(postgres: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
