@@ -1,6 +1,6 @@
 """A process of the application under load, made to be killed: it says what it is about to ask, and what it was answered.
 
-    python -m tests.faults.busy_office URL KEYS CASE PREFIX
+    python -m tests.faults.busy_office URL KEYS POOL PREFIX
 
 Errands that an earlier process left unanswered come as JSON on its standard input and are repeated first. Each line on
 standard output is an errand that is about to be asked, or the report of one that was answered.
@@ -31,7 +31,7 @@ def say(line: Line) -> None:
     os.write(sys.stdout.fileno(), msgspec.json.encode(line) + b"\n")  # one write of a short line to a pipe is never torn
 
 
-def main(url: str, keys: str, case: str, prefix: str) -> None:
+def main(url: str, keys: str, pool: str, prefix: str) -> None:
     office = Office(url, Path(keys))
 
     def run(errand: Errand) -> Report:
@@ -43,7 +43,7 @@ def main(url: str, keys: str, case: str, prefix: str) -> None:
     for errand in msgspec.json.decode(sys.stdin.buffer.read(), type=list[Errand]):
         run(errand)
     with ThreadPoolExecutor(THREADS) as threads:
-        running = [threads.submit(run_errands, f"{prefix}-{thread}", UUID(case), run) for thread in range(THREADS)]
+        running = [threads.submit(run_errands, f"{prefix}-{thread}", UUID(pool), run) for thread in range(THREADS)]
         for failed in wait(running, return_when=FIRST_EXCEPTION).done:
             failed.result()
 

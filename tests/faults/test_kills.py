@@ -23,10 +23,10 @@ LOAD_SECONDS_MAX = 0.5  # after the first answer
 class Killings:
     """Processes that are killed one after the other, and what they asked and were answered."""
 
-    def __init__(self, url: str, keys: Path, case: UUID) -> None:
+    def __init__(self, url: str, keys: Path, pool: UUID) -> None:
         self.asked: dict[str, Errand] = {}
         self.reports: dict[str, Report] = {}
-        self._command = [sys.executable, "-m", "tests.faults.busy_office", url, str(keys), str(case)]
+        self._command = [sys.executable, "-m", "tests.faults.busy_office", url, str(keys), str(pool)]
 
     @property
     def unanswered(self) -> list[Errand]:
@@ -65,13 +65,13 @@ def test_kill_9_under_load(kind: str, kills: int, fresh_url: Callable[[str], str
     url, keys = fresh_url(kind), tmp_path / "keys"
     make_schema(url)
     watcher = Office(url, keys)
-    case = open_place(watcher)
-    killings = Killings(url, keys, case)
+    pool = open_place(watcher)
+    killings = Killings(url, keys, pool)
     left_open = 0
     for kill in range(kills):
         killings.let_one_be_killed(f"k{kill}", random.uniform(0, LOAD_SECONDS_MAX))
         left_open += len(killings.unanswered)
-        perform(watcher, Errand(f"k{kill}-watcher", "request", case))  # whoever lives on goes on at once
+        perform(watcher, Errand(f"k{kill}-watcher", "open", pool))  # whoever lives on goes on at once
         hold_against_log(watcher.log(), killings.asked, killings.reports, all_answered=False)
     watcher.close()
     assert left_open, "every kill came when nothing was under way"
