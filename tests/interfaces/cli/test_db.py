@@ -1,6 +1,7 @@
 """Schema, health, backup while running, restore."""
 
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -16,7 +17,6 @@ from application.receipts import Answer
 from application.turn import Turn
 from domain.quantities import Actor
 from interfaces.cli import stores
-from interfaces.storage import backup
 from tests.interfaces.cli.conftest import Run, filled_pool, opened_pool
 from tests.postgres import Cluster
 
@@ -277,8 +277,8 @@ def test_a_write_ahead_log_that_was_left_behind_stops_a_restore(run: Run, monkey
 def test_without_the_tools_of_postgresql_the_reason_is_named(run: Run, roles: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the package that brings them."""
     run("db", "migrate")
-    monkeypatch.setattr(backup.shutil, "which", lambda name: None)
-    monkeypatch.setattr(backup.Path, "glob", lambda self, pattern: iter(()))
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: iter(()))
     done = run("db", "backup", "kopie")
     assert done.exit_code == 1
     assert "postgresql-client" in done.stderr

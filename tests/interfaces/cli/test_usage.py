@@ -1,8 +1,12 @@
 """How the command line speaks: German throughout, 2 for wrong use, one sentence and 1 for what failed, and quick to start."""
 
 import json
+import os
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,10 +16,11 @@ from click.testing import Result
 
 from interfaces.cli import main
 from tests.conftest import STORE_KINDS
-from tests.interfaces.cli.conftest import PROGRAM, Run
+from tests.interfaces.cli.conftest import PROGRAM, Run, started
 from tests.postgres import Cluster
 
 POOL_ID = "9879b700-25ef-48b9-9b7d-37e8f46f5f69"
+SERVICE_SECONDS_MAX = 30
 ENGLISH = ("Usage", "Options", "Commands", "Error", "Missing", "Invalid", "such", "Try", "Show", "OPTIONS", "COMMAND", "required")
 
 
@@ -156,6 +161,36 @@ def test_the_program_prints_one_sentence_and_no_traceback(words: str) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
     assert "stundenpool db migrate" in done.stderr
+
+
+@pytest.mark.usefixtures("installation")
+def test_serve_answers_until_it_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the address and port of the settings; being ended is no failure."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    monkeypatch.setenv("STUNDENPOOL_PORT", str(port))
+    service = started("serve")
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/readyz")
+        service.terminate()
+        _, said = service.communicate(timeout=SERVICE_SECONDS_MAX)
+    finally:
+        service.kill()
+        service.communicate()
+    assert service.returncode == 0, said
+    one_role_alters_the_log = os.environ["STUNDENPOOL_DATABASE_URL"].startswith("postgresql:")
+    assert ("Warnung: Der Zugang des Dienstes könnte das Protokoll verändern" in said) == one_role_alters_the_log
+
+
+def _wait_for(address: str) -> None:
+    deadline = time.monotonic() + SERVICE_SECONDS_MAX
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
 
 @pytest.mark.usefixtures("sqlite_settings")
