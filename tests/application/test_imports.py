@@ -14,7 +14,8 @@ import openpyxl
 import pytest
 
 from application import commands
-from application.imports import MissingColumns, Report, booking_id, import_file
+from application.import_steps import booking_id
+from application.imports import MissingColumns, Report, import_file
 from application.projections import balances
 from application.receipts import Answer
 from application.turn import Turn
@@ -257,6 +258,17 @@ def test_what_cannot_be_read_is_malformed_with_its_place(office: Office, cells: 
 
     assert report.rejects[0].code == "malformed"
     assert f"„{place}“" in report.rejects[0].message
+
+
+def test_what_is_no_identifier_is_not_kept(office: Office) -> None:
+    """Whatever stood in its place may be about a person, and the note of an import is readable for good."""
+    pool = pool_of_a_winter(office)
+    take(office, pool, "requests", requests({"request_id": "Kim Beispiel " * 100}))
+
+    noted = office.log()[-1].data
+
+    assert isinstance(noted, ImportRecorded)
+    assert [step.id for step in noted.refused] == ["", ""]
 
 
 def test_an_unknown_decision_is_malformed(office: Office) -> None:
