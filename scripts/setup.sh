@@ -110,7 +110,8 @@ set_up_python() {
     find_pip
     say "installing requirements.lock into .venv ($(minor_version "$venv_python"))"
     local quietly=(--quiet --no-input --disable-pip-version-check)
-    "${pip[@]}" install "${quietly[@]}" --require-hashes -r requirements.lock
+    # The lock is complete: nothing is left to resolve.
+    "${pip[@]}" install "${quietly[@]}" --no-deps --require-hashes -r requirements.lock
     "${pip[@]}" install "${quietly[@]}" --no-deps --no-build-isolation --editable .
 }
 
