@@ -31,6 +31,7 @@ from tests.conftest import STORE_KINDS
 from tests.cutting_proxy import CuttingProxy
 from tests.faults.errands import Errand, Report, hold_against_log, hold_together, open_place, perform, repeat_all, run_errands
 from tests.faults.faulty_stores import FaultyOffice, When, faulty_office
+from tests.faults.full_disk import Story
 from tests.faults.scenes import SCENES, Call, Stage, all_commands
 from tests.interfaces.http.office import running_office as running_http_office
 from tests.office import OFFICER, WORKER, Office, body, make_schema, running_office
@@ -330,17 +331,17 @@ def test_a_disk_that_takes_nothing_more(tmp_path: Path) -> None:
     """A process whose every write fails keeps what it answered, leaves no trace of what failed, and goes on later."""
     url, keys = f"sqlite:///{tmp_path}/store.db", tmp_path / "keys"
     with running_office(url, keys) as office:
-        case = perform(office, Errand("case", "open", open_place(office))).id
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.full_disk", url, str(keys), str(case)], cwd=ROOT, capture_output=True, check=False
-    )
+        pool = open_place(office)
+        case = perform(office, Errand("case", "open", pool)).id
+    command = [sys.executable, "-m", "tests.faults.full_disk", url, str(keys), str(pool), str(case)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
-    failed, seen, receipts, reports = msgspec.json.decode(done.stdout, type=tuple[Report | None, list[str], int, list[Report]])
-    assert failed is None, "nothing was full"
-    assert (seen[1:], receipts) == (["case", "before"], 2)
+    story = msgspec.json.decode(done.stdout, type=Story)
+    assert story.failures == ["StoreUnavailable", "KeyStoreDamaged"]
+    assert (story.log[1:], story.receipts) == (["case", "before"], 2)
     with closing(Office(url, keys)) as office:
-        assert [event.command for event in office.log()][2:] == ["before", "meanwhile", "afterwards"]
-        assert [perform(office, report.errand) for report in reports] == reports
+        assert [event.command for event in office.log()][1:] == ["case", "before", "no log", "no key"]
+        assert [perform(office, report.errand) for report in (story.before, *story.later)] == [story.before, *story.later]
         hold_together(office)
 
 
