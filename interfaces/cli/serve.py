@@ -1,8 +1,10 @@
 """``stundenpool serve``."""
 
+import socket
+
 import click
 
-from interfaces.cli.commands import note
+from interfaces.cli.commands import Failed, note
 from interfaces.cli.stores import opened_store
 from interfaces.settings import Settings, read_settings
 from interfaces.storage.check import excess_rights
@@ -12,10 +14,20 @@ from interfaces.storage.check import excess_rights
 def command() -> None:
     """Startet den Dienst: Programmierschnittstelle und Webseiten, bis er beendet wird."""
     settings = read_settings()
+    _demand_free_port(settings)
     _warn_of_rights(settings)
     from interfaces.http.server import serve  # the web framework, which nothing but this command needs
 
     serve(settings)
+
+
+def _demand_free_port(settings: Settings) -> None:
+    """The server would end with a status of its own, after having set everything up."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        raise Failed(f"An {settings.host}, Port {settings.port} kann der Dienst nicht lauschen ({error.strerror}).") from error
 
 
 def _warn_of_rights(settings: Settings) -> None:

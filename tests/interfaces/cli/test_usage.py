@@ -182,6 +182,17 @@ def test_serve_answers_until_it_is_ended(monkeypatch: pytest.MonkeyPatch) -> Non
     assert ("Warnung: Der Zugang des Dienstes könnte das Protokoll verändern" in said) == one_role_alters_the_log
 
 
+@pytest.mark.usefixtures("sqlite_installation")
+def test_a_port_that_is_taken_is_told_in_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the address that the settings name."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setenv("STUNDENPOOL_PORT", str(port))
+        done = run("serve")
+    _demand_one_sentence(done)
+    assert f"127.0.0.1, Port {port}" in done.stderr
+
+
 def _wait_for(address: str) -> None:
     deadline = time.monotonic() + SERVICE_SECONDS_MAX
     while True:
