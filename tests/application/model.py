@@ -322,7 +322,7 @@ class Model:
             settled=known["state"] == "settled",
             reason_missing=not reason,
             not_a_unit=to_minutes % self.pools[known["pool"]]["rules"].unit_minutes,
-            over_grant=not _consumed(known) <= to_minutes < known["granted"] - known["released"],
+            over_grant=not consumed(known) <= to_minutes < known["granted"] - known["released"],
         )
         self._release(known, known["granted"] - known["released"] - to_minutes)
         return "done", self._booking_view(booking)
@@ -355,7 +355,7 @@ class Model:
             settled=known["state"] == "settled",
             not_a_unit=minutes % pool["rules"].unit_minutes,
             too_long=_exceeds(pool["rules"].session_max_minutes, minutes),
-            over_grant=_consumed(known) + minutes > known["granted"] - known["released"],
+            over_grant=consumed(known) + minutes > known["granted"] - known["released"],
         )
         session = {"id": self.new, "at": starts_at, "minutes": minutes, "kind": kind, "worker": worker}
         known["sessions"][self.new] = session | {"state": "logged", "confirmed": False}
@@ -395,7 +395,7 @@ class Model:
             reason_missing=not reason,
             not_a_unit=after["minutes"] % pool["rules"].unit_minutes,
             too_long=_exceeds(pool["rules"].session_max_minutes, after["minutes"]),
-            over_grant=_consumed(known) + longer > known["granted"] - known["released"],
+            over_grant=consumed(known) + longer > known["granted"] - known["released"],
         )
         self._move("consumed", -before["minutes"], before["at"], known)
         self._move("consumed", after["minutes"], after["at"], known)
@@ -507,7 +507,7 @@ class Model:
                 booking.update(state="withdrawn", proposal=None, listed=None)
             elif booking["state"] == "approved":
                 booking["state"] = "settled"
-                self._release(booking, booking["granted"] - booking["released"] - _consumed(booking))
+                self._release(booking, booking["granted"] - booking["released"] - consumed(booking))
 
     def _release(self, booking: Thing, minutes: int) -> None:
         booking["released"] += minutes
@@ -566,7 +566,7 @@ class Model:
             "state": known["state"],
             "requested_minutes": known["requested"],
             "granted_minutes": known["granted"],
-            "consumed_minutes": _consumed(known),
+            "consumed_minutes": consumed(known),
             "released_minutes": known["released"],
             "proposed_minutes": known["proposal"] and known["proposal"]["minutes"],
             "requested_at": written(known["at"]),
@@ -622,7 +622,7 @@ def _session_view(session: Thing) -> Thing:
     }
 
 
-def _consumed(booking: Thing) -> int:
+def consumed(booking: Thing) -> int:
     return sum(session["minutes"] for session in booking["sessions"].values() if session["state"] != "reversed")
 
 
