@@ -59,6 +59,7 @@ def _sqlite_environment(parts: SplitResult, *, create: bool) -> dict[str, str]:
         raise ValueError("an SQLite URL names one file, sqlite:///relative/file.db or sqlite:////absolute/file.db, and no options")
     if create:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch(mode=0o600)  # for its owner's eyes only, as are the files that SQLite puts beside it
     mode = "rwc" if create else "rw"  # a mistyped path is an error, not an empty database
     return {
         "PERSISTENCE_MODULE": "interfaces.storage.sqlite",

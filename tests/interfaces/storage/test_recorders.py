@@ -475,6 +475,16 @@ def test_a_missing_file_is_not_created(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # the library's pool forgets to close what it cannot use
+def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
+    """Nobody else on the machine reads the log, nor what SQLite puts beside it."""
+    with closing(open_store(f"sqlite:///{tmp_path}/log.db", create=True)) as store:
+        with store.turn() as turn:
+            turn.append([event(1)])
+        assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == dict.fromkeys(
+            ("log.db", "log.db-shm", "log.db-wal"), 0o600
+        )
+
+
 def test_a_damaged_file_is_a_database_error(tmp_path: Path) -> None:
     """A file that is no database raises the library's DatabaseError, in turns and for readers."""
     path = tmp_path / "damaged.db"
