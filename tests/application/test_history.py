@@ -113,6 +113,7 @@ class History(RuleBasedStateMachine):
         self.kept: dict[tuple[str, str, str], tuple[Call, Answer]] = {}
         self.numbers = count(1)
         self.random = Random(0)
+        self.agreed = True
         self.seeds: Counter[int] = Counter()
         self.quiet: Counter[str] = Counter()  # how many requests ago something else happened last
 
@@ -418,6 +419,7 @@ class History(RuleBasedStateMachine):
 
     def agree(self, said: list[tuple[Call, Answer]]) -> None:
         """The model answers alike, and in the log stands what was answered and nothing else."""
+        self.agreed = False
         events = self.appended()
         for call, answer in said:
             note(f"{call} -> {answer.outcome}")
@@ -431,6 +433,7 @@ class History(RuleBasedStateMachine):
                 self.kept[identity] = call, answer
         assert not events, "an event that no answer speaks of"
         self.ask()
+        self.agreed = True
 
     def agree_on(self, call: Call, answer: Answer, events: list[Recorded]) -> None:
         """Takes the events of a command from those that were appended."""
@@ -516,15 +519,20 @@ class History(RuleBasedStateMachine):
     # ── at the end
 
     def teardown(self) -> None:
-        """Rebuilt from nothing, everything is as it was kept live; log and streams have no gap."""
         try:
-            with self.offices[0].store.reading() as reader:
-                events = [read_event(row) for row in reader.notifications(0, 100_000)]
-            assert events == self.log
-            assert check(self.offices[1].store, [], lambda done, total: None) == []
+            if self.agreed:
+                self.end()
         finally:
             for office in self.offices:
                 office.close()
+
+    def end(self) -> None:
+        """Every pool can be closed, log and streams have no gap, and rebuilt from nothing everything is as it was kept live."""
+        for pool in self.model.pools:
+            self.say(Call(OFFICER, "close_pool", (pool,), {}))
+        with self.office().store.reading() as reader:
+            assert [read_event(row) for row in reader.notifications(0, 100_000)] == self.log
+        assert check(self.office().store, [], lambda done, total: None) == []
 
 
 def seen(view: Any) -> Any:
