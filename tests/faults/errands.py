@@ -151,6 +151,8 @@ def hold_together(office: Office) -> None:
                 granted[place[booking]] += minutes
             case SessionLogged(minutes=minutes):
                 consumed[place[event.stream]] += minutes
+            case _:
+                pass
     with office.store.reading() as reader:
         for pool, budget in budgets.items():
             found = balances.balance(reader, pool, by="case")

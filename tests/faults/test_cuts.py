@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from threading import Event
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
@@ -137,7 +138,7 @@ def test_a_cut_import_adds_every_step_once(when: When, good_steps_alone: bool, f
     """A file is taken in once and whole, also when the commit of its turn is cut off."""
     office = faulty.office
     table = read_table(ROOT / "tests/data/requests.csv")
-    options = {"good_steps_alone": good_steps_alone, "dry_run": False, "progress": lambda done, total: None}
+    options: dict[str, Any] = {"good_steps_alone": good_steps_alone, "dry_run": False, "progress": lambda done, total: None}
     undisturbed = import_file(office.engine, OFFICER, _import_pool(office), "requests", table, **options)
     pool, before = _import_pool(office), head(office)
     faulty.cut(when)
