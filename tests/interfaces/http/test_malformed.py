@@ -80,7 +80,7 @@ PLACES: list[tuple[str, str, Any, str, str]] = [
     (
         "lead",
         "/cases/{case}/amendment",
-        {"personal": {"birth_year": "MMVIII"}},
+        {"personal": {"birth_year": "MMVI"}},
         "personal.birth_year",
         "enthält Zeichen, die hier nicht vorgesehen sind",
     ),
