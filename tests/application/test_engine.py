@@ -17,7 +17,7 @@ from eventsourcing.persistence import DataError
 from application import commands, engine, states
 from application.log import Store
 from application.projections import balances
-from application.rebuild import rebuild
+from application.rebuild import check, rebuild
 from application.receipts import Answer, RequestKey
 from application.turn import Abandoned, Turn, Work
 from domain.booking import HoursApproved
@@ -265,6 +265,7 @@ def test_two_processes_see_each_other_at_once(process: Callable[[], Office]) -> 
     assert types(one)[-2:] == ["hours-released", "place-offered"]
     assert one.do(OFFICER, commands.approve_hours, second).outcome == "done"
     assert other.do(LEAD, commands.withdraw_request, second).outcome == "already_decided"
+    assert check(one.store, [], lambda done, total: None) == []
 
 
 def test_a_process_catches_up_with_more_than_it_reads_at_once(
@@ -355,6 +356,7 @@ def test_an_older_copy_restored_beneath_a_running_process_is_noticed(process: Ca
 
     assert office.do(LEAD, commands.withdraw_request, booking).outcome == "done"
     assert types(office)[-2:] == ["hours-requested", "request-withdrawn"]
+    assert check(office.store, [], lambda done, total: None) == []
 
 
 # ── answers are kept
