@@ -265,6 +265,11 @@ def test_two_processes_see_each_other_at_once(process: Callable[[], Office]) -> 
     assert types(one)[-2:] == ["hours-released", "place-offered"]
     assert one.do(OFFICER, commands.approve_hours, second).outcome == "done"
     assert other.do(LEAD, commands.withdraw_request, second).outcome == "already_decided"
+    for office in (one, other):  # both have written the released minutes of this day before
+        assert (
+            office.do(OFFICER, commands.reduce_grant, second, to_minutes=60 if office is one else 0, reason="Rest").outcome
+            == "done"
+        )
     assert check(one.store, [], lambda done, total: None) == []
 
 
