@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 
 TURN_COMMANDS_MAX = 256
 CATCH_UP_ROWS = 1_000
-ATTEMPTS_MAX = 6
-PAUSE_SECONDS = 0.1  # doubled with each attempt
+PATIENCE_SECONDS = 6.0  # how long a turn is tried again, after its first attempt
+PAUSE_SECONDS = 0.1  # before the second attempt, doubled with each further one
 
 # A refusal that says nothing about the rules leaves its key free: the request is to be mended and sent again.
 UNKEPT = frozenset(refusal.code for refusal in (Malformed, KeyReused, NotFound, VersionDiffers))
@@ -142,9 +142,9 @@ class Engine:
 
     def _decide_for_sure(self, works: Sequence[Work]) -> list[Answer]:
         decided: Decided | None = None
-        for attempt in range(ATTEMPTS_MAX):
-            if attempt:
-                time.sleep(PAUSE_SECONDS * 2**attempt)
+        patience_ends = time.monotonic() + PATIENCE_SECONDS
+        pause = PAUSE_SECONDS
+        while True:
             try:
                 if decided is not None and self._stands(decided):
                     return decided.answers
@@ -156,20 +156,25 @@ class Engine:
                 unknown = isinstance(error, CommitUnknown)
                 log.warning("turn %s: %s", "of unknown outcome" if unknown else "failed", type(error).__name__)
                 self._forget()
+                if time.monotonic() + pause > patience_ends:
+                    raise StoreUnavailable("the store did not answer") from error
+                time.sleep(pause)
+                pause *= 2
             except BaseException:
                 self._forget()
                 raise
             else:
                 return decided.answers
-        raise StoreUnavailable("the store did not answer")
 
     def _stands(self, decided: Decided) -> bool:
         """Whether a turn of unknown outcome was committed. The lock waits until the lost connection's transaction has ended."""
         with self._store.turn() as transaction:
             if decided.last_row is not None:
                 return transaction.notifications(decided.last_row.id - 1, 1) == [decided.last_row]
-            found = receipts.read(transaction, list(decided.receipts)[:1])
-            return all(decided.receipts[identity] == receipt for identity, receipt in found.items()) and bool(found)
+            if not decided.receipts:
+                return False  # nothing was written that could have been lost
+            identity, receipt = next(iter(decided.receipts.items()))
+            return receipts.read(transaction, [identity]).get(identity) == receipt
 
     def _decide(self, transaction: Transaction, works: Sequence[Work]) -> Decided:
         foreign = self._catch_up(transaction)

@@ -251,7 +251,7 @@ def _crash(postgres: Cluster) -> None:
 
 def test_a_server_that_is_away_for_longer(postgres: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is promised while the store is away; when it is back, work goes on by itself, and a repeated key is done once."""
-    monkeypatch.setattr(engine, "ATTEMPTS_MAX", 2)
+    monkeypatch.setattr(engine, "PATIENCE_SECONDS", 0.05)
     database = postgres.fresh_database()
     make_schema(postgres.url(database))
     with CuttingProxy(postgres.port) as proxy:
@@ -270,7 +270,7 @@ def test_a_server_that_is_away_for_longer(postgres: Cluster, tmp_path: Path, mon
 
 def test_the_service_says_503_while_its_server_is_away(postgres: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands and questions alike are told when to come again; then they are answered as if nothing had been."""
-    monkeypatch.setattr(engine, "ATTEMPTS_MAX", 2)
+    monkeypatch.setattr(engine, "PATIENCE_SECONDS", 0.05)
     monkeypatch.setattr(storage, "_POOL_WAIT_SECONDS_MAX", 1)
     with ExitStack() as stack:
         with CuttingProxy(postgres.port) as proxy:
@@ -291,7 +291,7 @@ def test_the_service_says_503_while_its_server_is_away(postgres: Cluster, tmp_pa
 
 def test_a_server_that_goes_away_with_the_answer(postgres: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody can say whether a commit happened, the caller is told that the store is away; its key finds the answer."""
-    monkeypatch.setattr(engine, "ATTEMPTS_MAX", 1)
+    monkeypatch.setattr(engine, "PATIENCE_SECONDS", 0.0)
     database = postgres.fresh_database()
     make_schema(postgres.url(database))
     with (
@@ -312,7 +312,7 @@ def test_a_lock_that_others_keep(
     kind: str, fresh_url: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who waits for the lock in vain is told that the store is away; nothing of the request is there, and work goes on."""
-    monkeypatch.setattr(engine, "ATTEMPTS_MAX", 1)
+    monkeypatch.setattr(engine, "PATIENCE_SECONDS", 0.0)
     for module in (sqlite_store, postgres_store):
         monkeypatch.setattr(module, "TURN_WAIT_SECONDS_MAX", 1)
     url = fresh_url(kind)
@@ -348,7 +348,7 @@ def test_a_disk_that_takes_nothing_more(tmp_path: Path) -> None:
 
 def test_a_database_that_may_not_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite says "full" within the turn: what was answered stays, what failed leaves no trace, and work goes on later."""
-    monkeypatch.setattr(engine, "ATTEMPTS_MAX", 2)
+    monkeypatch.setattr(engine, "PATIENCE_SECONDS", 0.05)
     with running_office(f"sqlite:///{tmp_path}/store.db", tmp_path / "keys") as office:
         case, before = Stage(office).case(), head(office)
         connection = office.store._turn_connection  # type: ignore[attr-defined]
