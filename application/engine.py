@@ -243,7 +243,5 @@ class Engine:
             self._adopt(decided.last_row)
 
     def _forget(self) -> None:
-        """States run ahead of the commit: after a failed turn nothing held in memory is trusted."""
-        self._states.forget()
-        self._projector.forget()
+        """States and rows run ahead of the commit: after a failed turn the next one starts over."""
         self._last = None

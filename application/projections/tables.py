@@ -241,7 +241,10 @@ class Projector:
         self._rows: Rows | None = None
 
     def begin(self, tx: Transaction, foreign: bool) -> None:
-        """At the start of a turn; ``foreign`` when somebody else has appended since the last one. Raises ``ProjectionOutdated``."""
+        """At the start of a turn; ``foreign`` when somebody else has appended since the last one, or that one failed.
+
+        Raises ``ProjectionOutdated``.
+        """
         slots = live_slots(tx, self._projections)
         if foreign or self._rows is None or self._rows.slots != slots:
             self._rows = Rows(slots, tx)
@@ -252,10 +255,6 @@ class Projector:
         assert self._rows is not None, "a turn begins before it projects"
         apply(self._folds, events, self._rows)
         self._rows.flush(tx)
-
-    def forget(self) -> None:
-        """After a turn that failed: what it left in memory never became true."""
-        self._rows = None
 
 
 class Live:
