@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
 from eventsourcing.persistence import InterfaceError, Notification, OperationalError
 
@@ -38,6 +39,8 @@ PAUSE_SECONDS = 0.1  # doubled with each attempt
 # A refusal that says nothing about the rules leaves its key free: the request is to be mended and sent again.
 UNKEPT = frozenset(refusal.code for refusal in (Malformed, KeyReused, NotFound, VersionDiffers))
 
+Clock = Callable[[], datetime]
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
@@ -55,7 +58,7 @@ class Decided:
 class Engine:
     """Takes turns on a store. Any number of threads submit commands; one thread decides.
 
-    ``problem`` says how a refusal reads, in the bytes that its receipt keeps.
+    ``problem`` says how a refusal reads, in the bytes that its receipt keeps; ``new_id`` gives what has no name its identity.
     """
 
     def __init__(
@@ -63,12 +66,14 @@ class Engine:
         store: Store,
         keyring: Keyring,
         problem: Callable[[Refusal], bytes],
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
+        new_id: Callable[[], UUID] = uuid4,
     ) -> None:
         self._store = store
         self._keyring = keyring
         self._problem = problem
         self._clock = clock
+        self._new_id = new_id
         self._states = States()
         self._projector = Projector(PROJECTIONS)
         self._last: Notification | None = None
@@ -181,6 +186,7 @@ class Engine:
             self._keyring,
             position=self._last.id if self._last else 0,
             recorded_at=max(self._clock(), self._recorded_at),
+            new_id=self._new_id,
         )
         known = receipts.read(transaction, {work.key.identity(work.actor) for work in works if work.key})
         fresh: dict[Identity, Receipt] = {}

@@ -29,6 +29,7 @@ DOCS = Path(__file__).parent
 
 MEANINGS = {
     "pool-opened": "A budget of minutes for a period, with its rules. The budget is effective from the first day of the period.",
+    "demonstration-started": "Everything in this log is made up from the seed; its clock runs from the stated instant.",
     "budget-changed": "The committee raised or cut the budget; effective on the stated day, else when it is recorded.",
     "rules-changed": "All rules of the pool as they are from now on; what was decided before stands.",
     "hours-reserved": "The pool's side of an approval: these minutes are committed.",

@@ -5,6 +5,7 @@ A command posts a body and is decided in a turn; a query reads one snapshot. Nei
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -31,11 +32,12 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 
 @dataclass(slots=True)
 class Asking:
-    """Who asks, in which snapshot. Opens sealed texts, and keeps whose they were."""
+    """Who asks, when, and in which snapshot. Opens sealed texts, and keeps whose they were."""
 
     actor: Actor
     reader: Reader
     keyring: Keyring
+    now: datetime
     opened: set[str] = field(default_factory=set)  # names of keys: each is a person, or the office
 
     @property

@@ -6,7 +6,6 @@ The order is the same everywhere: identity (401), role (403), syntax (422), a kn
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import anyio
@@ -193,7 +192,7 @@ class QueryHandler:
         with self._api.service.store.turn() as transaction:
             asking = self._asking(actor, transaction)
             response = self._found(asking, ids, wanted)
-            now = micros(datetime.now(UTC))
+            now = micros(asking.now)
             who = (actor.subject, actor.role, actor.organisation)
             notes = [(str(uuid4()), now, *who, f"GET {path}", about) for about in sorted(asking.opened)]
             if notes:
@@ -201,7 +200,7 @@ class QueryHandler:
         return response
 
     def _asking(self, actor: Actor, reader: Reader) -> Asking:
-        return Asking(actor, reader, self._api.service.keyring)
+        return Asking(actor, reader, self._api.service.keyring, self._api.service.clock())
 
     def _found(self, asking: Asking, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Response:
         head = asking.reader.head()
