@@ -20,6 +20,7 @@ main = Commands(
         "pool": "interfaces.cli.pool",
         "import": "interfaces.cli.imports",
         "balance": "interfaces.cli.balance",
+        "report": "interfaces.cli.report",
         "rebuild": "interfaces.cli.rebuild",
         "log": "interfaces.cli.log",
         "config": "interfaces.cli.config",

@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from interfaces.http import bookings, cases, health, log, openapi, pools
+from interfaces.http import bookings, cases, health, log, openapi, pools, reports
 from interfaces.http.edge import Edge, answer_to
 from interfaces.http.operations import Operation
 from interfaces.http.resources import Api, Resource
@@ -25,7 +25,13 @@ from interfaces.storage.keystore import open_keystore
 
 VERSION = "1.0"
 STATIC = Path(__file__).parent / "static"
-OPERATIONS: tuple[Operation, ...] = (*pools.OPERATIONS, *cases.OPERATIONS, *bookings.OPERATIONS, *log.OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (
+    *pools.OPERATIONS,
+    *cases.OPERATIONS,
+    *bookings.OPERATIONS,
+    *log.OPERATIONS,
+    *reports.OPERATIONS,
+)
 
 # Everything that is not under /api/v1 is public, and stands here.
 PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/static")
