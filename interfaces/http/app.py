@@ -22,6 +22,7 @@ from interfaces.http.operations import Operation
 from interfaces.http.resources import Api, Resource
 from interfaces.service import Service
 from interfaces.storage.keystore import open_keystore
+from interfaces.web import pages
 
 VERSION = "1.0"
 STATIC = Path(__file__).parent / "static"
@@ -33,8 +34,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *reports.OPERATIONS,
 )
 
-# Everything that is not under /api/v1 is public, and stands here.
-PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/static")
+# What is neither under /api/v1 nor a page is public, and stands here.
+PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/static", pages.ASSETS)
 
 # Swagger UI sets style attributes; everything else comes from here and goes nowhere else.
 DOCS_POLICY = (
@@ -57,6 +58,7 @@ def create_app(service: Service) -> FastAPI:
     )
     app.add_middleware(Edge, metrics=api.metrics)
     app.router.routes.extend(_resources(api))
+    app.router.routes.extend(pages.routes(api))
     _add_public_routes(app, api)
     app.openapi = cache(lambda: openapi.document(app, OPERATIONS))  # type: ignore[method-assign]
     return app

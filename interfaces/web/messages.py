@@ -39,8 +39,8 @@ GERMAN: Mapping[str, str] = {
     "problem.not_found": "Diesen Stundenpool gibt es nicht, oder Sie dürfen ihn nicht sehen.",
     # the page
     "overview": "Übersicht",
-    "demonstration.title": "Demonstration",
-    "demonstration": "Alle Personen, Träger und Zahlen dieses Pools sind erfunden; auch die Uhr ist gestellt.",
+    "demonstration.title": "Demonstration:",
+    "demonstration": "alle Personen, Träger und Zahlen dieses Pools sind erfunden; auch die Uhr ist gestellt.",
     "pool.choose": "Stundenpool",
     "pool.show": "Anzeigen",
     "pool.period": "{start} bis {end}",
@@ -71,8 +71,6 @@ GERMAN: Mapping[str, str] = {
     "quota.of": "von {quota} Quote",
     "bar.alternative": "Vom Kontingent sind {consumed} geleistet, {reserved} reserviert und {available} verfügbar.",
     "share": "{percent} %",
-    "waiting.link.one": "1 Antrag wartet auf eine Entscheidung",
-    "waiting.link.other": "{count} Anträge warten auf eine Entscheidung",
     # forecast
     "forecast.heading": "Prognose",
     "forecast.closed": "Der Pool ist abgeschlossen.",
@@ -88,8 +86,8 @@ GERMAN: Mapping[str, str] = {
     "forecast.basis": "Grundlage: im Mittel {rate} je Woche, netto bewilligt in den letzten {weeks} Wochen.",
     # over time
     "months.heading": "Im Zeitverlauf",
-    "months.explanation": "Stand am Ende jedes Monats, zuletzt heute. Die Säule reicht bis zum Kontingent.",
-    "months.explanation.ended": "Stand am Ende jedes Monats. Die Säule reicht bis zum Kontingent.",
+    "months.explanation": "Stunden am Ende jedes Monats, zuletzt heute. Die Säule reicht bis zum Kontingent.",
+    "months.explanation.ended": "Stunden am Ende jedes Monats. Die Säule reicht bis zum Kontingent.",
     "months.alternative": "Säulen von {first} bis {last}: geleistet, reserviert und verfügbar. Alle Werte stehen in der Tabelle.",
     "months.table": "Werte als Tabelle",
     "months.caption": "Stand des Pools am Ende jedes Monats",
@@ -108,9 +106,9 @@ GERMAN: Mapping[str, str] = {
     # waiting
     "waiting.heading": "Wartet auf Entscheidung",
     "waiting.heading.own": "Ihre offenen Anträge",
-    "waiting.sum.one": "1 Antrag über {hours}.",
-    "waiting.sum.other": "{count} Anträge über zusammen {hours}.",
-    "waiting.oldest": "Die {shown} ältesten:",
+    "waiting.sum.one": "1 Antrag über {hours}",
+    "waiting.sum.other": "{count} Anträge über zusammen {hours}",
+    "waiting.oldest": "– die {shown} ältesten:",
     "waiting.caption": "Offene Anträge, die ältesten zuerst",
     "waiting.none": "Es wartet kein Antrag.",
     "reference": "Fall",
@@ -129,6 +127,7 @@ GERMAN: Mapping[str, str] = {
     "trail.explanation": "Begründungen und Namen bleiben verschlossen; wer sie liest, wird festgehalten.",
     "trail.none": "Noch ist nichts verzeichnet.",
     "trail.number": "Nr. {position}",
+    "trail.subject": "Fall {reference} · {provider}",
     # below
     "footer.docs": "Programmierschnittstelle",
     "footer": "Fußzeile",

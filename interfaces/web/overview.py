@@ -216,7 +216,12 @@ def _districts(reader: Reader, pool: PoolView, provider: str | None) -> tuple[Di
         groups.setdefault(name, Group(name, 0, 0, 0, 0))
     widest = max((max(group.reserved + group.consumed, quotas.get(name, 0)) for name, group in groups.items()), default=0)
     ordered = sorted(groups.values(), key=lambda group: (-group.reserved - group.consumed, group.key))
-    return tuple(DistrictRow(group, quotas.get(group.key), charts.bar(_parts(group), widest)) for group in ordered)
+    return tuple(_district(group, quotas.get(group.key), widest) for group in ordered)
+
+
+def _district(group: Group, quota: int | None, widest: int) -> DistrictRow:
+    left = {} if quota is None else {"available": quota - group.reserved - group.consumed}
+    return DistrictRow(group, quota, charts.bar({**_parts(group), **left}, widest))
 
 
 # ── Waiting

@@ -28,6 +28,7 @@ from interfaces.web.overview import may_see_figures, overview
 STATIC = Path(__file__).parent / "static"
 ASSETS = "/assets"
 OVERVIEW, SIGN_IN, SIGN_OUT = "/", "/anmelden", "/abmelden"
+PUBLIC_PAGES = (SIGN_IN, SIGN_OUT)  # those that nobody has to be signed in for
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -185,7 +186,7 @@ def _environment() -> Environment:
         t=message,
         counted=counted,
         percent=formats.percent,
-        kinds=charts.KINDS,
+        kinds=list(charts.KINDS),
         plot_height=charts.PLOT_HEIGHT,
         office=OFFICE,
         assets=ASSETS,
