@@ -5,16 +5,23 @@ there is no other clock than the machine's, and no setting that gives one.
 """
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from application.engine import Clock, utc_now
-from application.log import Reader, read_event
+from application.log import Reader, Transaction, read_event
+from application.privacy import Keyring
+from application.projections import PROJECTIONS
 from application.projections import pools as pool_rows
+from application.projections.tables import Projector
 from application.receipts import Answer
-from application.turn import Abandoned, Turn
+from application.states import States
+from application.turn import Abandoned, Turn, Work
 from domain import pool as pools
 from domain.pool import DemonstrationStarted
-from domain.quantities import Period, Rules
+from domain.quantities import Actor, Period, Rules
+from domain.refusals import Refusal
 
 _PLACE = 2  # right behind the pool, which opens the log
 
@@ -36,6 +43,48 @@ def open_demonstration(
     opened, *following = pools.open_pool(None, name=name, period=period, budget_minutes=budget_minutes, rules=rules)
     turn.record([(pool, event) for event in (opened, DemonstrationStarted(seed, clock), *following)])
     return turn.answer("created", pool_rows.pool(turn.reader(), pool), pool)
+
+
+class Narrator:
+    """Decides commands one after the other, each at an instant and with ids that the story gives, within one transaction.
+
+    So a story is in the log as a whole or not at all, and costs one commit.
+    """
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        keyring: Keyring,
+        problem: Callable[[Refusal], bytes],
+        clock: Clock,
+        new_id: Callable[[], UUID],
+    ) -> None:
+        self._transaction = transaction
+        self._keyring = keyring
+        self._problem = problem
+        self._clock = clock
+        self._new_id = new_id
+        self._states = States()
+        self._projector = Projector(PROJECTIONS)
+        self._projector.begin(transaction, foreign=True)
+        head = transaction.head()
+        self._position = head.id if head else 0
+
+    def execute(self, actor: Actor, decide: Callable[[Turn], Answer]) -> Answer:
+        """The answer to a command. Raises ``Culprit`` for anything but a refusal: the transaction has to be left with it."""
+        turn = Turn(
+            self._transaction,
+            self._states,
+            self._projector,
+            self._keyring,
+            position=self._position,
+            recorded_at=self._clock(),
+            new_id=self._new_id,
+        )
+        answer = turn.decide(Work(actor, decide), self._problem)
+        turn.reader()  # writes what was decided
+        self._position = turn.position
+        return answer
 
 
 def demonstration(reader: Reader) -> DemonstrationStarted | None:

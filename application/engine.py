@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from eventsourcing.persistence import InterfaceError, Notification, OperationalError
 
@@ -58,7 +58,7 @@ class Decided:
 class Engine:
     """Takes turns on a store. Any number of threads submit commands; one thread decides.
 
-    ``problem`` says how a refusal reads, in the bytes that its receipt keeps; ``new_id`` gives what has no name its identity.
+    ``problem`` says how a refusal reads, in the bytes that its receipt keeps.
     """
 
     def __init__(
@@ -67,13 +67,11 @@ class Engine:
         keyring: Keyring,
         problem: Callable[[Refusal], bytes],
         clock: Clock = utc_now,
-        new_id: Callable[[], UUID] = uuid4,
     ) -> None:
         self._store = store
         self._keyring = keyring
         self._problem = problem
         self._clock = clock
-        self._new_id = new_id
         self._states = States()
         self._projector = Projector(PROJECTIONS)
         self._last: Notification | None = None
@@ -186,7 +184,7 @@ class Engine:
             self._keyring,
             position=self._last.id if self._last else 0,
             recorded_at=max(self._clock(), self._recorded_at),
-            new_id=self._new_id,
+            new_id=uuid4,
         )
         known = receipts.read(transaction, {work.key.identity(work.actor) for work in works if work.key})
         fresh: dict[Identity, Receipt] = {}
