@@ -27,9 +27,10 @@ TRAIL_SHOWN = 8
 
 @dataclass(frozen=True, slots=True)
 class MonthRow:
-    """How the pool stood at the end of a month."""
+    """How the pool stood at the end of a month; without a day, as it stands."""
 
     name: str
+    as_of: date | None
     balance: Balance
 
 
@@ -188,15 +189,17 @@ def _months(reader: Reader, pool: PoolView, now: datetime) -> Months:
     """The last months of the period, up to today; the last one shows the pool as it stands."""
     last = min(berlin_month(now), f"{pool.period.end:%Y-%m}")
     names = _month_names(f"{pool.period.start:%Y-%m}", last)[-MONTHS_MAX:]
-    standing = [balances.balance(reader, pool.id, as_of=last_day_of_month(name)) for name in names[:-1]]
+    rows = []
+    for name in names[:-1]:
+        as_of = last_day_of_month(name)
+        rows.append(MonthRow(month(name), as_of, balances.balance(reader, pool.id, as_of=as_of)))
     if names:
-        standing.append(pool.balance)
-    rows = tuple(MonthRow(month(name), balance) for name, balance in zip(names, standing, strict=True))
+        rows.append(MonthRow(month(names[-1]), None, pool.balance))
     stacks = [
-        (month_name(name), name[:4] if place == 0 or name.endswith("-01") else "", _parts(balance))
-        for place, (name, balance) in enumerate(zip(names, standing, strict=True))
+        (month_name(name), name[:4] if place == 0 or name.endswith("-01") else "", _parts(row.balance))
+        for place, (name, row) in enumerate(zip(names, rows, strict=True))
     ]
-    return Months(rows, charts.columns(stacks), ended=pool.closed or berlin_day(now) > pool.period.end)
+    return Months(tuple(rows), charts.columns(stacks), ended=pool.closed or berlin_day(now) > pool.period.end)
 
 
 def _month_names(first: str, last: str) -> list[str]:

@@ -17,17 +17,19 @@ from domain.quantities import Actor, Role, berlin_day, hours
 from domain.refusals import Refusal
 from interfaces.http import problems
 from interfaces.http.edge import AWAY
+from interfaces.http.judging import judged, single_values
 from interfaces.http.operations import Asking
 from interfaces.http.problems import Problem, Rejected
 from interfaces.http.resources import Api, path_ids
-from interfaces.http.security import OFFICE, Policy
+from interfaces.http.security import CASEWORK, OFFICE, Policy
 from interfaces.web import charts, formats, session
 from interfaces.web.messages import counted, message
 from interfaces.web.overview import may_see_figures, overview
+from interfaces.web.trace import TraceOf, trace
 
 STATIC = Path(__file__).parent / "static"
 ASSETS = "/assets"
-OVERVIEW, SIGN_IN, SIGN_OUT = "/", "/anmelden", "/abmelden"
+OVERVIEW, TRACE, SIGN_IN, SIGN_OUT = "/", "/nachweis", "/anmelden", "/abmelden"
 PUBLIC_PAGES = (SIGN_IN, SIGN_OUT)  # those that nobody has to be signed in for
 
 HEADERS = {
@@ -133,6 +135,21 @@ def _id(written: str) -> UUID:
     return found
 
 
+async def _trace(visit: Visit) -> Response:
+    """Where a figure comes from."""
+    actor = visit.actor
+    assert actor is not None, "the policy lets nobody in who is not signed in"
+    wanted = judged(single_values(visit.request.query_params.multi_items()), TraceOf, strict=False)
+
+    def read() -> Response:
+        service = visit.api.service
+        with service.store.reading() as reader:
+            shown = trace(Asking(actor, reader, service.keyring, service.clock()), wanted)
+        return _page("trace.html", actor, shown=shown)
+
+    return await visit.api.reading(read)
+
+
 async def _sign_in_form(visit: Visit) -> Response:
     return _page("sign_in.html", None, wrong=False) if visit.actor is None else RedirectResponse(OVERVIEW, 303)
 
@@ -154,6 +171,7 @@ async def _sign_out(visit: Visit) -> Response:
 
 PAGES = (
     Page(OVERVIEW, frozenset(get_args(Role)), {"GET": _overview}),
+    Page(TRACE, CASEWORK, {"GET": _trace}),
     Page(SIGN_IN, None, {"GET": _sign_in_form, "POST": _sign_in}),
     Page(SIGN_OUT, None, {"POST": _sign_out}),
 )
@@ -191,6 +209,8 @@ def _environment() -> Environment:
         office=OFFICE,
         assets=ASSETS,
         overview_path=OVERVIEW,
+        trace_path=TRACE,
+        casework=CASEWORK,
         sign_in_path=SIGN_IN,
         sign_out_path=SIGN_OUT,
     )
