@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh python      .venv with exactly what requirements.lock says, and the project itself
 #   scripts/setup.sh postgres    a PostgreSQL server for the tests, where none is installed
+#   scripts/setup.sh chromium    a browser for the tests, where none is installed
 #
 # What is missing in the system is installed as root; an ordinary user gets it unpacked into .cache/system instead.
 # PYTHON=python3.12 chooses the interpreter; without it an existing .venv is kept.
@@ -147,8 +148,35 @@ set_up_postgres() {
     say "PostgreSQL is in $bindir"
 }
 
+# --- Chromium ----------------------------------------------------------------------------------------------------------
+
+# The order of the tests: the system's, then an unpacked one, whose start script would look for the system's files.
+chromium_binary() {
+    local binary
+    for binary in "$(command -v chromium || true)" "$system/usr/lib/chromium/chromium"; do
+        if [ -x "$binary" ]; then
+            printf '%s\n' "$binary"
+            return
+        fi
+    done
+    return 1
+}
+
+set_up_chromium() {
+    if ! chromium_binary >/dev/null; then
+        require_apt "Chromium"
+        if is_root; then install_packages chromium; else unpack_packages chromium; fi
+    fi
+    local binary libraries
+    binary=$(chromium_binary) || fail "Chromium is still missing"
+    libraries=("$system"/usr/lib/*-linux-gnu)
+    LD_LIBRARY_PATH=${libraries[0]} "$binary" --version --no-sandbox >/dev/null 2>&1 || fail "$binary does not run"
+    say "Chromium is $binary"
+}
+
 case "${1:-}" in
 python) set_up_python ;;
 postgres) set_up_postgres ;;
-*) fail "usage: scripts/setup.sh python|postgres" ;;
+chromium) set_up_chromium ;;
+*) fail "usage: scripts/setup.sh python|postgres|chromium" ;;
 esac
