@@ -15,6 +15,7 @@ main = Commands(
     epilog="Einstellungen kommen aus der Umgebung oder aus .env; „stundenpool config check“ zeigt sie.",
     modules={
         "serve": "interfaces.cli.serve",
+        "demo": "interfaces.cli.demo",
         "db": "interfaces.cli.db",
         "token": "interfaces.cli.token",
         "pool": "interfaces.cli.pool",

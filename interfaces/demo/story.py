@@ -47,7 +47,7 @@ OPENED = datetime(2021, 11, 5, 8, 12, 31, tzinfo=UTC)
 CLOCK = datetime(2022, 5, 10, 7, 30, tzinfo=UTC)  # 09:30 in Berlin, a Tuesday
 
 BUDGET_MINUTES = 2_600 * 60
-TOP_UP_MINUTES = 1_400 * 60
+TOP_UP_MINUTES = 1_300 * 60
 TOP_UP_RESOLUTION = "V1234/22"
 COMMITTEE_DAYS = tuple(date.fromisoformat(f"2022-{day}") for day in ("02-03", "02-17", "03-03", "03-17", "03-31", "04-14", "04-28"))
 UNIT_MINUTES, FOUR_EYES_MINUTES = 15, 20 * 60
@@ -115,7 +115,7 @@ class Story:
         self._open_pool()
         # One by one, the keys of so many people would take longer than everything else.
         keyring.ensure({f"case:{commands.case_id(self.pool, reference)}" for _, reference in self._arriving})
-        for life in (self._office(), self._arrivals(), self._import()):
+        for life in (self._office(), self._arrivals(), self._import(), self._last_morning()):
             self._begin(life)
         while self._agenda and self._agenda[0][0] < CLOCK:
             self.now, _, life = heappop(self._agenda)
@@ -250,7 +250,7 @@ class Story:
     def _waiting_list_served(self) -> Life:
         """Every morning after the top-up: whoever is first on the list and fits, as long as something stays for emergencies."""
         overtaken = False
-        while True:
+        while self._today < berlin_day(CLOCK):
             for _ in range(5):
                 yield self.now + timedelta(minutes=self._random.randint(5, 25))
                 waiting = self._look(lambda turn: turn.waiting_list(self.pool).in_order())
@@ -275,6 +275,16 @@ class Story:
                 return
             if answer["state"] == "approved":
                 return
+
+    def _last_morning(self) -> Life:
+        """Hours come back right before the clock runs on: whoever signs in finds a place offered, and something to decide."""
+        yield start_of(berlin_day(CLOCK)) + timedelta(hours=8, minutes=self._random.randint(20, 35))
+        bookings = [each for each in self._look(lambda turn: turn.bookings_of_pool(self.pool)) if each.state == "approved"]
+        for booking in sorted(bookings, key=lambda each: (-each.unused, each.id))[:2]:
+            lead = next(provider.lead for provider in PROVIDERS if provider.id == booking.provider)
+            reason = self._said(city.REDUCTION_REASONS)
+            self._do(lead, commands.reduce_grant, booking.id, to_minutes=booking.consumed + 4 * 60, reason=reason)
+            yield self.now + timedelta(minutes=self._random.randint(6, 14))
 
     def _review_day(self) -> date | None:
         """By when somebody looks again; some forget to say."""
@@ -500,7 +510,7 @@ class Story:
             if self._chance(0.0015):
                 starts_at = start_of(day) + timedelta(hours=22, minutes=self._random.choice((0, 15, 30)))
             ends_at = starts_at + timedelta(minutes=minutes)
-            careless = self._chance(0.004)
+            careless = self._chance(0.0025)
             if careless or not any(start < ends_at and starts_at < end for start, end in (*taken, *case.busy)):
                 taken.append((starts_at, ends_at))
                 case.busy.append((starts_at, ends_at))
