@@ -277,14 +277,19 @@ class Story:
                 return
 
     def _last_morning(self) -> Life:
-        """Hours come back right before the clock runs on: whoever signs in finds a place offered, and something to decide."""
-        yield start_of(berlin_day(CLOCK)) + timedelta(hours=8, minutes=self._random.randint(20, 35))
+        """Right before the clock runs on hours come back, and a large request is proposed: there is something to decide."""
+        yield start_of(berlin_day(CLOCK)) + timedelta(hours=8, minutes=self._random.randint(15, 30))
         bookings = [each for each in self._look(lambda turn: turn.bookings_of_pool(self.pool)) if each.state == "approved"]
         for booking in sorted(bookings, key=lambda each: (-each.unused, each.id))[:2]:
             lead = next(provider.lead for provider in PROVIDERS if provider.id == booking.provider)
             reason = self._said(city.REDUCTION_REASONS)
             self._do(lead, commands.reduce_grant, booking.id, to_minutes=booking.consumed + 4 * 60, reason=reason)
             yield self.now + timedelta(minutes=self._random.randint(6, 14))
+        case = self._cases[-1]
+        purpose = self._said(city.PURPOSES[case.concern])
+        requested = self._do(case.worker, commands.request_hours, case=case.id, minutes=24 * 60, purpose=purpose)
+        yield self.now + timedelta(minutes=7)
+        self._do(OFFICERS[1], commands.approve_hours, UUID(requested["id"]), review_on=PERIOD.end)
 
     def _review_day(self) -> date | None:
         """By when somebody looks again; some forget to say."""
