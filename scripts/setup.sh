@@ -54,6 +54,15 @@ unpack_packages() {
     rm -rf "$apt_home"
 }
 
+# Where programs that were unpacked find what was unpacked with them, as the tests look for it too.
+unpacked_libraries() {
+    local folder found=
+    for folder in "$system"/lib/*-linux-gnu "$system"/usr/lib/*-linux-gnu "$system"/usr/lib/*-linux-gnu/pulseaudio; do
+        if [ -d "$folder" ]; then found=${found:+$found:}$folder; fi
+    done
+    printf '%s\n' "$found"
+}
+
 # --- Python ------------------------------------------------------------------------------------------------------------
 
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
@@ -141,10 +150,9 @@ set_up_postgres() {
         require_apt "PostgreSQL"
         if is_root; then install_postgres; else unpack_packages postgresql; fi
     fi
-    local bindir libraries
+    local bindir
     bindir=$(postgres_bindir) || fail "PostgreSQL is still missing"
-    libraries=("$system"/usr/lib/*-linux-gnu)
-    LD_LIBRARY_PATH=${libraries[0]} "$bindir/postgres" --version >/dev/null || fail "$bindir/postgres does not run"
+    LD_LIBRARY_PATH=$(unpacked_libraries) "$bindir/postgres" --version >/dev/null || fail "$bindir/postgres does not run"
     say "PostgreSQL is in $bindir"
 }
 
@@ -167,10 +175,9 @@ set_up_chromium() {
         require_apt "Chromium"
         if is_root; then install_packages chromium; else unpack_packages chromium; fi
     fi
-    local binary libraries
+    local binary
     binary=$(chromium_binary) || fail "Chromium is still missing"
-    libraries=("$system"/usr/lib/*-linux-gnu)
-    LD_LIBRARY_PATH=${libraries[0]} "$binary" --version --no-sandbox >/dev/null 2>&1 || fail "$binary does not run"
+    LD_LIBRARY_PATH=$(unpacked_libraries) "$binary" --version --no-sandbox >/dev/null 2>&1 || fail "$binary does not run"
     say "Chromium is $binary"
 }
 

@@ -21,7 +21,6 @@ GERMAN: Mapping[str, str] = {
     "role.admin": "Administration",
     "office": "Jugendamt",
     "person": "{role}, {organisation}",
-    "account": "Anmeldung",
     "sign_out": "Abmelden",
     # signing in
     "sign_in.heading": "Anmelden",
@@ -36,9 +35,7 @@ GERMAN: Mapping[str, str] = {
     "problem.back": "Zur Übersicht",
     "problem.foreign_origin": "Das Formular kam nicht von dieser Seite. Bitte laden Sie sie neu und versuchen Sie es noch einmal.",
     "problem.foreign_origin.title": "Nicht angenommen",
-    "problem.not_found": "Diesen Stundenpool gibt es nicht, oder Sie dürfen ihn nicht sehen.",
     # the page
-    "overview": "Übersicht",
     "demonstration.title": "Demonstration:",
     "demonstration": "alle Personen, Träger und Zahlen dieses Pools sind erfunden; auch die Uhr ist gestellt.",
     "pool.choose": "Stundenpool",
@@ -52,7 +49,6 @@ GERMAN: Mapping[str, str] = {
     "no_pool": "Sobald die Sachbearbeitung einen Stundenpool eröffnet hat, steht er hier.",
     "no_figures.title": "Keine Einsicht in Stundenpools",
     "no_figures": "Die Administration verwaltet Konten, Schlüssel und Einstellungen. Stunden, Anträge und Fälle sieht sie nicht.",
-    "sections": "Abschnitte",
     # at a glance
     "glance.heading": "Auf einen Blick",
     "budget": "Kontingent",
@@ -61,7 +57,6 @@ GERMAN: Mapping[str, str] = {
     "consumed": "geleistet",
     "released": "zurückgegeben",
     "granted": "bewilligt",
-    "quota": "Quote",
     "available.of": "von",
     "available.meaning": "noch nicht vergeben",
     "reserved.meaning": "bewilligt, noch nicht geleistet",
@@ -91,7 +86,6 @@ GERMAN: Mapping[str, str] = {
     "trace.rest.older": "Frühere Einträge",
     "trace.rest.others": "Andere Träger und frühere Einträge",
     # forecast
-    "forecast.heading": "Prognose",
     "forecast.closed": "Der Pool ist abgeschlossen.",
     "forecast.over": "Der Zeitraum ist am {end} zu Ende gegangen.",
     "forecast.ahead": "Der Zeitraum beginnt am {start}.",
@@ -112,14 +106,12 @@ GERMAN: Mapping[str, str] = {
     "months.caption": "Stand des Pools am Ende jedes Monats",
     "months.none": "Noch ist kein Monat begonnen.",
     "month": "Monat",
-    "today": "heute",
     # by district
     "districts.heading": "Nach Stadtraum",
     "districts.heading.own": "Nach Stadtraum – Ihr Träger",
     "districts.caption": "Bewilligte und geleistete Stunden nach Stadtraum",
     "districts.caption.own": "Stunden von {provider} nach Stadtraum",
     "districts.none": "Noch sind keine Stunden bewilligt.",
-    "districts.bar": "Anteil",
     "district": "Stadtraum",
     "total": "Zusammen",
     # waiting
@@ -144,12 +136,10 @@ GERMAN: Mapping[str, str] = {
     # audit trail
     "trail.heading": "Zuletzt im Prüfpfad",
     "trail.explanation": "Begründungen und Namen bleiben verschlossen; wer sie liest, wird festgehalten.",
-    "trail.none": "Noch ist nichts verzeichnet.",
     "trail.number": "Nr. {position}",
     "trail.subject": "Fall {reference} · {provider}",
     # below
     "footer.docs": "Programmierschnittstelle",
-    "footer": "Fußzeile",
 }
 
 

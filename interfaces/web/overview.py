@@ -154,8 +154,7 @@ def _forecast(found: ForecastView, pool: PoolView, today: date) -> Forecast:
     if settled is not None:
         return Forecast(settled, None)
     if found.runs_out_on is None:
-        early = found.minutes_a_week == 0 or found.weeks < WEEKS_MIN
-        return Forecast(message("forecast.early" if early else "forecast.endless"), None)
+        return Forecast(message("forecast.early" if found.weeks < WEEKS_MIN else "forecast.endless"), None)
     facts = {"day": day(found.runs_out_on), "range": _range(found), "end": day(pool.period.end)}
     beyond = found.runs_out_on > pool.period.end
     basis = message("forecast.basis", rate=hours(found.minutes_a_week), weeks=found.weeks)

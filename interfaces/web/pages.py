@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from domain.quantities import Actor, Role, berlin_day, hours
 from domain.refusals import Refusal
 from interfaces.http import problems
-from interfaces.http.edge import AWAY
+from interfaces.http.edge import rejected_by
 from interfaces.http.judging import judged, single_values
 from interfaces.http.operations import Asking
 from interfaces.http.problems import Problem, Rejected
@@ -77,11 +77,9 @@ class PageResource:
             response = await self._answer(request)
         except Refusal as refusal:
             response = _problem_page(problems.problem(refusal))
-        except Rejected as rejected:
+        except Exception as error:
+            rejected = rejected_by(error)
             response = _problem_page(rejected.problem, rejected.headers)
-        except AWAY:
-            away = problems.unavailable()
-            response = _problem_page(away.problem, away.headers)
         response.headers.update(HEADERS)
         await response(scope, receive, send)
 

@@ -86,8 +86,8 @@ def _entries(asking: Asking, wanted: TraceOf, whose: str | None) -> list[Entry]:
         district=wanted.district,
         limit=ENTRIES_MAX,
     )
-    if whose is None and asking.provider is not None:  # the budget is nobody's, so everybody's
-        found += balances.movements(reader, pool, kinds & {"budget"}, as_of=as_of, limit=ENTRIES_MAX)
+    if whose is None and asking.provider is not None and "budget" in kinds:  # which is nobody's, so everybody's
+        found += balances.movements(reader, pool, SIGNS["budget"], as_of=as_of, limit=ENTRIES_MAX)
     return sorted(found, key=lambda entry: -entry.position)
 
 

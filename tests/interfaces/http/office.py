@@ -38,7 +38,7 @@ class Office:
 
     def __init__(self, service: Service, portal: BlockingPortal, tokens: Mapping[str, str]) -> None:
         self.service = service
-        self._portal = portal
+        self.portal = portal
         transport = httpx.ASGITransport(create_app(service), raise_app_exceptions=False)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://office")
         self.tokens = tokens
@@ -47,7 +47,7 @@ class Office:
 
     def request(self, method: str, url: str, **sent: Any) -> httpx.Response:
         """Any request at all."""
-        return self._portal.call(partial(self._client.request, method, url, **sent))
+        return self.portal.call(partial(self._client.request, method, url, **sent))
 
     def call(self, who: str | None, method: str, path: str, **sent: Any) -> httpx.Response:
         headers = dict(sent.pop("headers", {}))
