@@ -8,6 +8,7 @@ BIN := .venv/bin
 
 setup: $(READY)
 	@scripts/setup.sh postgres
+	@scripts/setup.sh chromium
 
 # A named interpreter has to be looked at every time, as the stamp does not know which one it stands for.
 $(READY): requirements.lock pyproject.toml scripts/setup.sh $(if $(PYTHON),always)

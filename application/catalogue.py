@@ -27,6 +27,7 @@ from domain.booking import (
 from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred, PersonalDataErased
 from domain.pool import (
     BudgetChanged,
+    DemonstrationStarted,
     HoursReleased,
     HoursReserved,
     ImportRecorded,
@@ -64,6 +65,7 @@ def _type(name: str, schema: int, cls: type[Event], clear: str, personal: str = 
 CATALOGUE: tuple[EventType, ...] = (
     # Pool
     _type("pool-opened", 1, PoolOpened, "name period budget_minutes rules"),
+    _type("demonstration-started", 1, DemonstrationStarted, "seed clock"),
     _type("budget-changed", 1, BudgetChanged, "change_minutes resolution effective_on"),
     _type("rules-changed", 1, RulesChanged, "rules reason_given", "reason"),
     _type("hours-reserved", 1, HoursReserved, "booking case provider district minutes decided_at"),

@@ -5,7 +5,7 @@ decision, ``NotFound`` for what does not exist or is another provider's, and ``V
 """
 
 from datetime import date, datetime
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 from application.projections import pools as pool_rows
 from application.receipts import Answer
@@ -25,7 +25,7 @@ from domain.quantities import Concern, Kind, Outcome, Period, Personal, Rules, S
 
 def open_pool(turn: Turn, *, name: str, period: Period, budget_minutes: int, rules: Rules) -> Answer:
     """Opens a pool."""
-    pool = uuid4()
+    pool = turn.new_id()
     events = pools.open_pool(None, name=name, period=period, budget_minutes=budget_minutes, rules=rules)
     turn.record([(pool, event) for event in events])
     return turn.answer("created", pool_rows.pool(turn.reader(), pool), pool)
@@ -93,7 +93,7 @@ def open_case(
     notes: Personal = None,
 ) -> Answer:
     """Opens a case of a provider; without a reference it gets a random one, such as ``F-3FA85F64``."""
-    reference = reference or f"F-{uuid4().hex[:8].upper()}"
+    reference = reference or f"F-{turn.new_id().hex[:8].upper()}"
     case = case_id(pool, reference)
     events = cases.open_case(
         turn.pool(pool),
@@ -194,7 +194,7 @@ def _case_answer(turn: Turn, case: Case, facts: Facts) -> Answer:
 def request_hours(turn: Turn, *, case: UUID, minutes: int, purpose: Personal = None) -> Answer:
     """Requests minutes for a case."""
     state = turn.addressed(turn.case(case))
-    booking = uuid4()
+    booking = turn.new_id()
     facts = bookings.request_hours(
         turn.pool(state.pool), state, None, booking=booking, minutes=minutes, purpose=purpose, by=turn.by, at=turn.at
     )
@@ -284,7 +284,7 @@ def log_session(
 ) -> Answer:
     """Records minutes rendered."""
     state = turn.addressed(turn.booking(booking))
-    session = uuid4()
+    session = turn.new_id()
     facts = bookings.log_session(
         turn.pool(state.pool),
         turn.case(state.case),

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from eventsourcing.persistence import InterfaceError, Notification, OperationalError
 
@@ -37,6 +38,8 @@ PAUSE_SECONDS = 0.1  # before the second attempt, doubled with each further one
 
 # A refusal that says nothing about the rules leaves its key free: the request is to be mended and sent again.
 UNKEPT = frozenset(refusal.code for refusal in (Malformed, KeyReused, NotFound, VersionDiffers))
+
+Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
@@ -63,7 +66,7 @@ class Engine:
         store: Store,
         keyring: Keyring,
         problem: Callable[[Refusal], bytes],
-        clock: Callable[[], datetime] = utc_now,
+        clock: Clock = utc_now,
     ) -> None:
         self._store = store
         self._keyring = keyring
@@ -186,6 +189,7 @@ class Engine:
             self._keyring,
             position=self._last.id if self._last else 0,
             recorded_at=max(self._clock(), self._recorded_at),
+            new_id=uuid4,
         )
         known = receipts.read(transaction, {work.key.identity(work.actor) for work in works if work.key})
         fresh: dict[Identity, Receipt] = {}

@@ -8,10 +8,9 @@ the step's own time. Ids in a file become ids in the log, so a step that is alre
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, Protocol
 from uuid import UUID
 
-from application.engine import Engine
 from application.import_steps import Step, StepName, decision_step, identifier, request_step, session_id, session_step
 from application.log import Reader, read_event
 from application.projections import audit_trail
@@ -43,6 +42,12 @@ REQUIRED: Mapping[FileKind, tuple[str, ...]] = {
     "sessions": ("session_id", "request_id", "worker", "starts_at", "minutes", "kind"),
 }
 STEPS_A_TURN = 250  # keeps the lock short where steps may be recorded one by one
+
+
+class Decider(Protocol):
+    """Who decides the steps: the engine, or whoever tells a story."""
+
+    def execute(self, actor: Actor, decide: Callable[[Turn], Answer]) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,7 @@ class _Undone(Abandoned):
 
 
 def import_file(
-    engine: Engine,
+    engine: Decider,
     actor: Actor,
     pool: UUID,
     kind: FileKind,
@@ -125,7 +130,7 @@ class _Run:
     def read(self) -> int:
         return len(self.steps) + len(self.malformed)
 
-    def in_one_turn(self, engine: Engine, actor: Actor, dry_run: bool, progress: Callable[[int, int], None]) -> Report:
+    def in_one_turn(self, engine: Decider, actor: Actor, dry_run: bool, progress: Callable[[int, int], None]) -> Report:
         def decide(turn: Turn) -> Answer:
             report = self._report([self._apply(turn, self.steps, lambda done: progress(done, self.read))])
             if dry_run or report.rejects:
@@ -137,7 +142,7 @@ class _Run:
         _done(engine.execute(actor, decide))
         return reports[-1]  # a turn that failed is decided again
 
-    def in_many_turns(self, engine: Engine, actor: Actor, progress: Callable[[int, int], None]) -> Report:
+    def in_many_turns(self, engine: Decider, actor: Actor, progress: Callable[[int, int], None]) -> Report:
         applied: list[_Applied] = []
         for start in range(0, len(self.steps), STEPS_A_TURN):
             applied.append(self._turn_of(engine, actor, self.steps[start : start + STEPS_A_TURN]))
@@ -146,7 +151,7 @@ class _Run:
         _done(engine.execute(actor, lambda turn: self._note(turn, report)))
         return report
 
-    def _turn_of(self, engine: Engine, actor: Actor, steps: Sequence[Step]) -> "_Applied":
+    def _turn_of(self, engine: Decider, actor: Actor, steps: Sequence[Step]) -> "_Applied":
         def decide(turn: Turn) -> Answer:
             applied.append(self._apply(turn, steps, lambda done: None))
             return Answer("done", b"", turn.position)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar, cast
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 from eventsourcing.persistence import Notification, PersistenceError
@@ -64,7 +64,7 @@ class Turn:
     """One turn on the log.
 
     ``at`` and ``by`` are the instant and the person of the decision: now and the actor, but for imported history, which has
-    its own. ``recorded_at`` is one instant for the whole turn.
+    its own. ``recorded_at`` is one instant for the whole turn. ``new_id`` gives an id that nothing has yet.
     """
 
     def __init__(
@@ -76,7 +76,9 @@ class Turn:
         *,
         position: int,
         recorded_at: datetime,
+        new_id: Callable[[], UUID],
     ) -> None:
+        self.new_id = new_id
         self.position = position
         self.recorded_at = recorded_at
         self.rows: list[Notification] = []
@@ -168,7 +170,7 @@ class Turn:
 
     def decide(self, work: Work, problem: Callable[[Refusal], bytes]) -> Answer:
         """Decides one command; a refusal is an answer too. Raises ``Culprit`` for what was not expected."""
-        self._begin_command(work.actor, work.key.key if work.key else str(uuid4()), work.expected)
+        self._begin_command(work.actor, work.key.key if work.key else str(self.new_id()), work.expected)
         try:
             return work.decide(self)
         except Refusal as refusal:

@@ -4,7 +4,7 @@ Minutes are whole; instants carry their offset. No personal field stands in them
 """
 
 from datetime import date, datetime
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -12,6 +12,10 @@ import msgspec
 from domain.booking import Booking, BookingState, Session, SessionState
 from domain.case import Case
 from domain.quantities import Actor, Concern, Kind, Outcome, Period, Rules, ServiceArea
+
+Section = Literal["demand", "decisions", "decision_times", "waiting_times", "use", "unmet_need", "outcomes"]
+Unit = Literal["requests", "cases", "sessions", "minutes", "elapsed_minutes", "percent"]
+GroupBy = Literal["month", "district", "service_area", "concern", "provider"]
 
 View = TypeVar("View")
 
@@ -128,7 +132,7 @@ class Balance(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PoolView(msgspec.Struct, frozen=True):
-    """A pool with its rules and today's balance."""
+    """A pool with its rules and today's balance; everything in a ``demonstration`` is made up."""
 
     id: UUID
     name: str
@@ -138,6 +142,7 @@ class PoolView(msgspec.Struct, frozen=True):
     exhausted: bool
     closed_months: tuple[str, ...]
     balance: Balance
+    demonstration: bool
 
 
 class WaitingView(msgspec.Struct, frozen=True):
@@ -203,3 +208,44 @@ class ForecastView(msgspec.Struct, frozen=True):
     runs_out_on: date | None
     earliest: date | None
     latest: date | None
+
+
+class GroupingView(msgspec.Struct, frozen=True):
+    """What the figures of an evaluation are told apart by, and what that means."""
+
+    by: GroupBy
+    label: str
+    definition: str
+
+
+class FigureGroup(msgspec.Struct, frozen=True):
+    """A figure of one group, such as the month ``2022-03``."""
+
+    group: str
+    value: int | None
+
+
+class FigureView(msgspec.Struct, frozen=True):
+    """A figure with its definition and the events it counts; ``month`` says whose month it is grouped by.
+
+    ``value`` is ``None`` where there is nothing to take a share or a duration of. Groups in which nothing counts are left out.
+    """
+
+    figure: str
+    section: Section
+    label: str
+    unit: Unit
+    definition: str
+    events: tuple[str, ...]
+    month: str
+    value: int | None
+    groups: dict[GroupBy, tuple[FigureGroup, ...]]
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """The figures of a pool as the log stood at ``position``. They are not suppressed: small numbers may point at persons."""
+
+    pool: UUID
+    position: int
+    groupings: tuple[GroupingView, ...]
+    figures: tuple[FigureView, ...]

@@ -15,6 +15,9 @@ from uuid import UUID
 
 from application.catalogue import CATALOGUE, EventType
 from application.log import EventMapper, Recorded
+from application.projections.evaluation import names_of
+from application.projections.figures import FIGURES, GROUPINGS, MONTHS, UNITS, Figure
+from application.projections.figures import SECTIONS as SECTIONS_OF_FIGURES
 from domain.booking import BookingEvent, HoursApproved, SessionFacts
 from domain.case import CaseEvent
 from domain.pool import PoolEvent, RefusedStep
@@ -29,6 +32,7 @@ DOCS = Path(__file__).parent
 
 MEANINGS = {
     "pool-opened": "A budget of minutes for a period, with its rules. The budget is effective from the first day of the period.",
+    "demonstration-started": "Everything in this log is made up from the seed; its clock runs from the stated instant.",
     "budget-changed": "The committee raised or cut the budget; effective on the stated day, else when it is recorded.",
     "rules-changed": "All rules of the pool as they are from now on; what was decided before stands.",
     "hours-reserved": "The pool's side of an approval: these minutes are committed.",
@@ -176,7 +180,33 @@ def settings_section() -> str:
     return "\n".join(["| variable | default | meaning, as `config check` shows it |", "| --- | --- | --- |", *rows])
 
 
+def groupings_section() -> str:
+    """What figures are grouped by, and their units."""
+    groupings = [f"| `{each.by}` | {each.label} | {each.definition} |" for each in GROUPINGS]
+    units = [f"| `{unit}` | {meaning} |" for unit, meaning in UNITS.items()]
+    return "\n".join(
+        ["| grouped by | | definition |", "| --- | --- | --- |", *groupings, "", "| unit | counts |", "| --- | --- |", *units]
+    )
+
+
+def figures_section() -> str:
+    """Every figure of the evaluation with its definition, section by section."""
+    parts = []
+    for section, title in SECTIONS_OF_FIGURES.items():
+        rows = [_figure(figure) for figure in FIGURES if figure.section == section]
+        head = ["| figure | | unit | definition | month | counts |", "| --- | --- | --- | --- | --- | --- |"]
+        parts.append("\n".join([f"### {title}", "", *head, *rows]))
+    return "\n\n".join(parts)
+
+
+def _figure(figure: Figure[Any, Any]) -> str:
+    events = ", ".join(f"`{name}`" for name in names_of(figure.events))
+    cells = (f"`{figure.id}`", figure.label, f"`{figure.unit}`", figure.definition, MONTHS[figure.month], events)
+    return f"| {' | '.join(cells)} |"
+
+
 SECTIONS: Mapping[str, Mapping[str, Any]] = {
+    "evaluation.md": {"groupings": groupings_section, "figures": figures_section},
     "events.md": {"example": example_section, "events": events_section},
     "glossary.md": {"refusals": refusals_section},
     "operations.md": {"settings": settings_section},

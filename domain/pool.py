@@ -44,6 +44,17 @@ class PoolOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class DemonstrationStarted:
+    """This pool and everything after it in its log is a made-up story, generated from ``seed`` and recorded by a clock of its own.
+
+    ``clock`` is the instant from which that clock runs on once the story is told.
+    """
+
+    seed: int
+    clock: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetChanged:
     """Up or down by the committee's ``resolution``, effective on its day, or when it is recorded."""
 
@@ -151,6 +162,7 @@ class PoolClosed:
 
 PoolEvent = (
     PoolOpened
+    | DemonstrationStarted
     | BudgetChanged
     | RulesChanged
     | HoursReserved
@@ -213,7 +225,7 @@ def evolve(pool: Pool | None, stream: UUID, event: PoolEvent) -> Pool:
             pool.closed_months.discard(event.month)
         case PoolClosed():
             pool.closed = True
-        case PlaceOffered() | ImportRecorded():
+        case DemonstrationStarted() | PlaceOffered() | ImportRecorded():
             pass  # they change nothing that a pool decides by; the waiting list folds the first
         case _:
             assert_never(event)

@@ -1,10 +1,11 @@
 """Puts the parts of one installation together. Nothing is global: a process may hold several."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
-from application.engine import Engine
+from application.demonstration import clock_of
+from application.engine import Clock, Engine
 from application.log import Store
 from application.privacy import Keyring
 from interfaces.http.problems import problem_bytes
@@ -15,24 +16,23 @@ from interfaces.storage.keystore import open_keystore
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A log with its keys, and the engine that takes turns on it."""
+    """A log with its keys, the engine that takes turns on it, and the clock that both decisions and reads go by."""
 
     settings: Settings
     store: Store
     keyring: Keyring
     engine: Engine
+    clock: Clock
 
 
 @contextmanager
 def open_service(settings: Settings) -> Iterator[Service]:
     """Opens store and keys, starts the engine; on leaving, decides what has arrived and closes everything."""
-    store = open_store(settings.database_url, create=False)
-    keys = open_keystore(settings.keystore)
-    keyring = Keyring(keys)
-    engine = Engine(store, keyring, problem_bytes)
-    try:
-        yield Service(settings, store, keyring, engine)
-    finally:
-        engine.close()
-        keys.close()
-        store.close()
+    with ExitStack() as stack:
+        store = stack.enter_context(closing(open_store(settings.database_url, create=False)))
+        with store.reading() as reader:
+            clock = clock_of(reader)
+        keys = stack.enter_context(closing(open_keystore(settings.keystore)))
+        keyring = Keyring(keys)
+        engine = stack.enter_context(closing(Engine(store, keyring, problem_bytes, clock)))
+        yield Service(settings, store, keyring, engine, clock)

@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh python      .venv with exactly what requirements.lock says, and the project itself
 #   scripts/setup.sh postgres    a PostgreSQL server for the tests, where none is installed
+#   scripts/setup.sh chromium    a browser for the tests, where none is installed
 #
 # What is missing in the system is installed as root; an ordinary user gets it unpacked into .cache/system instead.
 # PYTHON=python3.12 chooses the interpreter; without it an existing .venv is kept.
@@ -51,6 +52,15 @@ unpack_packages() {
         dpkg-deb -x "$archive" "$system"
     done
     rm -rf "$apt_home"
+}
+
+# Where programs that were unpacked find what was unpacked with them, as the tests look for it too.
+unpacked_libraries() {
+    local folder found=
+    for folder in "$system"/lib/*-linux-gnu "$system"/usr/lib/*-linux-gnu "$system"/usr/lib/*-linux-gnu/pulseaudio; do
+        if [ -d "$folder" ]; then found=${found:+$found:}$folder; fi
+    done
+    printf '%s\n' "$found"
 }
 
 # --- Python ------------------------------------------------------------------------------------------------------------
@@ -141,15 +151,40 @@ set_up_postgres() {
         require_apt "PostgreSQL"
         if is_root; then install_postgres; else unpack_packages postgresql; fi
     fi
-    local bindir libraries
+    local bindir
     bindir=$(postgres_bindir) || fail "PostgreSQL is still missing"
-    libraries=("$system"/usr/lib/*-linux-gnu)
-    LD_LIBRARY_PATH=${libraries[0]} "$bindir/postgres" --version >/dev/null || fail "$bindir/postgres does not run"
+    LD_LIBRARY_PATH=$(unpacked_libraries) "$bindir/postgres" --version >/dev/null || fail "$bindir/postgres does not run"
     say "PostgreSQL is in $bindir"
+}
+
+# --- Chromium ----------------------------------------------------------------------------------------------------------
+
+# The order of the tests: the system's, then an unpacked one, whose start script would look for the system's files.
+chromium_binary() {
+    local binary
+    for binary in "$(command -v chromium || true)" "$system/usr/lib/chromium/chromium"; do
+        if [ -x "$binary" ]; then
+            printf '%s\n' "$binary"
+            return
+        fi
+    done
+    return 1
+}
+
+set_up_chromium() {
+    if ! chromium_binary >/dev/null; then
+        require_apt "Chromium"
+        if is_root; then install_packages chromium; else unpack_packages chromium; fi
+    fi
+    local binary
+    binary=$(chromium_binary) || fail "Chromium is still missing"
+    LD_LIBRARY_PATH=$(unpacked_libraries) "$binary" --version --no-sandbox >/dev/null 2>&1 || fail "$binary does not run"
+    say "Chromium is $binary"
 }
 
 case "${1:-}" in
 python) set_up_python ;;
 postgres) set_up_postgres ;;
-*) fail "usage: scripts/setup.sh python|postgres" ;;
+chromium) set_up_chromium ;;
+*) fail "usage: scripts/setup.sh python|postgres|chromium" ;;
 esac

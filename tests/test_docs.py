@@ -25,7 +25,7 @@ from interfaces.storage.migrate import GRANT_ON_PROJECTIONS, GRANTS
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 PROSE_CHARACTERS_MAX = 132
-START_SECONDS_MAX = 120  # six tokens are made first, each by a program of its own
+START_SECONDS_MAX = 120  # the demonstration is told first
 
 CODES = {
     "state of a booking": BookingState,
@@ -76,7 +76,7 @@ def test_paths_in_the_text_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", sorted(SECTIONS))
 def test_generated_sections_are_current(page: str) -> None:
-    """Sections that follow from the code say what the code says; `.venv/bin/python docs/generate.py` writes them."""
+    """Sections that follow from the code say what the code says; `make docs` writes them."""
     assert (DOCS / page).read_text(encoding="utf-8") == with_sections(page)
 
 
@@ -190,7 +190,9 @@ def test_the_guide_to_the_api_runs(said: tuple[str, str]) -> None:
     """Going on where the tour ends, the commands of the API guide are answered as it shows."""
     lines = said[1].splitlines()
     assert missing(DOCS / "api.md", lines) == [], said[1]
-    assert [line.lower() for line in lines if not line.startswith(("{", '"'))] == ["position: 6", 'etag: "3"']
+    position, version = (line.lower() for line in lines if not line.startswith(("{", '"')))
+    assert re.fullmatch(r"position: \d+", position)
+    assert version == 'etag: "3"'
 
 
 def missing(page: Path, lines: list[str]) -> list[str]:

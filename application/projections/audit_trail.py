@@ -1,6 +1,7 @@
 """The audit trail: an index of the log, so that it is no second copy of it. Lines are written when somebody reads."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -10,11 +11,12 @@ from application.projections.cases import CASES
 from application.projections.pools import POOLS
 from application.projections.tables import Live, Projection, Rows, Table, Unhandled, matching, micros, place_after
 from application.projections.texts import Opener
-from application.projections.trail_lines import About, trail_line
+from application.projections.trail_lines import About, deed, trail_line
 from application.views import TrailEntry
 from domain.booking import BookingEvent, HoursRequested
 from domain.case import CaseEvent, CaseOpened
 from domain.pool import HoursReleased, HoursReserved, PlaceOffered, PoolEvent
+from domain.quantities import Actor
 
 GAP_MAX = 32  # rows that nobody asked for are cheaper to read than another question is to ask
 
@@ -30,6 +32,17 @@ class TrailRow(NamedTuple):
     provider: str | None
     actor: str
     recorded: int
+
+
+class Note(NamedTuple):
+    """An event in few words: nobody's reasons, and nothing personal."""
+
+    position: int
+    recorded_at: datetime
+    actor: Actor
+    deed: str
+    reference: str | None
+    provider: str | None
 
 
 class Subject(NamedTuple):
@@ -131,6 +144,21 @@ def trail(
         for event, (_, pool, case_id, booking, owner, name, reference) in zip(recorded, shown, strict=True)
     ]
     return entries, str(shown[-1][0]) if len(found) > limit else None
+
+
+def latest(reader: Reader, *, pool: UUID, limit: int) -> list[Note]:
+    """What was recorded last about a pool, the newest first. No text is opened for it."""
+    found = Live(reader, AUDIT_TRAIL, CASES).fetch(
+        "SELECT t.position, t.provider, c.reference FROM {audit_trail} AS t LEFT JOIN {cases} AS c ON c.case_id = t.case_id "
+        "WHERE t.pool = ? ORDER BY t.position DESC LIMIT ?",
+        (str(pool), limit),
+    )
+    recorded = {event.position: event for event in events_at(reader, sorted(row[0] for row in found))}
+    return [_note(recorded[position], reference, provider) for position, provider, reference in found]
+
+
+def _note(event: Recorded, reference: str | None, provider: str | None) -> Note:
+    return Note(event.position, event.recorded_at, event.actor, deed(event), reference, provider)
 
 
 def events(reader: Reader, *, provider: str | None, after: int, limit: int) -> list[Recorded]:

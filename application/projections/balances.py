@@ -4,14 +4,15 @@ Every movement of minutes is a row that is never changed. Beside them stand the 
 without ``known_at`` needs no movements but those of the last day; ``known_at`` takes away what was recorded later.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, time
 from itertools import accumulate
 from typing import Literal, NamedTuple
 from uuid import UUID
 
 from application.log import Reader, Recorded
-from application.projections.tables import Live, Projection, Rows, Table, Unhandled, Value, micros
+from application.projections.cases import CASES
+from application.projections.tables import Live, Projection, Rows, Table, Unhandled, Value, matching, micros
 from application.views import Balance, ForecastView, Group
 from domain.booking import HoursRequested, SessionCorrected, SessionFacts, SessionLogged, SessionReversed
 from domain.forecast import forecast
@@ -189,6 +190,42 @@ def balance(
     available = budget - sums.reserved - sums.consumed
     groups = None if by is None else _groups(by, question.groups(by, provider))
     return Balance(budget, sums.granted, sums.reserved, sums.consumed, sums.released, available, groups)
+
+
+class Entry(NamedTuple):
+    """A movement as somebody looks it up: where it stands in the log, and whose it is."""
+
+    position: int
+    kind: MovementKind
+    minutes: int
+    day: date
+    reference: str | None
+    provider: str | None
+    district: str | None
+
+
+def movements(
+    reader: Reader,
+    pool: UUID,
+    kinds: Collection[MovementKind],
+    *,
+    as_of: date | None = None,
+    provider: str | None = None,
+    district: str | None = None,
+    limit: int,
+) -> list[Entry]:
+    """The movements that sums of these kinds are made of, the last recorded first."""
+    condition, params = matching(pool=pool, provider=provider, district=district)
+    if as_of is not None:
+        condition, params = f"{condition} AND day <= ?", [*params, as_of.isoformat()]
+    found = Live(reader, BALANCES, CASES).fetch(
+        "SELECT m.position, m.kind, m.minutes, m.day, c.reference, m.provider, m.district "
+        f"FROM (SELECT * FROM {{movements}} WHERE {condition} AND kind IN ({', '.join('?' for _ in kinds)}) "
+        "ORDER BY position DESC, seq DESC LIMIT ?) AS m "
+        "LEFT JOIN {cases} AS c ON c.case_id = m.case_id ORDER BY m.position DESC, m.seq DESC",
+        (*params, *kinds, limit),
+    )
+    return [Entry(position, kind, minutes, date.fromisoformat(day), *whose) for position, kind, minutes, day, *whose in found]
 
 
 def forecast_of(reader: Reader, pool: UUID, today: date) -> ForecastView:

@@ -1,5 +1,6 @@
 """Cases: master data, clear, and the personal texts of the person, sealed."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple, cast
 from uuid import UUID
@@ -148,6 +149,16 @@ def list_cases(
     condition, params = matching(pool=pool, provider=provider, district=district)
     found, following = page(Live(reader, CASES), CASES_TABLE, condition, params, after, limit)
     return [_view(row) for row in found], following
+
+
+def references(reader: Reader, cases: Iterable[UUID]) -> dict[UUID, str]:
+    """The pseudonymous references of these cases, of which there are no more than a page holds."""
+    asked = [str(case) for case in cases]
+    if not asked:
+        return {}
+    marks = ", ".join("?" for _ in asked)
+    found = Live(reader, CASES).fetch(f"SELECT case_id, reference FROM {{cases}} WHERE case_id IN ({marks})", asked)
+    return {UUID(case): reference for case, reference in found}
 
 
 def _the(reader: Reader, id: UUID, provider: str | None) -> CaseRow:

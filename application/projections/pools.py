@@ -12,6 +12,7 @@ from application.projections.tables import Live, Projection, Rows, Table, Unhand
 from application.views import PoolView, Versioned
 from domain.pool import (
     BudgetChanged,
+    DemonstrationStarted,
     HoursReleased,
     HoursReserved,
     ImportRecorded,
@@ -42,6 +43,7 @@ class PoolRow(NamedTuple):
     closed: int
     exhausted: int
     closed_months: str
+    demonstration: int
 
 
 POOLS_TABLE = Table("pools", PoolRow, ("pool",), (("position",),))
@@ -60,6 +62,8 @@ def fold(event: Recorded, rows: Rows) -> None:
         return
     pool = rows.the(POOLS_TABLE, str(event.stream))._replace(version=event.version, last_position=event.position)
     match data:
+        case DemonstrationStarted():
+            pool = pool._replace(demonstration=1)
         case RulesChanged():
             pool = pool._replace(rules=_encode_rules(data.rules).decode())
         case PoolExhausted():
@@ -92,6 +96,7 @@ def _opened(event: Recorded, data: PoolOpened) -> PoolRow:
         closed=0,
         exhausted=0,
         closed_months="",
+        demonstration=0,
     )
 
 
@@ -101,11 +106,12 @@ def _with_months(pool: PoolRow, months: set[str]) -> PoolRow:
 
 POOLS = Projection(
     name="pools",
-    version=1,
+    version=2,
     tables=(POOLS_TABLE,),
     handles=frozenset(
         {
             PoolOpened,
+            DemonstrationStarted,
             BudgetChanged,
             RulesChanged,
             HoursReserved,
@@ -155,4 +161,5 @@ def _view(reader: Reader, row: PoolRow) -> PoolView:
         exhausted=bool(row.exhausted),
         closed_months=tuple(row.closed_months.split()),
         balance=balance(reader, id),
+        demonstration=bool(row.demonstration),
     )

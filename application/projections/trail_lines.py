@@ -28,6 +28,7 @@ from domain.booking import (
 from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred, PersonalDataErased
 from domain.pool import (
     BudgetChanged,
+    DemonstrationStarted,
     HoursReleased,
     HoursReserved,
     ImportRecorded,
@@ -56,7 +57,7 @@ class About(NamedTuple):
 def trail_line(event: Recorded, about: About, opener: Opener | None) -> str:
     """The line of an event; stated reasons are read out only with an ``opener``."""
     when = _clock(event.recorded_at)
-    line = f"{when} – {_person(event.actor)} {_deed(event)} {_object(about)}."
+    line = f"{when} – {_person(event.actor)} {deed(event)} {_object(about)}."
     reasons = _reasons(event, opener)
     return " ".join(f"{line}{reasons} {_rule(event.data)}".split())  # texts of people may have lines of their own
 
@@ -108,12 +109,17 @@ def _object(about: About) -> str:
     return f"[{', '.join(parts)}]"
 
 
-def _deed(event: Recorded) -> str:
-    """What was done, as the rest of a sentence that begins with who did it."""
+def deed(event: Recorded) -> str:
+    """What was done, as the rest of a sentence that begins with who did it; nothing personal stands in it."""
     data = event.data
     match data:
         case PoolOpened():
             return f"eröffnete den Stundenpool für {_period(data.period)} mit {hours(data.budget_minutes)}; {_rules(data.rules)}"
+        case DemonstrationStarted():
+            return (
+                f"begann eine Demonstration (Startwert {data.seed}): Alles in diesem Protokoll ist erfunden, "
+                f"die Uhr läuft ab {_clock(data.clock)}"
+            )
         case BudgetChanged():
             effective = f", wirksam ab {_date(data.effective_on)}" if data.effective_on else ""
             verb = "erhöhte" if data.change_minutes > 0 else "kürzte"
@@ -301,7 +307,9 @@ def _rule(data: Event) -> str:
             return "Regel 18: Gekürzt wird höchstens bis zum Genutzten."
         case BookingSettled():
             return "Regel 15: Nach der Abrechnung kommt nichts Neues hinzu."
-        case ImportRecorded() | CaseOpened() | CaseAmended() | PersonalDataErased() | RequestWithdrawn() | SessionConfirmed():
+        case DemonstrationStarted() | ImportRecorded() | CaseOpened() | CaseAmended() | PersonalDataErased():
+            return ""
+        case RequestWithdrawn() | SessionConfirmed():
             return ""
         case _:
             assert_never(data)

@@ -34,6 +34,13 @@ class WorkRow(NamedTuple):
     review_on: str | None
 
 
+class Waiting(NamedTuple):
+    """Open requests, and the minutes that they ask for."""
+
+    requests: int
+    minutes: int
+
+
 WORK_TABLE = Table("worklist", WorkRow, ("booking",), (("position",), ("pool", "position"), ("provider", "position")))
 
 # ── Fold
@@ -98,6 +105,14 @@ def worklist(
     condition, params = matching(pool=pool, state=state, provider=provider)
     found, following = page(Live(reader, WORKLIST), WORK_TABLE, condition, params, after, limit)
     return [_item(row) for row in found], following
+
+
+def waiting(reader: Reader, pool: UUID, provider: str | None) -> Waiting:
+    """How many requests of a pool wait, and for how much; of ``provider`` only, where it is stated."""
+    condition, params = matching(pool=pool, provider=provider)
+    statement = f"SELECT COUNT(*), CAST(COALESCE(SUM(minutes), 0) AS BIGINT) FROM {{worklist}} WHERE {condition}"
+    [(requests, minutes)] = Live(reader, WORKLIST).fetch(statement, params)
+    return Waiting(requests, minutes)
 
 
 def _item(row: WorkRow) -> WorkItem:

@@ -15,11 +15,13 @@ main = Commands(
     epilog="Einstellungen kommen aus der Umgebung oder aus .env; „stundenpool config check“ zeigt sie.",
     modules={
         "serve": "interfaces.cli.serve",
+        "demo": "interfaces.cli.demo",
         "db": "interfaces.cli.db",
         "token": "interfaces.cli.token",
         "pool": "interfaces.cli.pool",
         "import": "interfaces.cli.imports",
         "balance": "interfaces.cli.balance",
+        "report": "interfaces.cli.report",
         "rebuild": "interfaces.cli.rebuild",
         "log": "interfaces.cli.log",
         "config": "interfaces.cli.config",

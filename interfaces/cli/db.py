@@ -24,7 +24,7 @@ def command() -> None:
 @command.command("migrate")
 def migrate_() -> None:
     """Bringt das Schema auf den Stand dieses Programms; legt die Datenbank auf SQLite an, wo sie fehlt."""
-    done = _migrated(read_settings())
+    done = brought_up_to_date(read_settings())
     note("\n".join(done) if done else "Das Schema ist schon auf dem Stand dieses Programms.")
 
 
@@ -48,13 +48,14 @@ def restore_(file: Path) -> None:
     """Spielt eine Sicherung in eine leere Datenbank zurück und prüft sie."""
     settings = read_settings()
     restore(settings.schema_url, file)
-    for line in _migrated(settings):
+    for line in brought_up_to_date(settings):
         note(line)
     note(f"Zurückgespielt aus „{file}“. {_KEYS_APART}")
     _check(settings)
 
 
-def _migrated(settings: Settings) -> list[str]:
+def brought_up_to_date(settings: Settings) -> list[str]:
+    """What was done so that the schema is this program's; nothing where it was before."""
     with store_of(settings.schema_url, create=True) as store, progress_bar("Ereignisse") as progress:
         return migrate(store, progress, _service_role(settings))
 

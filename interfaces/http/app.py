@@ -16,19 +16,26 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from interfaces.http import bookings, cases, health, log, openapi, pools
+from interfaces.http import bookings, cases, health, log, openapi, pools, reports
 from interfaces.http.edge import Edge, answer_to
 from interfaces.http.operations import Operation
 from interfaces.http.resources import Api, Resource
 from interfaces.service import Service
 from interfaces.storage.keystore import open_keystore
+from interfaces.web import pages
 
 VERSION = "1.0"
 STATIC = Path(__file__).parent / "static"
-OPERATIONS: tuple[Operation, ...] = (*pools.OPERATIONS, *cases.OPERATIONS, *bookings.OPERATIONS, *log.OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (
+    *pools.OPERATIONS,
+    *cases.OPERATIONS,
+    *bookings.OPERATIONS,
+    *log.OPERATIONS,
+    *reports.OPERATIONS,
+)
 
-# Everything that is not under /api/v1 is public, and stands here.
-PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/static")
+# What is neither under /api/v1 nor a page is public, and stands here.
+PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/static", pages.ASSETS)
 
 # Swagger UI sets style attributes; everything else comes from here and goes nowhere else.
 DOCS_POLICY = (
@@ -51,6 +58,7 @@ def create_app(service: Service) -> FastAPI:
     )
     app.add_middleware(Edge, metrics=api.metrics)
     app.router.routes.extend(_resources(api))
+    app.router.routes.extend(pages.routes(api))
     _add_public_routes(app, api)
     app.openapi = cache(lambda: openapi.document(app, OPERATIONS))  # type: ignore[method-assign]
     return app

@@ -15,7 +15,7 @@ from application.privacy import KeyStoreDamaged
 from application.projections.tables import ProjectionOutdated
 from domain.refusals import NotFound
 from interfaces.http.metrics import Metrics
-from interfaces.http.problems import Rejected, method_not_allowed, refusal_response, rejection, unavailable, unexpected
+from interfaces.http.problems import Rejected, method_not_allowed, problem, rejection, unavailable, unexpected
 
 access = logging.getLogger("stundenpool.access")
 log = logging.getLogger("stundenpool.http")
@@ -65,22 +65,28 @@ class Edge:
 
 
 def answer_to(error: Exception) -> Response:
-    """The answer to whatever was raised. Of an unexpected error only the type is noted: its text may quote a person."""
+    """The answer to whatever was raised."""
+    return rejection(rejected_by(error))
+
+
+def rejected_by(error: Exception) -> Rejected:
+    """How whatever was raised reads outside. Of an unexpected error only the type is noted: its text may quote a person."""
     if isinstance(error, Rejected):
-        return rejection(error)
+        return error
     if isinstance(error, HTTPException):
-        return _framework_answer(error)
+        return _rejected_by_framework(error)
     if isinstance(error, AWAY):
         log.warning("unavailable: %s", type(error).__name__)
-        return rejection(unavailable())
+        return unavailable()
     log.error("unexpected: %s at %s", type(error).__name__, _place(error))
-    return rejection(unexpected())
+    return unexpected()
 
 
-def _framework_answer(error: HTTPException) -> Response:
+def _rejected_by_framework(error: HTTPException) -> Rejected:
     if error.status_code == 405:
-        return rejection(method_not_allowed((error.headers or {}).get("Allow", "")))
-    return refusal_response(NotFound())
+        return method_not_allowed((error.headers or {}).get("Allow", ""))
+    said = problem(NotFound())
+    return Rejected(said.status, said.code, said.title, said.detail)
 
 
 def _place(error: Exception) -> str:

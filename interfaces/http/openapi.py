@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from domain.refusals import ORDER
 from interfaces.http.examples import PATH_IDS, answer_example
-from interfaces.http.operations import PREFIX, Command, Operation, Query
+from interfaces.http.operations import JSON, PREFIX, Command, Operation, Query
 from interfaces.http.problems import MEDIA_TYPE, Problem, status_of
 
 DESCRIPTION = """Flexibler Stundenpool: Stunden beantragen, bewilligen, nachweisen und abrechnen.
@@ -114,8 +114,8 @@ def _body(command: Command) -> dict[str, Any]:
     return {"required": _has_required(command.body), "content": {"application/json": content}}
 
 
-def _has_required(body: type[msgspec.Struct]) -> bool:
-    return any(field.required for field in msgspec.structs.fields(body))
+def _has_required(struct: type[msgspec.Struct]) -> bool:
+    return any(field.required for field in msgspec.structs.fields(struct))
 
 
 def _command_responses(command: Command) -> dict[str, Any]:
@@ -131,7 +131,13 @@ def _command_responses(command: Command) -> dict[str, Any]:
 
 def _query_parameters(query: Query) -> list[dict[str, Any]]:
     schema = msgspec.json.schema(query.parameters)["$defs"][query.parameters.__name__]
-    return [_query_parameter(name, described) for name, described in schema["properties"].items()]
+    made = [_query_parameter(name, described) for name, described in schema["properties"].items()]
+    return [
+        parameter
+        | ({"required": True} if parameter["name"] in schema.get("required", ()) else {})
+        | ({"example": query.example[parameter["name"]]} if parameter["name"] in query.example else {})
+        for parameter in made
+    ]
 
 
 def _query_parameter(name: str, described: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,18 +164,19 @@ def _query_responses(query: Query) -> dict[str, Any]:
         example = None
     else:
         schema, example = _reference(query.view), answer_example(query.view, {})
-    responses = {"200": _success(schema, example, ["Position", *(["ETag"] if versioned else [])])}
-    return responses | _refused(401, 403, *([404] if "{" in query.path else []), 422, 503)
+    responses = {"200": _success(schema, example, ["Position", *(["ETag"] if versioned else [])], query.media_type)}
+    names_something = "{" in query.path or _has_required(query.parameters)
+    return responses | _refused(401, 403, *([404] if names_something else []), 422, 503)
 
 
-def _success(schema: Mapping[str, Any], example: Any, headers: Iterable[str]) -> dict[str, Any]:
+def _success(schema: Mapping[str, Any], example: Any, headers: Iterable[str], media_type: str = JSON) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": schema}
     if example is not None:
         content["example"] = example
     return {
         "description": "Erledigt",
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers},
-        "content": {"application/json": content},
+        "content": {media_type: content},
     }
 
 
@@ -182,7 +189,7 @@ def _problem(text: str) -> dict[str, Any]:
 
 
 def _reference(kind: type) -> dict[str, Any]:
-    return {"$ref": _REF.format(name=kind.__name__)}
+    return {"type": "string"} if kind is str else {"$ref": _REF.format(name=kind.__name__)}
 
 
 def _schemas(operations: Iterable[Operation]) -> dict[str, Any]:

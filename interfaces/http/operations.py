@@ -5,6 +5,7 @@ A command posts a body and is decided in a turn; a query reads one snapshot. Nei
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from interfaces.http.bodies import Body
 from interfaces.http.security import Policy, provider_of
 
 PREFIX = "/api/v1"
+JSON = "application/json"
 
 Item = TypeVar("Item", bound=msgspec.Struct)
 
@@ -31,11 +33,12 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 
 @dataclass(slots=True)
 class Asking:
-    """Who asks, in which snapshot. Opens sealed texts, and keeps whose they were."""
+    """Who asks, when, and in which snapshot. Opens sealed texts, and keeps whose they were."""
 
     actor: Actor
     reader: Reader
     keyring: Keyring
+    now: datetime
     opened: set[str] = field(default_factory=set)  # names of keys: each is a person, or the office
 
     @property
@@ -56,7 +59,7 @@ class Declaration:
     path: str
     policy: Policy
     summary: str
-    view: type[msgspec.Struct]
+    view: type[msgspec.Struct] | type[str]
     given: tuple[str, ...] = ()
     note: str = ""
 
@@ -88,13 +91,16 @@ class Command(Declaration):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query(Declaration):
-    """``read`` is called with the asking, the parameters and the ids of the path.
+    """``read`` is called with the asking, the parameters and the ids of the path; ``example`` are parameters that it needs.
 
-    Where ``opens_texts``, reading is recorded in the transaction that answers.
+    Where ``opens_texts``, reading is recorded in the transaction that answers. What is not JSON is read as text of its
+    ``media_type``, and its ``view`` is ``str``.
     """
 
     read: Callable[..., Any]
     parameters: type[msgspec.Struct]
+    example: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = JSON
     paged: bool = False
     opens_texts: bool = False
 

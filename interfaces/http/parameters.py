@@ -73,6 +73,10 @@ class TrailOf(Parameters, frozen=True):
     limit: Limit = 100
 
 
+class EvaluationOf(Parameters, frozen=True):
+    pool: UUID
+
+
 def moment(written: str | None, place: str) -> datetime | date | None:
     """A day or an instant, as a query states it; raises ``Malformed``. A ``+`` that nobody escaped arrives as a space."""
     if written is None:

@@ -1,6 +1,5 @@
 """Pools: their budget, rules and months, their balances in both times, and who waits for minutes."""
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 from application import commands
@@ -31,7 +30,7 @@ def get_balance(asking: Asking, wanted: parameters.BalanceOf, pool: UUID) -> Bal
 
 def get_forecast(asking: Asking, _: parameters.Parameters, pool: UUID) -> ForecastView:
     pools.pool(asking.reader, pool)  # refuses one that does not exist
-    return balances.forecast_of(asking.reader, pool, berlin_day(datetime.now(UTC)))
+    return balances.forecast_of(asking.reader, pool, berlin_day(asking.now))
 
 
 def get_waiting_list(asking: Asking, _: parameters.Parameters, pool: UUID) -> Page[WaitingView]:

@@ -158,8 +158,3 @@ def problem_bytes(refusal: Refusal) -> bytes:
 def rejection(rejected: Rejected) -> Response:
     """The answer to a request turned away at the edge."""
     return Response(msgspec.json.encode(rejected.problem), rejected.problem.status, rejected.headers, MEDIA_TYPE)
-
-
-def refusal_response(refusal: Refusal) -> Response:
-    """The answer to a refusal outside a turn."""
-    return Response(problem_bytes(refusal), status_of(refusal.code), media_type=MEDIA_TYPE)

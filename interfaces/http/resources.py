@@ -6,7 +6,6 @@ The order is the same everywhere: identity (401), role (403), syntax (422), a kn
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import anyio
@@ -26,7 +25,7 @@ from domain.refusals import Malformed, NotFound, Refusal
 from interfaces.http import problems
 from interfaces.http.judging import Parsed, judged, parsed, single_values
 from interfaces.http.metrics import Metrics
-from interfaces.http.operations import PREFIX, Asking, Command, Operation, Query
+from interfaces.http.operations import JSON, PREFIX, Asking, Command, Operation, Query
 from interfaces.http.problems import problem_bytes, status_of
 from interfaces.http.security import Tokens
 from interfaces.service import Service
@@ -60,7 +59,9 @@ class Api:
         """Reads in a thread of its own."""
         return await anyio.to_thread.run_sync(read, limiter=self.limiter)
 
-    def response(self, status: int, body: bytes, position: int, version: int | None = None, location: str = "") -> Response:
+    def response(
+        self, status: int, body: bytes, position: int, version: int | None = None, location: str = "", media_type: str = JSON
+    ) -> Response:
         """An answer with the position of the log, and the version of the resource."""
         self.position = max(self.position, position)
         self.metrics.position.set(self.position)
@@ -69,7 +70,7 @@ class Api:
             headers["ETag"] = f'"{version}"'
         if location:
             headers["Location"] = location
-        return Response(body, status, headers, "application/json" if status < 400 else problems.MEDIA_TYPE)
+        return Response(body, status, headers, media_type if status < 400 else problems.MEDIA_TYPE)
 
     def refused(self, refusal: Refusal) -> Response:
         """The answer to a refusal outside a turn."""
@@ -195,7 +196,7 @@ class QueryHandler:
         with self._api.service.store.turn() as transaction:
             asking = self._asking(actor, transaction)
             response = self._found(asking, ids, wanted)
-            now = micros(datetime.now(UTC))
+            now = micros(asking.now)
             who = (actor.subject, actor.role, actor.organisation)
             notes = [(str(uuid4()), now, *who, f"GET {path}", about) for about in sorted(asking.opened)]
             if notes:
@@ -203,13 +204,15 @@ class QueryHandler:
         return response
 
     def _asking(self, actor: Actor, reader: Reader) -> Asking:
-        return Asking(actor, reader, self._api.service.keyring)
+        return Asking(actor, reader, self._api.service.keyring, self._api.service.clock())
 
     def _found(self, asking: Asking, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Response:
         head = asking.reader.head()
         position = head.id if head else 0
         found = self.operation.read(asking, wanted, *ids)
         match found:
+            case str():
+                return self._api.response(200, found.encode(), position, media_type=self.operation.media_type)
             case Versioned():
                 return self._api.response(200, msgspec.json.encode(found.view), position, found.version)
             case _:

@@ -33,6 +33,7 @@ LEADS_AND_OFFICERS: Policy = LEADS | OFFICERS
 AUDIT: Policy = OFFICERS | {"auditor"}
 CASEWORK: Policy = PROVIDERS | AUDIT
 FIGURES: Policy = CASEWORK | {"planner"}
+REPORTS: Policy = AUDIT | {"planner"}
 
 
 def provider_of(actor: Actor) -> str | None:

@@ -12,11 +12,14 @@ import uvicorn
 from eventsourcing.persistence import PersistenceError
 from fastapi import FastAPI
 
+from application.engine import utc_now
 from interfaces.http.app import create_app
 from interfaces.service import open_service
 from interfaces.settings import Settings
 from interfaces.storage import open_store
 from interfaces.storage.migrate import schema_state
+
+log = logging.getLogger("stundenpool.http")
 
 GRACE_SECONDS = 10  # for requests that are being answered when the service is told to stop
 GARBAGE_THRESHOLD = 50_000  # allocations between two collections: rare ones keep their pauses out of most answers
@@ -27,6 +30,8 @@ def serve(settings: Settings) -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     _demand_schema(settings)
     with open_service(settings) as service:
+        if service.clock is not utc_now:
+            log.warning("a demonstration: its clock stands at %s", service.clock().isoformat(timespec="seconds"))
         app = create_app(service)
         app.router.lifespan_context = _frozen
         config = uvicorn.Config(

@@ -23,6 +23,7 @@ from domain.booking import (
 from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred, PersonalDataErased
 from domain.pool import (
     BudgetChanged,
+    DemonstrationStarted,
     HoursReleased,
     HoursReserved,
     ImportRecorded,
@@ -113,6 +114,7 @@ EVENTS: dict[tuple[str, int], tuple[UUID, Event]] = {
     ("session-confirmed", 1): (BOOKING, SessionConfirmed(SESSION, "traeger-a", sealed(9), "signature")),
     ("grant-reduced", 1): (BOOKING, GrantReduced("traeger-a", 300, sealed(10), True)),
     ("booking-settled", 1): (BOOKING, BookingSettled("traeger-a", AT)),
+    ("demonstration-started", 1): (POOL, DemonstrationStarted(2022, AT)),
 }
 
 ACTOR = Actor("amt-2", "officer", "jugendamt")

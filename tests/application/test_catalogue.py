@@ -61,8 +61,8 @@ class TestNames:
     STORED = re.findall(
         r"\S+",
         """
-        pool-opened budget-changed rules-changed hours-reserved hours-released pool-exhausted pool-replenished place-offered
-        month-closed month-reopened import-recorded pool-closed
+        pool-opened demonstration-started budget-changed rules-changed hours-reserved hours-released pool-exhausted
+        pool-replenished place-offered month-closed month-reopened import-recorded pool-closed
         case-opened case-amended case-transferred case-closed personal-data-erased
         hours-requested request-waitlisted approval-proposed hours-approved request-declined request-withdrawn
         session-logged session-corrected session-reversed session-confirmed grant-reduced booking-settled

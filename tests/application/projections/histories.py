@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID, uuid5
 
 from hypothesis import strategies as st
@@ -12,7 +12,7 @@ from domain import case as cases
 from domain import closing
 from domain import pool as pools
 from domain.booking import Facts
-from domain.quantities import Period, Rules
+from domain.quantities import Concern, Kind, Outcome, Period, Rules
 from domain.refusals import Refusal
 from tests.specification import States
 
@@ -20,6 +20,9 @@ START = datetime(2021, 11, 1, 12, tzinfo=UTC)
 POOL = UUID(int=1)
 CASES = [uuid5(POOL, f"case-{number}") for number in range(4)]
 PROVIDERS, DISTRICTS = ("traeger-a", "traeger-b"), ("nord", "süd")
+KINDS: tuple[Kind, ...] = get_args(Kind)
+CONCERNS: tuple[Concern, ...] = get_args(Concern)
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 steps = st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 3 * 24 * 60), st.booleans()), min_size=10, max_size=100)
 
@@ -86,7 +89,8 @@ class History:
     def _case(self, number: int) -> cases.CaseOpened:
         provider, district = PROVIDERS[number % 2], DISTRICTS[number // 2]
         personal = ("Erika", "2006", None, "mag Fußball")
-        return cases.CaseOpened(POOL, f"F-{number}", provider, None, district, "11", "school", START, *personal)
+        concern = CONCERNS[number % 3]
+        return cases.CaseOpened(POOL, f"F-{number}", provider, None, district, "11", concern, START, *personal)
 
 
 def _request(history: History, choice: int, at: datetime) -> Facts:
@@ -133,7 +137,7 @@ def _log(history: History, choice: int, at: datetime) -> Facts:
         session=history.new_id("session"),
         starts_at=_start(history, choice),
         minutes=15 * (1 + choice // 11 % 8),
-        kind="direct",
+        kind=KINDS[choice % len(KINDS)],
         worker="w",
         note="Gespräch" if choice % 2 else None,
         now=history.now,
@@ -185,12 +189,14 @@ def _wind_up(history: History, choice: int, at: datetime) -> Facts:
     of_case = [booking for booking in state.bookings.values() if booking.case == case.id]
     kind = choice // 8 % 8
     if kind == 0:
-        return closing.close_case(state.pool, case, of_case, state.waiting, outcome="moved", note="Ende", by="lead", at=at)
+        outcome = OUTCOMES[choice // 64 % len(OUTCOMES)]
+        return closing.close_case(state.pool, case, of_case, state.waiting, outcome=outcome, note="Ende", by="lead", at=at)
     if kind < 3:
         provider = PROVIDERS[1 - PROVIDERS.index(case.provider)]
         return closing.transfer_case(state.pool, case, of_case, state.waiting, provider=provider, reason="Umzug", by="o", at=at)
     if kind < 5:
-        amended = cases.amend_case(state.pool, case, district=DISTRICTS[choice // 64 % 2], name="Max")
+        concern = CONCERNS[choice // 128 % 3]
+        amended = cases.amend_case(state.pool, case, district=DISTRICTS[choice // 64 % 2], concern=concern, name="Max")
         return [(case.id, event) for event in amended]
     month = f"2021-{11 + choice % 2}"
     close = pools.close_month if month not in state.pool.closed_months else pools.reopen_month

@@ -12,7 +12,7 @@ from application.privacy import KeyMissing, SealBroken
 from application.projections.audit_trail import events, events_at, positions, trail
 from domain.booking import HoursApproved
 from domain.case import CaseAmended, CaseTransferred, PersonalDataErased
-from domain.pool import BudgetChanged, ImportRecorded, RefusedStep
+from domain.pool import BudgetChanged, DemonstrationStarted, ImportRecorded, RefusedStep
 from domain.quantities import Actor
 from tests.application.projections.driver import Log, Opener, opened_log
 from tests.domain.facts import (
@@ -66,6 +66,7 @@ def every_event() -> list[Any]:
         pool_opened(
             72_000, case_cap_minutes=3000, district_quotas={"nord": 6000}, provider_quotas={PROVIDER: 9000}, four_eyes_minutes=600
         ),
+        (POOL, DemonstrationStarted(7, datetime(2022, 5, 10, 7, 30, tzinfo=UTC))),
         (stream, replace(opened, name="Erika Mustermann", notes="spielt Fußball")),
         (BOOKING, replace(requested, purpose="Begleitung zum Amt")),
         (POOL, BudgetChanged(-6000, "V0815/22", date(2022, 2, 1))),

@@ -11,7 +11,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from interfaces.http.app import OPERATIONS, create_app
 from interfaces.http.examples import BOOKING, CASE, PATH_IDS, POOL, SESSION
-from interfaces.http.operations import PREFIX, Command, Operation
+from interfaces.http.operations import PREFIX, Command, Operation, Query
 from interfaces.http.security import create_token
 from interfaces.service import Service, open_service
 from interfaces.settings import Settings
@@ -38,7 +38,7 @@ class Office:
 
     def __init__(self, service: Service, portal: BlockingPortal, tokens: Mapping[str, str]) -> None:
         self.service = service
-        self._portal = portal
+        self.portal = portal
         transport = httpx.ASGITransport(create_app(service), raise_app_exceptions=False)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://office")
         self.tokens = tokens
@@ -47,7 +47,7 @@ class Office:
 
     def request(self, method: str, url: str, **sent: Any) -> httpx.Response:
         """Any request at all."""
-        return self._portal.call(partial(self._client.request, method, url, **sent))
+        return self.portal.call(partial(self._client.request, method, url, **sent))
 
     def call(self, who: str | None, method: str, path: str, **sent: Any) -> httpx.Response:
         headers = dict(sent.pop("headers", {}))
@@ -69,7 +69,8 @@ class Office:
         who = next(person for person, (role, _, _) in PEOPLE.items() if role in operation.policy)
         path = self.real(operation.path.format_map(PATH_IDS))
         body = self.real(dict(operation.example)) if isinstance(operation, Command) else None
-        answer = self.call(who, operation.method, path, json=body) if body is not None else self.get(who, path)
+        parameters = self.real(dict(operation.example)) if isinstance(operation, Query) else {}
+        answer = self.call(who, operation.method, path, json=body) if body is not None else self.get(who, path, **parameters)
         if name in _EXAMPLE_IDS:
             assert answer.status_code == 201, answer.text
             self.ids[_EXAMPLE_IDS[name]] = answer.json()["id"]

@@ -18,6 +18,7 @@ from interfaces.http.app import OPERATIONS, PUBLIC, create_app, published
 from interfaces.http.examples import PATH_IDS, answer_example
 from interfaces.http.operations import PREFIX, Command, Operation, Query
 from interfaces.http.resources import Resource
+from interfaces.web.pages import PUBLIC_PAGES, PageResource
 from tests.interfaces.http.office import PEOPLE, Office
 
 PUBLISHED = Path(__file__).parents[3] / "openapi.json"
@@ -41,6 +42,8 @@ class TestRoutes:
             if isinstance(route, Route) and isinstance(route.endpoint, Resource):
                 assert route.path.startswith(PREFIX)
                 assert all(operation.policy for operation in route.endpoint.operations)
+            elif isinstance(route, Route) and isinstance(route.endpoint, PageResource):
+                assert route.endpoint.page.policy or route.path in PUBLIC_PAGES
             else:
                 assert isinstance(route, APIRoute | Mount)
                 assert route.path in PUBLIC
@@ -108,7 +111,7 @@ def test_every_example_runs(office: Office) -> None:
         answer = office.given(*operation.given).example(operation.name)
         created = isinstance(operation, Command) and operation.created
         assert answer.status_code == (201 if created else 200), (operation.name, answer.text)
-        body = answer.json()
+        body = answer.text if operation.view is str else answer.json()
         if isinstance(operation, Command):
             assert {name: body[name] for name in operation.shows} == dict(operation.shows)
         if isinstance(operation, Query) and operation.paged:

@@ -1,0 +1,384 @@
+"""The evaluation of a pool: demand, decisions, times, use, unmet need and outcomes, each figure with its definition.
+
+The rows keep what a request, a session and a case say today, as few columns as the figures need; the reader counts them. Instants
+are the effective ones of the payloads, microseconds UTC; what has none of its own – a waitlisting, the closing of a case – counts
+with the instant of its recording.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from application.catalogue import BY_CLASS
+from application.log import Reader, Recorded
+from application.projections.figures import (
+    FIGURES,
+    GROUPINGS,
+    MONTHS,
+    AnyFigure,
+    CaseFile,
+    Decision,
+    MonthOf,
+    Request,
+    Sessions,
+    Where,
+)
+from application.projections.tables import Live, Projection, Rows, Table, Unhandled, instant, micros
+from application.views import Evaluation, FigureGroup, FigureView, GroupBy, GroupingView
+from domain.booking import (
+    ApprovalProposed,
+    Event,
+    HoursApproved,
+    HoursRequested,
+    RequestDeclined,
+    RequestWaitlisted,
+    RequestWithdrawn,
+    SessionConfirmed,
+    SessionCorrected,
+    SessionLogged,
+    SessionReversed,
+    SessionState,
+)
+from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred
+from domain.pool import PoolClosed
+from domain.quantities import Outcome, berlin_month
+
+MINUTE = 60_000_000  # microseconds
+
+
+class EvaluatedRequest(NamedTuple):
+    """A request; ``answered_at`` is when something was first decided about it, ``ended`` the position of the last decision."""
+
+    booking: str
+    pool: str
+    case_id: str
+    provider: str
+    district: str
+    requested: int
+    granted: int
+    decision: str | None
+    requested_at: int
+    listed_at: int | None
+    proposed_at: int | None
+    answered_at: int | None
+    decided_at: int | None
+    ended: int | None
+
+
+class EvaluatedSession(NamedTuple):
+    """A session as it stands."""
+
+    booking: str
+    session: str
+    month: str
+    minutes: int
+    kind: str
+    state: str
+    confirmed: int
+    late: int
+
+
+class EvaluatedCase(NamedTuple):
+    """A case as it stands."""
+
+    case_id: str
+    pool: str
+    provider: str
+    district: str
+    service_area: str
+    concern: str
+    opened_at: int
+    outcome: str | None
+    closed_at: int | None
+
+
+class EndedPool(NamedTuple):
+    """A closed pool; ``since`` is the position at which the decision that closed it begins."""
+
+    pool: str
+    since: int
+
+
+REQUESTS = Table("evaluated_requests", EvaluatedRequest, ("booking",), (("pool",),))
+SESSIONS = Table("evaluated_sessions", EvaluatedSession, ("booking", "session"))
+CASES = Table("evaluated_cases", EvaluatedCase, ("case_id",), (("pool",),))
+ENDED_POOLS = Table("ended_pools", EndedPool, ("pool",))
+
+# ── Fold
+
+
+def fold(event: Recorded, rows: Rows) -> None:
+    """What the figures know of a request, a session or a case after an event."""
+    data = event.data
+    match data:
+        case HoursRequested():
+            rows.put(REQUESTS, _requested(event, data))
+        case CaseOpened():
+            rows.put(CASES, _opened(event, data))
+        case SessionLogged():
+            rows.put(SESSIONS, _logged(event, data))
+        case PoolClosed():
+            rows.put(ENDED_POOLS, EndedPool(str(event.stream), event.cause or event.position))
+        case CaseAmended() | CaseTransferred() | CaseClosed():
+            rows.put(CASES, _case_after(event, data, rows.the(CASES, str(event.stream))))
+        case SessionCorrected() | SessionReversed() | SessionConfirmed():
+            session = rows.the(SESSIONS, str(event.stream), str(data.session))
+            rows.put(SESSIONS, _session_after(data, session))
+        case RequestWaitlisted() | ApprovalProposed() | HoursApproved() | RequestDeclined() | RequestWithdrawn():
+            rows.put(REQUESTS, _request_after(event, data, rows.the(REQUESTS, str(event.stream))))
+        case _:
+            raise Unhandled(event)
+
+
+def _requested(event: Recorded, data: HoursRequested) -> EvaluatedRequest:
+    return EvaluatedRequest(
+        booking=str(event.stream),
+        pool=str(data.pool),
+        case_id=str(data.case),
+        provider=data.provider,
+        district=data.district,
+        requested=data.minutes,
+        granted=0,
+        decision=None,
+        requested_at=micros(data.requested_at),
+        listed_at=None,
+        proposed_at=None,
+        answered_at=None,
+        decided_at=None,
+        ended=None,
+    )
+
+
+def _request_after(
+    event: Recorded,
+    data: RequestWaitlisted | ApprovalProposed | HoursApproved | RequestDeclined | RequestWithdrawn,
+    request: EvaluatedRequest,
+) -> EvaluatedRequest:
+    match data:
+        case RequestWaitlisted():
+            listed = micros(event.recorded_at)
+            return _answered(request, listed)._replace(listed_at=_first(request.listed_at, listed))
+        case ApprovalProposed():
+            proposed = micros(data.proposed_at)
+            return _answered(request, proposed)._replace(proposed_at=_first(request.proposed_at, proposed))
+        case HoursApproved():
+            return _decided(event, _answered(request, micros(data.decided_at)), "approved", data.decided_at, data.minutes)
+        case RequestDeclined():
+            return _decided(event, _answered(request, micros(data.decided_at)), "declined", data.decided_at)
+        case RequestWithdrawn():
+            return _decided(event, request, "withdrawn", data.withdrawn_at)
+
+
+def _answered(request: EvaluatedRequest, at: int) -> EvaluatedRequest:
+    return request._replace(answered_at=_first(request.answered_at, at))
+
+
+def _decided(event: Recorded, request: EvaluatedRequest, decision: Decision, at: datetime, granted: int = 0) -> EvaluatedRequest:
+    return request._replace(decision=decision, granted=granted, decided_at=micros(at), ended=event.position)
+
+
+def _first(before: int | None, now: int) -> int:
+    return now if before is None else before
+
+
+def _logged(event: Recorded, data: SessionLogged) -> EvaluatedSession:
+    return EvaluatedSession(
+        booking=str(event.stream),
+        session=str(data.session),
+        month=berlin_month(data.starts_at),
+        minutes=data.minutes,
+        kind=data.kind,
+        state="logged",
+        confirmed=0,
+        late=int(data.late),
+    )
+
+
+def _session_after(data: SessionCorrected | SessionReversed | SessionConfirmed, session: EvaluatedSession) -> EvaluatedSession:
+    match data:
+        case SessionCorrected():
+            now = data.now
+            return session._replace(month=berlin_month(now.starts_at), minutes=now.minutes, kind=now.kind, state="corrected")
+        case SessionReversed():
+            return session._replace(state="reversed")
+        case SessionConfirmed():
+            return session._replace(confirmed=1)
+
+
+def _opened(event: Recorded, data: CaseOpened) -> EvaluatedCase:
+    return EvaluatedCase(
+        case_id=str(event.stream),
+        pool=str(data.pool),
+        provider=data.provider,
+        district=data.district,
+        service_area=data.service_area,
+        concern=data.concern,
+        opened_at=micros(data.opened_at),
+        outcome=None,
+        closed_at=None,
+    )
+
+
+def _case_after(event: Recorded, data: CaseAmended | CaseTransferred | CaseClosed, case: EvaluatedCase) -> EvaluatedCase:
+    match data:
+        case CaseAmended():
+            return case._replace(
+                district=data.district or case.district,
+                service_area=data.service_area or case.service_area,
+                concern=data.concern or case.concern,
+            )
+        case CaseTransferred():
+            return case._replace(provider=data.provider)
+        case CaseClosed():
+            return case._replace(outcome=data.outcome, closed_at=micros(event.recorded_at))
+
+
+EVALUATION = Projection(
+    name="evaluation",
+    version=1,
+    tables=(REQUESTS, SESSIONS, CASES, ENDED_POOLS),
+    handles=frozenset(
+        {
+            HoursRequested,
+            RequestWaitlisted,
+            ApprovalProposed,
+            HoursApproved,
+            RequestDeclined,
+            RequestWithdrawn,
+            SessionLogged,
+            SessionCorrected,
+            SessionReversed,
+            SessionConfirmed,
+            CaseOpened,
+            CaseAmended,
+            CaseTransferred,
+            CaseClosed,
+            PoolClosed,
+        }
+    ),
+    fold=fold,
+)
+
+# ── Reader
+
+
+def evaluation(reader: Reader, pool: UUID) -> Evaluation:
+    """All figures of a pool as the log stands; a pool that nobody opened has nothing but zeros."""
+    live = Live(reader, EVALUATION)
+    head = reader.head()
+    cases = live.rows(CASES, "pool = ?", (str(pool),))
+    places = {case.case_id: Where(case.district, case.service_area, case.concern, case.provider) for case in cases}
+    rows = live.rows(REQUESTS, "pool = ?", (str(pool),))
+    where = {row.booking: places[row.case_id]._replace(district=row.district, provider=row.provider) for row in rows}
+    sessions = _sessions(live, pool, where)
+    counted: dict[type, Sequence[Any]] = {
+        Request: _requests(rows, where, sessions, _closing(live, pool)),
+        Sessions: [each for _, each in sessions],
+        CaseFile: [_case_file(case, places[case.case_id]) for case in cases],
+    }
+    return Evaluation(
+        pool=pool,
+        position=head.id if head else 0,
+        groupings=tuple(GroupingView(each.by, each.label, each.definition) for each in GROUPINGS),
+        figures=tuple(_figure(figure, counted[figure.of]) for figure in FIGURES),
+    )
+
+
+def _closing(live: Live, pool: UUID) -> int | None:
+    """The position from which on a pool's requests were ended by its closing."""
+    found = live.rows(ENDED_POOLS, "pool = ?", (str(pool),))
+    return found[0].since if found else None
+
+
+def _sessions(live: Live, pool: UUID, where: Mapping[str, Where]) -> list[tuple[str, Sessions]]:
+    """The sessions of each request, counted together where the figures do not tell them apart."""
+    found = live.fetch(
+        "SELECT s.booking, s.month, s.kind, s.state, COUNT(*), SUM(s.minutes), SUM(s.confirmed), SUM(s.late) "
+        "FROM {evaluated_sessions} s JOIN {evaluated_requests} r ON r.booking = s.booking "
+        "WHERE r.pool = ? GROUP BY s.booking, s.month, s.kind, s.state",
+        (str(pool),),
+    )
+    return [
+        (booking, Sessions(where[booking], {"rendered": month}, kind, cast("SessionState", state), *sums))
+        for booking, month, kind, state, *sums in found
+    ]
+
+
+def _requests(
+    rows: Iterable[EvaluatedRequest], where: Mapping[str, Where], sessions: Iterable[tuple[str, Sessions]], closing: int | None
+) -> list[Request]:
+    consumed: dict[str, int] = {}
+    for booking, each in sessions:
+        if each.stand:
+            consumed[booking] = consumed.get(booking, 0) + each.minutes
+    return [_request(row, where[row.booking], consumed.get(row.booking, 0), closing) for row in rows]
+
+
+def _request(row: EvaluatedRequest, where: Where, consumed: int, closing: int | None) -> Request:
+    decided_at = row.decided_at if row.decision in ("approved", "declined") else None
+    waiting = row.decision is None and row.listed_at is not None
+    ended_with_pool = row.decision == "withdrawn" and closing is not None and row.ended is not None and row.ended >= closing
+    return Request(
+        where=where,
+        months=_months(
+            requested=row.requested_at,
+            answered=row.answered_at,
+            decided=row.decided_at,
+            listed=row.listed_at,
+            proposed=row.proposed_at,
+        ),
+        case=row.case_id,
+        requested=row.requested,
+        granted=row.granted,
+        consumed=consumed,
+        decision=cast("Decision | None", row.decision),
+        to_first_decision=_minutes(row.requested_at, row.answered_at),
+        to_decision=_minutes(row.requested_at, decided_at),
+        waited=_minutes(row.listed_at, decided_at),
+        unanswered=waiting or ended_with_pool,
+    )
+
+
+def _case_file(row: EvaluatedCase, where: Where) -> CaseFile:
+    return CaseFile(where, _months(opened=row.opened_at, closed=row.closed_at), cast("Outcome | None", row.outcome))
+
+
+def _months(**instants: int | None) -> Mapping[MonthOf, str]:
+    return {cast("MonthOf", name): berlin_month(instant(at)) for name, at in instants.items() if at is not None}
+
+
+def _minutes(since: int | None, until: int | None) -> int | None:
+    """Whole minutes between two instants; one that has only begun does not count."""
+    return None if since is None or until is None else (until - since) // MINUTE
+
+
+def _figure(figure: AnyFigure, counted: Iterable[Any]) -> FigureView:
+    """The figure over everything, and over each group in which something counts."""
+    everything: list[Any] = []
+    groups: dict[GroupBy, dict[str, list[Any]]] = {grouping.by: {} for grouping in GROUPINGS}
+    for each in counted:
+        amount = figure.take(each)
+        if amount is not None:
+            everything.append(amount)
+            for by, key in zip(groups, (each.months[figure.month], *each.where), strict=True):
+                groups[by].setdefault(key, []).append(amount)
+    return FigureView(
+        figure=figure.id,
+        section=figure.section,
+        label=figure.label,
+        unit=figure.unit,
+        definition=figure.definition,
+        events=names_of(figure.events),
+        month=MONTHS[figure.month],
+        value=figure.sum_up(everything),
+        groups={
+            by: tuple(FigureGroup(key, figure.sum_up(amounts)) for key, amounts in sorted(found.items()))
+            for by, found in groups.items()
+        },
+    )
+
+
+def names_of(events: Iterable[type[Event]]) -> tuple[str, ...]:
+    """The stable names of events."""
+    return tuple(BY_CLASS[event].name for event in events)

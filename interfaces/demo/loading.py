@@ -1,0 +1,14 @@
+"""Tells the story of the demonstration to an empty log."""
+
+from application.demonstration import Narrator
+from application.log import Store
+from application.privacy import Keyring
+from interfaces.demo.story import Story
+from interfaces.http.problems import problem_bytes
+
+
+def load(store: Store, keyring: Keyring, seed: int) -> None:
+    """Records the whole story of a seed, or nothing; raises ``LogNotEmpty`` where the log has events already."""
+    story = Story(seed)
+    with store.turn() as transaction:
+        story.tell(Narrator(transaction, keyring, problem_bytes, story.clock, story.new_id), keyring)

@@ -1,0 +1,38 @@
+"""How people in Germany read numbers, days and instants."""
+
+from datetime import date, datetime
+
+from domain.quantities import berlin_time
+
+_MONTHS = ("Jan", "Feb", "Mär", "Apr", "Mai", "Jun", "Jul", "Aug", "Sep", "Okt", "Nov", "Dez")
+
+
+def day(when: date) -> str:
+    """03.12.2021"""
+    return f"{when:%d.%m.%Y}"
+
+
+def moment(instant: datetime) -> str:
+    """03.12.2021, 14:30 Uhr – in Europe/Berlin."""
+    return f"{berlin_time(instant):%d.%m.%Y, %H:%M} Uhr"
+
+
+def month_name(month: str) -> str:
+    """``2021-12`` → Dez"""
+    return _MONTHS[int(month[5:]) - 1]
+
+
+def month(month: str) -> str:
+    """``2021-12`` → Dez 2021"""
+    return f"{month_name(month)} {month[:4]}"
+
+
+def number(count: int) -> str:
+    """1234 → 1.234"""
+    return f"{count:,}".replace(",", ".")
+
+
+def percent(part: int, whole: int) -> str:
+    """12,5 – of a whole that is nothing, nothing."""
+    tenths = round(part * 1000 / whole) if whole else 0
+    return f"{tenths // 10},{tenths % 10}"

@@ -1,0 +1,79 @@
+"""Somebody with a browser, as far as tests without one go."""
+
+from dataclasses import dataclass, field
+from functools import partial
+from html.parser import HTMLParser
+from typing import Any
+
+import httpx
+
+from interfaces.http.app import create_app
+from interfaces.web import session
+from tests.interfaces.http.office import Office
+
+HOST = "office.example"
+
+
+class Visitor:
+    """Visits the pages of an office with cookies of one's own."""
+
+    def __init__(self, office: Office, scheme: str = "http") -> None:
+        self._office = office
+        self.origin = f"{scheme}://{HOST}"
+        transport = httpx.ASGITransport(create_app(office.service), raise_app_exceptions=False)
+        self._client = httpx.AsyncClient(transport=transport, base_url=self.origin)
+
+    def signs_in_as(self, who: str) -> "Visitor":
+        answer = self.sends("/anmelden", token=self._office.tokens[who])
+        assert answer.status_code == 303, answer.text
+        return self
+
+    def opens(self, path: str, **query: str) -> httpx.Response:
+        return self._request("GET", path, params=query or None)
+
+    def sends(self, path: str, origin: str | None = "", **form: str) -> httpx.Response:
+        """Sends a form as a browser does; from another ``origin``, or without one, on request."""
+        stated = {"Origin": self.origin if origin == "" else origin} if origin is not None else {}
+        return self._request("POST", path, data=form, headers=stated)
+
+    def sends_raw(self, path: str, body: bytes) -> httpx.Response:
+        return self._request("POST", path, content=body, headers={"Origin": self.origin})
+
+    def _request(self, method: str, path: str, **sent: Any) -> httpx.Response:
+        return self._office.portal.call(partial(self._client.request, method, path, **sent))
+
+    @property
+    def is_signed_in(self) -> bool:
+        return session.COOKIE in self._client.cookies
+
+
+@dataclass
+class Read:
+    """What stands in a page."""
+
+    elements: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
+    text: str = ""
+
+    def all(self, attribute: str) -> list[str]:
+        """The values of an attribute, wherever it stands."""
+        return [value or "" for _, attributes in self.elements for name, value in attributes.items() if name == attribute]
+
+    def links(self, path: str) -> list[str]:
+        return [link for link in self.all("href") if link.startswith(path)]
+
+
+def read(answer: httpx.Response) -> Read:
+    """Reads a page the way that a browser does."""
+    found = Read()
+
+    class Reading(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            found.elements.append((tag, dict(attrs)))
+            found.text += " "
+
+        def handle_data(self, data: str) -> None:
+            found.text += data
+
+    Reading().feed(answer.text)
+    found.text = " ".join(found.text.split())
+    return found
