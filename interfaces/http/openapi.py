@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -199,4 +200,7 @@ def _schemas(operations: Iterable[Operation]) -> dict[str, Any]:
         if isinstance(operation, Command):
             kinds.append(operation.body)
     _, components = msgspec.json.schema_components(list(dict.fromkeys(kinds)), ref_template=_REF)
+    for schema in components.values():
+        if "description" in schema:
+            schema["description"] = cleandoc(schema["description"])  # before Python 3.13 docstrings keep their indentation
     return components

@@ -20,7 +20,7 @@ ODD: list[Any] = [
 SYNTAX = [
     (b"{", "Zeile 1, Zeichen 2"),
     (b"nichts", "Zeile 1, Zeichen 1"),
-    (b'{"minutes": 1,}', "Zeile 1, Zeichen 15"),
+    (b'{"minutes": 1 2}', "Zeile 1, Zeichen 15"),
     (b'\xff{"a":1}', "Byte 1"),
     (b'{"reason": "\xc3"}', "Byte 13"),
     (b'{"reason": "\\ud800"}', "JSON"),

@@ -474,7 +474,6 @@ def test_a_missing_file_is_not_created(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # the library's pool forgets to close what it cannot use
 def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
     """Nobody else on the machine reads the log, nor what SQLite puts beside it."""
     with closing(open_store(f"sqlite:///{tmp_path}/log.db", create=True)) as store:
@@ -485,6 +484,7 @@ def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # the library's pool forgets to close what it cannot use
 def test_a_damaged_file_is_a_database_error(tmp_path: Path) -> None:
     """A file that is no database raises the library's DatabaseError, in turns and for readers."""
     path = tmp_path / "damaged.db"
