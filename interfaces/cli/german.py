@@ -24,6 +24,7 @@ GERMAN: Mapping[str, str] = {
     "Error: {message}": "Fehler: {message}",
     "Aborted!": "Abgebrochen.",
     "default: {default}": "Voreinstellung: {default}",
+    "required": "nötig",
     "Missing command.": "Es fehlt ein Befehl.",
     "Missing argument": "Es fehlt",
     "Missing option": "Es fehlt die Angabe",
