@@ -4,7 +4,7 @@
 READY := .venv/.ready
 BIN := .venv/bin
 
-.PHONY: setup run test lint format docs chaos lock clean always
+.PHONY: setup run test lint format docs chaos bench lock clean always
 
 setup: $(READY)
 	@scripts/setup.sh postgres
@@ -40,6 +40,10 @@ docs: $(READY)
 # The longer runs of the failure tests: killed processes and cut connections.
 chaos: setup
 	$(BIN)/pytest -m chaos
+
+# Figures beside stock eventsourcing and beside the limit: some ten minutes, on a machine that has nothing else to do.
+bench: setup
+	$(BIN)/python -m benchmarks
 
 # Resolves for every Python from 3.11 on, whichever runs it; neither index nor download addresses are written down.
 lock: $(READY)

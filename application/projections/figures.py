@@ -310,7 +310,7 @@ def _minutes_of_kind(kind: Kind) -> AnyFigure:
     return Figure(
         id=f"consumed_{kind}_minutes",
         section="use",
-        label=f"Geleistete Minuten: {name}",
+        label=f"Geleistete Zeit: {name}",
         unit="minutes",
         definition=f"Minuten der Termine, die nicht storniert sind, für {meaning}; berichtigte zählen, wie sie heute stehen.",
         events=_SESSION_EVENTS,
@@ -354,7 +354,7 @@ FIGURES: tuple[AnyFigure, ...] = (
     Figure(
         id="requested_minutes",
         section="demand",
-        label="Beantragte Minuten",
+        label="Beantragte Zeit",
         unit="minutes",
         definition="Summe der Minuten, die in allen gestellten Anträgen beantragt sind.",
         events=(HoursRequested,),
@@ -416,7 +416,7 @@ FIGURES: tuple[AnyFigure, ...] = (
     Figure(
         id="granted_minutes",
         section="decisions",
-        label="Bewilligte Minuten",
+        label="Bewilligte Zeit",
         unit="minutes",
         definition="Summe der bewilligten Minuten, so wie sie bewilligt wurden, also vor Kürzungen und Rückgaben.",
         events=(HoursApproved,),
@@ -532,7 +532,7 @@ FIGURES: tuple[AnyFigure, ...] = (
     Figure(
         id="consumed_minutes",
         section="use",
-        label="Geleistete Minuten",
+        label="Geleistete Zeit",
         unit="minutes",
         definition="Minuten aller Termine, die nicht storniert sind; berichtigte zählen, wie sie heute stehen.",
         events=_SESSION_EVENTS,
@@ -631,7 +631,7 @@ FIGURES: tuple[AnyFigure, ...] = (
     Figure(
         id="unmet_declined_minutes",
         section="unmet_need",
-        label="Ungedeckt, weil abgelehnt: Minuten",
+        label="Ungedeckt, weil abgelehnt: Zeit",
         unit="minutes",
         definition="Beantragte Minuten der Anträge, die abgelehnt wurden.",
         events=(HoursRequested, RequestDeclined),
@@ -655,7 +655,7 @@ FIGURES: tuple[AnyFigure, ...] = (
     Figure(
         id="unmet_reduced_minutes",
         section="unmet_need",
-        label="Ungedeckt, weil zum Teil bewilligt: Minuten",
+        label="Ungedeckt, weil zum Teil bewilligt: Zeit",
         unit="minutes",
         definition="Beantragte, aber nicht bewilligte Minuten der Anträge, die zum Teil bewilligt wurden.",
         events=(HoursRequested, HoursApproved),
@@ -679,7 +679,7 @@ FIGURES: tuple[AnyFigure, ...] = (
     Figure(
         id="unmet_waiting_minutes",
         section="unmet_need",
-        label="Ungedeckt, weil am Ende ohne Entscheidung: Minuten",
+        label="Ungedeckt, weil am Ende ohne Entscheidung: Zeit",
         unit="minutes",
         definition="Beantragte Minuten der Anträge, die noch auf der Warteliste stehen oder über die bis zum Abschluss des Pools "
         "nicht entschieden war.",
@@ -704,7 +704,7 @@ FIGURES: tuple[AnyFigure, ...] = (
     Figure(
         id="unmet_minutes",
         section="unmet_need",
-        label="Ungedeckter Bedarf: Minuten",
+        label="Ungedeckter Bedarf: Zeit",
         unit="minutes",
         definition="Beantragte Minuten, die abgelehnt, bei einer Bewilligung gekürzt oder bis zum Ende nicht entschieden wurden.",
         events=(HoursRequested, RequestWaitlisted, HoursApproved, RequestDeclined, RequestWithdrawn, PoolClosed),

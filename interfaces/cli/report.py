@@ -9,7 +9,7 @@ import msgspec
 from application.projections.evaluation import evaluation
 from application.projections.figures import SECTIONS
 from application.projections.pools import pool as read_pool
-from application.views import Evaluation, FigureView, Unit
+from application.views import Evaluation, FigureView
 from domain.quantities import hours
 from interfaces.cli.stores import reading
 from interfaces.evaluation_csv import evaluation_csv
@@ -57,9 +57,6 @@ def _readable(found: Evaluation) -> str:
     )
 
 
-_WORDS: dict[Unit, str] = {"requests": "Anträge", "cases": "Fälle", "sessions": "Termine"}
-
-
 def _value(figure: FigureView) -> str:
     if figure.value is None:
         return "–"
@@ -71,7 +68,7 @@ def _value(figure: FigureView) -> str:
         case "percent":
             return f"{figure.value} %"
         case _:
-            return f"{figure.value} {_WORDS[figure.unit]}"
+            return f"{figure.value:,}".replace(",", ".")
 
 
 def _elapsed(minutes: int) -> str:

@@ -273,7 +273,7 @@ NOTES: Mapping[Kind, tuple[str, ...]] = {
 }
 
 CONFIRMING = ("Klient*in", "Klient*in", "Klient*in", "Mutter", "Vater", "Großmutter", "Familie")
-METHODS = ("signature", "signature", "signature", "phone", "message")
+METHODS = ("Unterschrift", "Unterschrift", "Unterschrift", "Telefon", "Nachricht")
 
 PART_REASONS = (
     "Zunächst für die ersten acht Wochen, danach Zwischenstand.",

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from application.log import Store
 from application.projections.evaluation import evaluation
 from application.rebuild import check
 from application.views import Evaluation
@@ -21,9 +22,9 @@ def office(store_url: str, tmp_path: Path) -> Iterator[Office]:
         yield office
 
 
-def evaluated(office: Office, pool: UUID) -> Evaluation:
+def evaluated(store: Store, pool: UUID) -> Evaluation:
     """The evaluation, once it is seen to be as recounted from the raw log, and live as rebuilt."""
-    with office.store.reading() as reader:
+    with store.reading() as reader:
         found = evaluation(reader, pool)
         recounted = recount([row.state for row in reader.notifications(0, 1_000_000)], str(pool))
     said = {(each.figure, "", ""): each.value for each in found.figures}
@@ -31,7 +32,7 @@ def evaluated(office: Office, pool: UUID) -> Evaluation:
         said |= {(each.figure, by, group.group): group.value for by, groups in each.groups.items() for group in groups}
     assert recounted.items() <= said.items()
     assert not any(said[place] for place in said.keys() - recounted.keys())
-    assert check(office.store, ["evaluation"], lambda done, total: None) == []
+    assert check(store, ["evaluation"], lambda done, total: None) == []
     return found
 
 
@@ -41,7 +42,7 @@ def test_the_files_of_the_documentation(office: Office) -> None:
     for kind in ("requests", "sessions"):
         take(office, pool, kind, read_table(DATA / f"{kind}.csv"))
 
-    figures = {each.figure: each for each in evaluated(office, pool).figures}
+    figures = {each.figure: each for each in evaluated(office.store, pool).figures}
 
     assert figures["requests"].groups["month"][0].group == "2021-11"
     assert figures["consumed_minutes"].groups["month"][0].group == "2021-11"
@@ -56,7 +57,7 @@ def test_the_municipal_files(office: Office, budget: int) -> None:
     for kind in ("requests", "sessions"):
         take(office, pool, kind, read_table(SHARED / f"municipal-{kind}.csv"))
 
-    values = {each.figure: each.value for each in evaluated(office, pool).figures}
+    values = {each.figure: each.value for each in evaluated(office.store, pool).figures}
 
     decided = ("approved_in_full", "approved_in_part", "declined", "withdrawn", "undecided")
     assert values["requests"] == sum(values[figure] or 0 for figure in decided)

@@ -46,7 +46,7 @@ def test_people_read_hours_and_days(pool: UUID, report: Report) -> None:
     headings = [line for line in lines if line and not line.startswith(" ")]
     assert headings[:2] == ["Nachfrage", "Entscheidungen"]
     assert headings[-1] == "Verbleib"
-    assert any(line.startswith("  Beantragte Minuten ") and line.endswith(" Std.") for line in lines)
+    assert any(line.startswith("  Beantragte Zeit ") and line.endswith(" Std.") for line in lines)
     assert any(line.startswith("  Auf der Warteliste: Median ") and line.endswith(" –") for line in lines)
     assert len({len(line) for line in lines if line.startswith(" ")}) == 1
 

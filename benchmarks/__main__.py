@@ -1,0 +1,80 @@
+"""Runs every benchmark, prints the table and keeps the results: ``make bench``.
+
+python -m benchmarks [--only NAME]... [--dry]
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from time import perf_counter
+
+from benchmarks import commands, footprint, http, projections, reads, report
+from benchmarks.measuring import Figure
+from benchmarks.places import KINDS, Kind, Places, places
+from benchmarks.sizes import FULL, Sizes
+
+NAMES = ("commands", "hot-pool", "http", "projections")
+
+
+def run(places: Places, sizes: Sizes, names: tuple[str, ...] = NAMES) -> Iterator[Figure]:
+    """All figures, as they are measured."""
+    simple: dict[str, Callable[[Places, Kind, Sizes], Iterator[Figure]]] = {
+        "commands": commands.sessions,
+        "hot-pool": commands.hot_pool,
+        "http": http.over_http,
+    }
+    for name in names:
+        if name in simple:
+            for kind in KINDS:
+                yield from simple[name](places, kind, sizes)
+        else:
+            yield from of_a_long_log(places, sizes)
+
+
+def of_a_long_log(places: Places, sizes: Sizes) -> Iterator[Figure]:
+    """Projections, reads, start-up and memory: whatever needs a log of full length."""
+    log = projections.told(places, sizes.log_events)
+    yield from footprint.of_writing(log.written)
+    for kind in KINDS:
+        long, short = places.migrated(kind), projections.beginning_of(log, places, kind, sizes.short_log_events)
+        yield from projections.live(places, kind, sizes, log, long)
+        yield from projections.rebuilds(places, kind, sizes, long)
+        yield from reads.balance_reads(kind, sizes, log.pool, short, long)
+        yield from footprint.starts(places, kind, sizes, long)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(prog="python -m benchmarks")
+    arguments.add_argument("--only", action="append", choices=NAMES, help="run this one, print its table and keep nothing")
+    chosen = arguments.parse_args().only
+    sizes = FULL
+    began, load_before, figures = perf_counter(), report.load(), []
+    with places() as both:
+        machine = report.machine(both)
+        for figure in run(both, sizes, tuple(chosen or NAMES)):
+            figures.append(figure)
+            print(f"{figure.benchmark}, {figure.store}, {figure.case}, {figure.side}: {figure.median:,.4g}", file=sys.stderr)
+    reached = report.outcomes(figures, sizes)
+    print(report.table(figures))
+    print(report.marks_table(reached))
+    if chosen:
+        return
+    report.keep(
+        report.Run(
+            taken=report.now(),
+            revision=report.revision(),
+            machine=machine,
+            versions=report.versions(),
+            load_before=load_before,
+            load_after=report.load(),
+            seconds=perf_counter() - began,
+            sizes=asdict(sizes),
+        ),
+        figures,
+        reached,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""The load generator: keep-alive clients that ask again as soon as they are answered, in a process of its own.
+
+    python -m benchmarks.load       takes a job on every line of its input, and answers each with a line
+
+Raw protocols on uvloop and requests that are ready made: one client costs about 30 µs a request, so that it is the server that is
+measured. What it reaches against `trivial_server` is its own limit.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+from random import Random
+from time import perf_counter
+from typing import Self, cast
+
+import msgspec
+import uvloop
+
+from benchmarks.measuring import Measured, throughput
+
+ROOT = Path(__file__).parents[1]
+STOP_SECONDS_MAX = 10
+KEY = "%024d"  # where a request differs from all others
+_CONTENT_LENGTH = b"content-length: "
+
+
+class Job(msgspec.Struct):
+    """``requests`` are sent as they are, one after another; each may contain ``KEY`` once."""
+
+    port: int
+    clients: int
+    seconds: float
+    requests: list[bytes]
+    first_key: int
+
+
+class Outcome(msgspec.Struct):
+    seconds: float
+    latencies: list[float]
+    statuses: dict[str, int]
+
+
+class Generator:
+    """The process that plays jobs, as long as its block lasts."""
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "benchmarks.load"]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=STOP_SECONDS_MAX)  # the end of its input is its end
+
+    def play(self, job: Job, status: str) -> Measured:
+        """Plays a job. Raises ``RuntimeError`` where anything but this status was answered."""
+        into, out = self._process.stdin, self._process.stdout
+        assert into is not None
+        assert out is not None
+        into.write(msgspec.json.encode(job) + b"\n")
+        into.flush()
+        outcome = msgspec.json.decode(out.readline(), type=Outcome)
+        if outcome.statuses.keys() != {status}:
+            raise RuntimeError(f"answered {outcome.statuses} in place of {status}")
+        return throughput(outcome.latencies, outcome.seconds)
+
+
+def post(path: str, body: bytes, *, token: str = "", keyed: bool = True) -> bytes:
+    """A request that posts JSON."""
+    key = f"Idempotency-Key: {KEY}\r\n" if keyed else ""
+    head = f"POST {path} HTTP/1.1\r\nHost: bench\r\n{_authorization(token)}{key}Content-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body.replace(b"%", b"%%")
+
+
+def get(path: str, *, token: str = "") -> bytes:
+    """A request that reads."""
+    return f"GET {path} HTTP/1.1\r\nHost: bench\r\n{_authorization(token)}\r\n".encode()
+
+
+def _authorization(token: str) -> str:
+    return f"Authorization: Bearer {token}\r\n" if token else ""
+
+
+# ── in the process of its own
+
+
+class Client(asyncio.Protocol):
+    """One connection: a request, its answer, the next request."""
+
+    def __init__(self, requests: Iterator[bytes], deadline: float, outcome: Outcome, statuses: Counter[bytes]) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._requests = requests
+        self._deadline = deadline
+        self._latencies = outcome.latencies
+        self._statuses = statuses
+        self._received = b""
+        self._asked = 0.0
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._ask()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        end = self._received.find(b"\r\n\r\n")
+        if end < 0 or len(self._received) < end + 4 + _length(self._received[:end]):
+            return
+        now = perf_counter()
+        self._latencies.append(now - self._asked)
+        self._statuses[self._received[9:12]] += 1
+        self._received = b""
+        if now < self._deadline:
+            self._ask()
+        else:
+            self._transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.done.set_result(None)
+
+    def _ask(self) -> None:
+        self._asked = perf_counter()
+        self._transport.write(next(self._requests))
+
+
+def _length(head: bytes) -> int:
+    at = head.lower().find(_CONTENT_LENGTH)
+    return 0 if at < 0 else int(head[at + len(_CONTENT_LENGTH) :].partition(b"\r\n")[0])
+
+
+def _requests(job: Job) -> Iterator[bytes]:
+    key = job.first_key
+    keyed = KEY.encode() in job.requests[0]
+    Random(job.first_key).shuffle(job.requests)
+    for request in cycle(job.requests):
+        yield request % key if keyed else request
+        key += 1
+
+
+async def _play(job: Job) -> Outcome:
+    outcome, statuses = Outcome(0.0, [], {}), Counter[bytes]()
+    requests = _requests(job)
+    began = perf_counter()
+    clients = []
+    for _ in range(job.clients):
+        _, client = await asyncio.get_running_loop().create_connection(
+            lambda: Client(requests, began + job.seconds, outcome, statuses), "127.0.0.1", job.port
+        )
+        clients.append(client)
+    await asyncio.gather(*(client.done for client in clients))
+    outcome.seconds = perf_counter() - began
+    outcome.statuses = {status.decode(): number for status, number in statuses.items()}
+    return outcome
+
+
+if __name__ == "__main__":
+    for line in sys.stdin.buffer:
+        sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(_play(msgspec.json.decode(line, type=Job)))) + b"\n")
+        sys.stdout.buffer.flush()

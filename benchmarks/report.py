@@ -1,0 +1,285 @@
+"""The table that people read, the marks, and what is kept: results.json of the last run, history.json of all."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.measuring import Figure, Unit
+from benchmarks.places import Places
+from benchmarks.sizes import Sizes
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results.json"
+HISTORY = HERE / "history.json"
+README = HERE / "README.md"
+LIBRARIES = ("eventsourcing", "psycopg", "msgspec", "fastapi", "pydantic", "starlette", "uvicorn", "uvloop", "cryptography")
+
+
+class Run(msgspec.Struct, kw_only=True):
+    """Where, when and with what was measured. Loads are those of the last minute, before and after."""
+
+    taken: datetime
+    revision: str
+    machine: dict[str, str]
+    versions: dict[str, str]
+    load_before: float
+    load_after: float
+    seconds: float
+    sizes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What one side must reach beside another, on PostgreSQL; without another side, an upper bound in the figure's unit."""
+
+    name: str
+    benchmark: str
+    case: str
+    beside: str | None
+    wanted: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    mark: Mark
+    reached: float
+
+    @property
+    def met(self) -> bool:
+        return self.reached <= self.mark.wanted if self.mark.beside is None else self.reached >= self.mark.wanted
+
+
+def marks(sizes: Sizes) -> list[Mark]:
+    """What the project set itself."""
+    return [
+        Mark("commands, 32 callers, beside stock save", "commands", "32 callers", "stock", 12),
+        Mark("hot pool, 32 callers, beside stock uncached", "hot pool", f"{sizes.hot_callers} callers", "stock", 100),
+        Mark("HTTP, 32 clients, beside stock behind FastAPI", "HTTP, session", "32 clients", "stock", 8),
+        Mark("HTTP, 128 clients, beside stock behind FastAPI", "HTTP, session", "128 clients", "stock", 8),
+        Mark("rebuild of all projections, beside the stock runner", "rebuild", "all projections", "stock", 100),
+        Mark("rebuild of balances and bookings, beside the stock runner", "rebuild", "balances and bookings", "stock", 100),
+        Mark("start-up to /readyz, seconds", "start-up", f"{sizes.log_events:,} events", None, 2),
+    ]
+
+
+def outcomes(figures: Sequence[Figure], sizes: Sizes) -> list[Outcome]:
+    """How far the marks were reached, as far as they were measured."""
+    found = {(f.benchmark, f.case, f.side): f for f in figures if f.store == "postgres"}
+    reached = []
+    for mark in marks(sizes):
+        ours = found.get((mark.benchmark, mark.case, "ours"))
+        if ours is None:
+            continue
+        other = found[mark.benchmark, mark.case, mark.beside] if mark.beside else None
+        reached.append(Outcome(mark, ours.times_better_than(other)[0] if other else ours.median))
+    return reached
+
+
+# ── Where it was
+
+
+def machine(places: Places) -> dict[str, str]:
+    """What the figures depend on beside the code."""
+    processor = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown"
+    )
+    memory = next(int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal"))
+    [(postgres,)] = places.cluster.run("SHOW server_version")
+    return {
+        "processor": processor,
+        "cores": str(len(os.sched_getaffinity(0))),
+        "memory": f"{memory / 1024 / 1024:.0f} GB",
+        "system": f"{platform.system()} {platform.release()}",
+        "postgres": postgres,
+    }
+
+
+def versions() -> dict[str, str]:
+    import sqlite3
+
+    return {
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        **{name: version(name) for name in LIBRARIES},
+    }
+
+
+def revision() -> str:
+    """The commit that was measured, and whether something was changed since."""
+    done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def load() -> float:
+    return os.getloadavg()[0]
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines()
+
+
+# ── What people read
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """All figures in Markdown, one table for each benchmark: ours, and how many times better it is than each other side."""
+    by_benchmark: dict[str, list[Figure]] = {}
+    for figure in figures:
+        by_benchmark.setdefault(figure.benchmark, []).append(figure)
+    return "\n".join(line for benchmark, found in by_benchmark.items() for line in _section(benchmark, found))
+
+
+def _section(benchmark: str, figures: list[Figure]) -> Iterator[str]:
+    others = list(dict.fromkeys(figure.side for figure in figures if figure.side != "ours"))
+    timed = any(figure.rounds[0].p99_ms is not None for figure in figures) and figures[0].unit == "/s"
+    yield f"### {benchmark}\n"
+    head = ["store", "case", "ours", *(["p50", "p99"] if timed else [])]
+    for other in others:
+        head += [other, *(["p99"] if timed else []), "times"]
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'|'.join([' --- ', ' --- ', *[' ---: '] * (len(head) - 2)])}|"
+    for (store, case), group in groupby(figures, key=lambda figure: (figure.store, figure.case)):
+        sides = {figure.side: figure for figure in group}
+        ours = sides["ours"]
+        cells = [store, case, _amount(ours), *([_ms(ours.latency("p50_ms")), _ms(ours.latency("p99_ms"))] if timed else [])]
+        for other in others:
+            cells += _beside(ours, sides.get(other), timed)
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def _beside(ours: Figure, other: Figure | None, timed: bool) -> list[str]:
+    if other is None:
+        return ["", *([""] if timed else []), ""]
+    ratio, least, greatest = ours.times_better_than(other)
+    return [
+        _amount(other),
+        *([_ms(other.latency("p99_ms"))] if timed else []),
+        f"{_ratio(ratio)} ({_ratio(least)}–{_ratio(greatest)})",
+    ]
+
+
+def marks_table(reached: Iterable[Outcome]) -> str:
+    lines = ["| mark, on PostgreSQL | wanted | reached | met |", "| --- | ---: | ---: | --- |"]
+    for outcome in reached:
+        sign = "<" if outcome.mark.beside is None else "≥"
+        met = "yes" if outcome.met else "no"
+        lines.append(f"| {outcome.mark.name} | {sign} {outcome.mark.wanted:g} | {_ratio(outcome.reached)} | {met} |")
+    return "\n".join(lines)
+
+
+def _amount(figure: Figure) -> str:
+    least, greatest = figure.spread
+    between = f" ({_number(least, figure.unit)}–{_number(greatest, figure.unit)})" if len(figure.rounds) > 1 else ""
+    unit = figure.unit if figure.unit == "/s" else f" {figure.unit}"
+    return f"{_number(figure.median, figure.unit)}{unit}{between}"
+
+
+def _number(value: float, unit: Unit) -> str:
+    return f"{value:,.0f}" if value >= 100 or unit == "MB" else f"{value:.3g}"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _ms(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"
+
+
+# ── What is kept
+
+
+def keep(run: Run, figures: Sequence[Figure], reached: Sequence[Outcome]) -> None:
+    """Writes the results, adds a line to the history, and brings the README up to date."""
+    document = {
+        "run": run,
+        "marks": [_kept_mark(outcome) for outcome in reached],
+        "figures": [_kept_figure(figure) for figure in figures],
+        "ratios": list(_kept_ratios(figures)),
+    }
+    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    history = msgspec.json.decode(HISTORY.read_bytes()) if HISTORY.exists() else []
+    history.append({**_kept_run(run), "reached": {outcome.mark.name: round(outcome.reached, 2) for outcome in reached}})
+    HISTORY.write_bytes(msgspec.json.format(msgspec.json.encode(history), indent=2) + b"\n")
+    text = README.read_text()
+    text = _between(text, "results", f"{_about(run)}\n\n{marks_table(reached)}\n\n{table(figures)}")
+    text = _between(text, "history", _history_table(history))
+    README.write_text(text)
+
+
+def _kept_run(run: Run) -> dict[str, Any]:
+    return {"taken": run.taken, "revision": run.revision, "cores": run.machine["cores"], "load_before": round(run.load_before, 2)}
+
+
+def _kept_mark(outcome: Outcome) -> dict[str, Any]:
+    return {"mark": outcome.mark.name, "wanted": outcome.mark.wanted, "reached": outcome.reached, "met": outcome.met}
+
+
+def _kept_figure(figure: Figure) -> dict[str, Any]:
+    least, greatest = figure.spread
+    return {
+        "benchmark": figure.benchmark,
+        "store": figure.store,
+        "case": figure.case,
+        "side": figure.side,
+        "unit": figure.unit,
+        "median": figure.median,
+        "least": least,
+        "greatest": greatest,
+        "p50_ms": figure.latency("p50_ms"),
+        "p99_ms": figure.latency("p99_ms"),
+        "rounds": figure.values,
+    }
+
+
+def _kept_ratios(figures: Sequence[Figure]) -> Iterator[dict[str, Any]]:
+    ours = {(f.benchmark, f.store, f.case): f for f in figures if f.side == "ours"}
+    for other in figures:
+        if other.side != "ours":
+            ratio, least, greatest = ours[other.benchmark, other.store, other.case].times_better_than(other)
+            place = {"benchmark": other.benchmark, "store": other.store, "case": other.case, "beside": other.side}
+            yield {**place, "times": ratio, "least": least, "greatest": greatest}
+
+
+def _about(run: Run) -> str:
+    where = ", ".join([f"{run.machine['cores']} cores ({run.machine['processor']})", run.machine["memory"], run.machine["system"]])
+    what = f"Python {run.versions['python']}, PostgreSQL {run.machine['postgres']}, SQLite {run.versions['sqlite']}, " + (
+        f"eventsourcing {run.versions['eventsourcing']}"
+    )
+    return (
+        f"Taken {run.taken:%Y-%m-%d %H:%M} UTC at {run.revision} on {where}; {what}. Load of the machine in the minute before: "
+        f"{run.load_before:.1f}. {run.sizes['rounds']} rounds, {run.seconds / 60:.0f} minutes in all."
+    )
+
+
+def _history_table(history: Sequence[dict[str, Any]]) -> str:
+    names = list(dict.fromkeys(name for entry in history for name in entry["reached"]))
+    lines = [f"| taken | revision | load | {' | '.join(names)} |", f"| --- | --- | ---: |{' ---: |' * len(names)}"]
+    for entry in history:
+        reached = [_ratio(entry["reached"][name]) if name in entry["reached"] else "" for name in names]
+        lines.append(f"| {str(entry['taken'])[:10]} | {entry['revision']} | {entry['load_before']} | {' | '.join(reached)} |")
+    return "\n".join(lines)
+
+
+def _between(text: str, name: str, content: str) -> str:
+    """The text with what stands between two comments of that name replaced."""
+    begin, end = f"<!-- {name}: written by make bench -->\n", f"<!-- end of {name} -->"
+    before, _, rest = text.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise ValueError(f"the README has no place for {name}")
+    return f"{before}{begin}\n{content.strip()}\n\n{end}{after}"
+
+
+def now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)

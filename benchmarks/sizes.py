@@ -1,0 +1,64 @@
+"""How long and how much. ``FULL`` is what ``make bench`` runs, ``SMOKE`` what the tests run so that nothing here rots."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Durations in seconds, of one side in one round."""
+
+    rounds: int
+    warm_up_seconds: float
+    callers: tuple[int, ...]
+    hot_callers: int
+    clients: tuple[int, ...]
+    commands_seconds: float
+    hot_seconds: float
+    http_seconds: float
+    bookings: int  # that the callers log sessions on
+    hot_before: int  # approvals that the hot pool has seen already
+    hot_requests: int  # to approve, a round
+    log_events: int  # of the long log
+    short_log_events: int
+    stock_events: int  # for the stock projection runner, a round
+    reads: int  # balances, a round
+    starts: int
+
+
+FULL = Sizes(
+    rounds=3,
+    warm_up_seconds=0.5,
+    callers=(1, 32, 128),
+    hot_callers=32,
+    clients=(32, 128),
+    commands_seconds=2.0,
+    hot_seconds=3.0,
+    http_seconds=3.0,
+    bookings=400,
+    hot_before=1_000,
+    hot_requests=6_000,
+    log_events=100_000,
+    short_log_events=1_000,
+    stock_events=1_000,
+    reads=200,
+    starts=3,
+)
+
+SMOKE = Sizes(
+    rounds=1,
+    warm_up_seconds=0.02,
+    callers=(2,),
+    hot_callers=2,
+    clients=(2,),
+    commands_seconds=0.05,
+    hot_seconds=0.05,
+    http_seconds=0.05,
+    bookings=2,
+    hot_before=3,
+    hot_requests=4,
+    log_events=200,
+    short_log_events=50,
+    stock_events=5,
+    reads=3,
+    starts=1,
+)

@@ -1,0 +1,135 @@
+"""The pages in a real browser: no barriers, no errors, nothing from elsewhere, nothing cut off; on every screen, light and dark."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Request
+
+from tests.browser.conftest import Site
+
+WIDTHS = (360, 768, 1280)
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+CUT_OFF = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+class Window:
+    """A browser window of one person, that notices what must not happen."""
+
+    def __init__(self, page: Page, site: Site) -> None:
+        self.page = page
+        self._site = site
+        self.wrong: list[str] = []
+        page.on("console", lambda said: self.wrong.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("request", self._look_at)
+
+    def _look_at(self, request: Request) -> None:
+        if not request.url.startswith((f"{self._site.url}/", "data:")):
+            self.wrong.append(f"a request to {request.url}")
+
+    def signs_in_as(self, who: str) -> "Window":
+        self.page.goto(f"{self._site.url}/")
+        self.page.get_by_label("Zugangstoken").fill(self._site.tokens[who])
+        self.page.get_by_role("button", name="Anmelden").click()
+        self.page.get_by_role("button", name="Abmelden").wait_for()
+        return self
+
+    def is_without_barriers(self) -> None:
+        """axe finds nothing, nothing is cut off, and nothing went wrong on the way here."""
+        found = Axe().run(self.page)
+        assert found.violations_count == 0, found.generate_report()
+        assert not self.page.evaluate(CUT_OFF), "the page is wider than the window"
+        assert self.wrong == []
+
+
+@pytest.fixture(params=[(width, scheme) for width in WIDTHS for scheme in SCHEMES], ids=lambda screen: f"{screen[0]}-{screen[1]}")
+def window(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[Window]:
+    """A fresh window on each kind of screen."""
+    width, scheme = request.param
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, locale="de-DE")
+    yield Window(context.new_page(), site)
+    context.close()
+
+
+@pytest.fixture
+def desk(browser: Browser, site: Site) -> Iterator[Window]:
+    """A fresh window on an ordinary screen."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="de-DE")
+    yield Window(context.new_page(), site)
+    context.close()
+
+
+def test_signing_in_has_no_barriers(window: Window, site: Site) -> None:
+    """Neither the form, nor the form with its message."""
+    window.page.goto(f"{site.url}/anmelden")
+    window.is_without_barriers()
+    window.page.get_by_label("Zugangstoken").fill("falsch")
+    window.page.get_by_role("button", name="Anmelden").click()
+    window.page.get_by_role("alert").wait_for()
+    assert window.wrong.pop().startswith("Failed to load resource: the server responded with a status of 422")
+    window.is_without_barriers()
+
+
+@pytest.mark.parametrize("who", ["officer", "worker", "admin"])
+def test_the_first_page_has_no_barriers(window: Window, who: str) -> None:
+    """For those who see all of it, their own, or nothing; with the table behind the chart as well."""
+    window.signs_in_as(who)
+    window.is_without_barriers()
+    for summary in window.page.get_by_text("Werte als Tabelle").all():
+        summary.click()
+        window.page.get_by_role("table", name="Stand des Pools am Ende jedes Monats").wait_for()
+        window.is_without_barriers()
+
+
+def test_where_a_figure_comes_from_has_no_barriers(window: Window) -> None:
+    """From the figure to its entries, and back."""
+    window.signs_in_as("officer")
+    window.page.locator("#glance ~ dl a").last.click()  # the figure with the fewest entries
+    window.page.get_by_role("heading", name="Woher diese Zahl kommt").wait_for()
+    window.is_without_barriers()
+    window.page.get_by_role("link", name="Flexibler Stundenpool").click()
+    window.page.get_by_role("heading", name="Auf einen Blick").wait_for()
+
+
+def test_the_page_is_used_by_keyboard(desk: Window) -> None:
+    """The first key press offers to skip to the content; what has the focus shows it."""
+    desk.signs_in_as("officer")
+    desk.page.keyboard.press("Tab")
+    skip = desk.page.get_by_role("link", name="Zum Inhalt springen")
+    assert skip.evaluate("link => link === document.activeElement && link.getBoundingClientRect().top >= 0")
+    desk.page.keyboard.press("Enter")
+    assert desk.page.evaluate("document.activeElement.id") == "content"
+    desk.page.keyboard.press("Tab")
+    outline = "getComputedStyle(document.activeElement).outlineStyle + getComputedStyle(document.activeElement).outlineWidth"
+    assert desk.page.evaluate(outline) == "solid4px"
+
+
+def test_the_page_has_landmarks_and_its_fonts(desk: Window) -> None:
+    """One header, one main part, one footer; the typeface of the design system has arrived."""
+    desk.signs_in_as("officer")
+    for landmark in ("banner", "main", "contentinfo"):
+        assert desk.page.get_by_role(landmark).count() == 1  # type: ignore[arg-type]
+    assert desk.page.evaluate("document.fonts.ready.then(() => document.fonts.check('600 16px \"Fira Sans\"'))")
+    assert desk.wrong == []
+
+
+def test_on_paper_there_is_the_table_and_no_button(desk: Window) -> None:
+    """What a chart shows is printed as numbers too; what can only be clicked is not."""
+    desk.signs_in_as("officer")
+    desk.page.emulate_media(media="print")
+    assert desk.page.get_by_role("button", name="Abmelden").count() == 0
+    table = desk.page.get_by_role("table", name="Stand des Pools am Ende jedes Monats", include_hidden=True)
+    assert table.evaluate("table => table.getBoundingClientRect().height") > 100
+
+
+def test_signing_out_ends_it(desk: Window, site: Site) -> None:
+    """The way back leads to the form."""
+    desk.signs_in_as("worker")
+    desk.page.get_by_role("button", name="Abmelden").click()
+    desk.page.get_by_label("Zugangstoken").wait_for()
+    desk.page.goto(f"{site.url}/")
+    assert desk.page.url == f"{site.url}/anmelden"
+    assert desk.wrong == []

@@ -1,0 +1,61 @@
+"""The benchmarks run, so that they cannot rot: with next to nothing to do, and without a look at how long it took."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as benchmarks
+from benchmarks import report
+from benchmarks.measuring import Figure, Measured, percentile
+from benchmarks.places import KINDS, Places
+from benchmarks.sizes import SMOKE
+from tests.postgres import Cluster
+
+
+@pytest.fixture
+def places(postgres: Cluster, tmp_path: Path) -> Places:
+    return Places(tmp_path, postgres)
+
+
+@pytest.mark.parametrize("name", benchmarks.NAMES)
+def test_every_benchmark_measures_all_sides_on_both_stores(name: str, places: Places) -> None:
+    """Something was done on each side in each round."""
+    figures = list(benchmarks.run(places, SMOKE, (name,)))
+    assert {figure.store for figure in figures} == set(KINDS)
+    for figure in figures:
+        assert min(figure.values) > 0, figure
+    assert report.table(figures).count("\n") > len(KINDS)
+
+
+def test_a_ratio_compares_neighbours() -> None:
+    """Each round is compared with the same round of the other side; more is better a second, less is better in milliseconds."""
+    fast = Figure("b", "s", "c", "ours", "/s", (Measured(10), Measured(30), Measured(40)))
+    slow = Figure("b", "s", "c", "stock", "/s", (Measured(5), Measured(10), Measured(10)))
+    assert fast.times_better_than(slow) == (3.0, 2.0, 4.0)
+    assert fast.spread == (10.0, 40.0)
+    short = Figure("b", "s", "c", "ours", "ms", (Measured(2),))
+    assert short.times_better_than(Figure("b", "s", "c", "stock", "ms", (Measured(8),))) == (4.0, 4.0, 4.0)
+
+
+def test_a_percentile_is_the_value_that_so_many_do_not_exceed() -> None:
+    """The median of an even number is the lower one of both in the middle."""
+    values = [float(value) for value in range(1, 101)]
+    assert percentile(values, 50) == 50
+    assert percentile(values, 99) == 99
+    assert percentile([7.0], 99) == 7
+
+
+def test_marks_name_benchmarks_that_there_are() -> None:
+    """Each mark finds what it compares; below its mark nothing is met."""
+    figures = [
+        Figure(mark.benchmark, "postgres", mark.case, side, "/s", (Measured(value),))
+        for mark in report.marks(SMOKE)
+        for side, value in (("ours", 10.0), (mark.beside, 1.0))
+        if side
+    ]
+    reached = {outcome.mark.name: outcome for outcome in report.outcomes(figures, SMOKE)}
+    assert len(reached) == len(report.marks(SMOKE))
+    assert {name for name, outcome in reached.items() if outcome.met} == {
+        "HTTP, 32 clients, beside stock behind FastAPI",
+        "HTTP, 128 clients, beside stock behind FastAPI",
+    }
