@@ -25,7 +25,6 @@ GERMAN: Mapping[str, str] = {
     "Aborted!": "Abgebrochen.",
     "required": "nötig",
     "default: {default}": "Voreinstellung: {default}",
-    "required": "nötig",
     "Missing command.": "Es fehlt ein Befehl.",
     "Missing argument": "Es fehlt",
     "Missing option": "Es fehlt die Angabe",
