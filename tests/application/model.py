@@ -540,6 +540,7 @@ class Model:
             "rules": rules,
             "closed": known["closed"],
             "exhausted": self.available(pool) < known["rules"].unit_minutes,
+            "demonstration": False,
             "closed_months": sorted(known["months"]),
             "balance": self.balance(pool),
         }
