@@ -360,7 +360,7 @@ def report_section() -> str:
 
 def _figure(figure: Said) -> str:
     months = ", ".join(f"{group['group']}: {group['value']}" for group in figure["groups"]["month"])
-    return f"| `{figure['figure']}` – {figure['label']} | `{figure['unit']}` | {figure['value']} | {months} |"
+    return f"| `{figure['figure']}` | `{figure['unit']}` | {figure['value']} | {months} |"
 
 
 def trail_section() -> str:
