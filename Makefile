@@ -34,7 +34,7 @@ format: $(READY)
 
 # What the documentation takes from the code, and the published description of the API.
 docs: $(READY)
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 	$(BIN)/python scripts/publish_openapi.py
 
 # The longer runs of the failure tests: killed processes and cut connections.

@@ -1,4 +1,4 @@
-"""Writes the sections of the documentation that follow from the code: `.venv/bin/python docs/generate.py`.
+"""Writes the sections of the documentation that follow from the code: `make docs`.
 
 A section stands between `<!-- begin NAME -->` and `<!-- end NAME -->`. `tests/test_docs.py` fails while one is out of date.
 """
@@ -18,6 +18,7 @@ from application.log import EventMapper, Recorded
 from application.projections.evaluation import names_of
 from application.projections.figures import FIGURES, GROUPINGS, MONTHS, UNITS, Figure
 from application.projections.figures import SECTIONS as SECTIONS_OF_FIGURES
+from docs import walk
 from domain.booking import BookingEvent, HoursApproved, SessionFacts
 from domain.case import CaseEvent
 from domain.pool import PoolEvent, RefusedStep
@@ -210,6 +211,7 @@ SECTIONS: Mapping[str, Mapping[str, Any]] = {
     "events.md": {"example": example_section, "events": events_section},
     "glossary.md": {"refusals": refusals_section},
     "operations.md": {"settings": settings_section},
+    "tour.md": walk.SECTIONS,
 }
 
 

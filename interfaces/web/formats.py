@@ -2,9 +2,15 @@
 
 from datetime import date, datetime
 
+from domain import quantities
 from domain.quantities import berlin_time
 
 _MONTHS = ("Jan", "Feb", "Mär", "Apr", "Mai", "Jun", "Jul", "Aug", "Sep", "Okt", "Nov", "Dez")
+
+
+def hours(minutes: int) -> str:
+    """735 → 12,25 Std., on one line."""
+    return quantities.hours(minutes).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def day(when: date) -> str:

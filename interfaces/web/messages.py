@@ -65,7 +65,7 @@ GERMAN: Mapping[str, str] = {
     "own.heading": "Davon Ihr Träger: {provider}",
     "quota.of": "von {quota} Quote",
     "bar.alternative": "Vom Kontingent sind {consumed} geleistet, {reserved} reserviert und {available} verfügbar.",
-    "share": "{percent} %",
+    "share": "{percent}\N{NO-BREAK SPACE}%",
     "glance.traced": "Jede Zahl führt zu den Einträgen des Protokolls, deren Summe sie ist.",
     # where a figure comes from
     "trace.heading": "Woher diese Zahl kommt",

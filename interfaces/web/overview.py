@@ -11,12 +11,12 @@ from application.projections.worklist import Waiting
 from application.views import Balance, ForecastView, Group, PoolView
 from domain.booking import BookingState
 from domain.forecast import WEEKS_MIN
-from domain.quantities import Actor, berlin_day, berlin_month, hours, last_day_of_month
+from domain.quantities import Actor, berlin_day, berlin_month, last_day_of_month
 from domain.refusals import NotFound
 from interfaces.http.operations import Asking
 from interfaces.http.security import AUDIT, CASEWORK, FIGURES
 from interfaces.web import charts
-from interfaces.web.formats import day, month, month_name
+from interfaces.web.formats import day, hours, month, month_name
 from interfaces.web.messages import message
 
 POOLS_MAX = 100

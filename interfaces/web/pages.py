@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from domain.quantities import Actor, Role, berlin_day, hours
+from domain.quantities import Actor, Role, berlin_day
 from domain.refusals import Refusal
 from interfaces.http import problems
 from interfaces.http.edge import rejected_by
@@ -196,7 +196,13 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("interfaces.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    filters = {"hours": hours, "berlin_day": berlin_day, "day": formats.day, "moment": formats.moment, "number": formats.number}
+    filters = {
+        "hours": formats.hours,
+        "berlin_day": berlin_day,
+        "day": formats.day,
+        "moment": formats.moment,
+        "number": formats.number,
+    }
     environment.filters.update(filters)
     environment.globals.update(
         t=message,

@@ -40,7 +40,7 @@ class TestForecast:
         """With what it rests on."""
         assert sentence() == "Voraussichtlich ausgeschöpft am 12.04.2022 (zwischen 01.04.2022 und 08.05.2022)."
         assert _forecast(FOUND, POOL, TODAY).basis == (
-            "Grundlage: im Mittel 28,48 Std. je Woche, netto bewilligt in den letzten 12 Wochen."
+            "Grundlage: im Mittel 28,48\N{NO-BREAK SPACE}Std. je Woche, netto bewilligt in den letzten 12 Wochen."
         )
 
     def test_a_day_without_a_latest_one(self) -> None:
