@@ -130,8 +130,8 @@ GERMAN: Mapping[str, str] = {
     "state.requested": "neu",
     "state.awaiting_second": "zweite Zustimmung nötig",
     "state.waitlisted": "auf der Warteliste",
-    "days.one": "1 Tag",
-    "days.other": "{count} Tage",
+    "days.one": "1\N{NO-BREAK SPACE}Tag",
+    "days.other": "{count}\N{NO-BREAK SPACE}Tage",
     "days.zero": "heute",
     # audit trail
     "trail.heading": "Zuletzt im Prüfpfad",

@@ -117,9 +117,10 @@ def test_the_page_has_landmarks_and_its_fonts(desk: Window) -> None:
 
 
 def test_on_paper_there_is_the_table_and_no_button(desk: Window) -> None:
-    """What a chart shows is printed as numbers too; what can only be clicked is not."""
+    """What a chart shows is printed as numbers too; what can only be clicked is not. Dark screens print dark on white."""
     desk.signs_in_as("officer")
-    desk.page.emulate_media(media="print")
+    desk.page.emulate_media(media="print", color_scheme="dark")
+    assert desk.page.evaluate("getComputedStyle(document.body).backgroundColor") in ("rgb(255, 255, 255)", "oklch(1 0 0)")
     assert desk.page.get_by_role("button", name="Abmelden").count() == 0
     table = desk.page.get_by_role("table", name="Stand des Pools am Ende jedes Monats", include_hidden=True)
     assert table.evaluate("table => table.getBoundingClientRect().height") > 100

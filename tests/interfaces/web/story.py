@@ -18,7 +18,7 @@ BUDGET = 900 * 60
 TOP_UP = 240 * 60
 
 DISTRICTS = ("Altstadt", "Neustadt", "Pieschen", "Klotzsche", "Blasewitz", "Leuben", "Prohlis", "Cotta")
-PROVIDERS = ("traeger-a", "traeger-b", "traeger-c", "Jugendhilfe Elbtal gGmbH")
+PROVIDERS = ("traeger-a", "traeger-b", "Elternselbsthilfegemeinschaftsverband", "Jugendhilfe Elbtal gGmbH")
 KINDS: tuple[Kind, ...] = ("direct", "direct", "direct", "indirect", "travel")
 
 

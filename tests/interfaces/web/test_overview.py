@@ -13,8 +13,10 @@ from domain.quantities import Actor, Period, Rules
 from interfaces.http.operations import Asking
 from interfaces.web import formats
 from interfaces.web.overview import Overview, _chosen, _forecast, overview
-from tests.interfaces.web.story import BUDGET, END, TOP_UP, Clock, tell
+from tests.conftest import STORE_KINDS
+from tests.interfaces.web.story import BUDGET, END, PROVIDERS, TOP_UP, Clock, tell
 from tests.office import running_office
+from tests.postgres import Cluster
 
 POOL = PoolView(
     id=UUID(int=1),
@@ -83,11 +85,15 @@ class TestChoice:
         assert _chosen([closed], None, TODAY).name == "zu"
 
 
-@pytest.fixture
-def told(store_url: str, tmp_path: Path) -> Iterator[Callable[[Actor], Overview]]:
-    """What different people see of the story."""
-    clock = Clock()
-    with running_office(store_url, tmp_path / "keys", clock) as office:
+@pytest.fixture(scope="module", params=STORE_KINDS)
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Actor], Overview]]:
+    """What different people see of the story, on each kind of store."""
+    folder, clock = tmp_path_factory.mktemp("story"), Clock()
+    url = f"sqlite:///{folder}/store.db"
+    if request.param == "postgres":
+        cluster: Cluster = request.getfixturevalue("postgres")
+        url = cluster.url(cluster.fresh_database())
+    with running_office(url, folder / "keys", clock) as office:
         pool = tell(office, clock)
 
         def see(actor: Actor) -> Overview:
@@ -134,9 +140,7 @@ class TestStory:
 
     def test_providers_add_up_to_the_pool(self, told: Callable[[Actor], Overview]) -> None:
         """Each sees its share."""
-        own = [
-            told(Actor("l", "lead", name)).own for name in ("traeger-a", "traeger-b", "traeger-c", "Jugendhilfe Elbtal gGmbH", "x")
-        ]
+        own = [told(Actor("l", "lead", name)).own for name in (*PROVIDERS, "unbekannt")]
         whole = told(Actor("p", "planner", "jugendamt")).pool.balance
         for figure in ("granted", "consumed", "reserved", "released"):
             assert sum(getattr(group, figure) for group in own) == getattr(whole, figure)
