@@ -15,7 +15,9 @@ import msgspec
 from domain.refusals import Malformed
 
 DIGITS_MAX = 20  # more than any limit of ours has: neither converted nor compared
+EXACT_BELOW = 2**53  # from here on a float may stand for another whole number than the one that was written
 YEARS = (1900, 2200)  # the arithmetic of calendars ends somewhere; everything that happens to a pool lies in between
+YEARS_PATTERN = "^(19|20|21)[0-9]{2}-"  # the same, as the published description says it
 
 T = TypeVar("T")
 
@@ -49,8 +51,17 @@ def judged(value: Any, kind: type[T], *, strict: bool = True) -> T:
         found = msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise _malformed(str(error)) from None
+    if not strict:
+        _nothing_lost(value, found)
     _dates_in_range(found, "")
     return found
+
+
+def _nothing_lost(stated: Mapping[str, str], found: Any) -> None:
+    """The library reads the text "null" as nothing, and a filter that is left out shows everything."""
+    for name in stated:
+        if getattr(found, name) is None:
+            raise Malformed(place=name, problem="null ist hier kein Wert")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -70,8 +81,10 @@ def _whole(digits: str) -> int:
     return int(digits)
 
 
-def _fraction(_: str) -> float:
-    return 0.5  # no field is a fraction, so that every one is refused at its place
+def _fraction(written: str) -> float:
+    """In JSON 60.0 is the whole number 60. No field is a fraction, so that every one is refused at its place."""
+    number = float(written)
+    return int(number) if number.is_integer() and abs(number) < EXACT_BELOW else 0.5
 
 
 _decode = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_whole, parse_float=_fraction).decode

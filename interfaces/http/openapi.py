@@ -50,6 +50,7 @@ def document(app: FastAPI, operations: Iterable[Operation]) -> dict[str, Any]:
     paths = made.setdefault("paths", {})
     for operation in found:
         paths.setdefault(f"{PREFIX}{operation.path}", {})[operation.method.lower()] = _operation(operation)
+    _add_links(paths, found)
     components = made.setdefault("components", {})
     components.setdefault("schemas", {}).update(_schemas(found))
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
@@ -90,13 +91,37 @@ def _operation(operation: Operation) -> dict[str, Any]:
     return made
 
 
+def _add_links(paths: dict[str, Any], operations: Iterable[Operation]) -> None:
+    """From every answer to the operations whose examples it must precede, with the ids that it knows."""
+    by_name = {operation.name: operation for operation in operations}
+    for operation in by_name.values():
+        if operation.given:
+            before = by_name[operation.given[-1]]
+            answers = paths[f"{PREFIX}{before.path}"][before.method.lower()]["responses"]
+            success = answers["201"] if "201" in answers else answers["200"]
+            success.setdefault("links", {})[operation.name] = _link(before, operation)
+
+
+def _link(before: Operation, after: Operation) -> dict[str, Any]:
+    """How the ids of one call become those of the next: in its path, its query or its body."""
+    known = {name: f"$request.path.{name}" for name in _PATH_NAME.findall(before.path)}
+    if isinstance(before, Command) and before.created:
+        known[before.path.rpartition("/")[2].removesuffix("s")] = "$response.body#/id"
+    parameters = {name: known[name] for name in _PATH_NAME.findall(after.path) if name in known}
+    named = {name: known[name] for name in after.example if name in known}
+    link = {"operationId": after.name, "parameters": parameters}
+    if isinstance(after, Query):
+        return link | {"parameters": parameters | named}
+    return link | ({"requestBody": dict(after.example) | named} if named else {})
+
+
 def _tag(operation: Operation) -> str:
     return operation.path.split("/")[1]
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
-    schema = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"} if name == "month" else {"type": "string", "format": "uuid"}
-    return {"name": name, "in": "path", "required": True, "schema": schema, "example": PATH_IDS[name]}
+    form = {"pattern": "^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])$"} if name == "month" else {"format": "uuid"}
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", **form}, "example": PATH_IDS[name]}
 
 
 _COMMAND_HEADERS = [
@@ -104,9 +129,14 @@ _COMMAND_HEADERS = [
         "name": "Idempotency-Key",
         "in": "header",
         "description": "1 bis 255 druckbare ASCII-Zeichen, für jede neue Anfrage ein neuer",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", "pattern": "^[ -~]{1,255}$"},
     },
-    {"name": "If-Match", "in": "header", "description": "ETag, der noch gelten muss", "schema": {"type": "string"}},
+    {
+        "name": "If-Match",
+        "in": "header",
+        "description": "ETag, der noch gelten muss; * nimmt jeden",
+        "schema": {"type": "string", "pattern": r'^(\*|"[0-9]{1,18}")$'},
+    },
 ]
 
 
@@ -135,7 +165,7 @@ def _query_parameters(query: Query) -> list[dict[str, Any]]:
     made = [_query_parameter(name, described) for name, described in schema["properties"].items()]
     return [
         parameter
-        | ({"required": True} if parameter["name"] in schema.get("required", ()) else {})
+        | ({"required": True} if parameter["name"] in schema.get("required", ()) else {"allowEmptyValue": True})
         | ({"example": query.example[parameter["name"]]} if parameter["name"] in query.example else {})
         for parameter in made
     ]
