@@ -14,6 +14,7 @@ import msgspec
 
 from domain.refusals import Malformed
 
+NESTING_MAX = 32  # no body of ours has more than four levels
 DIGITS_MAX = 20  # more than any limit of ours has: neither converted nor compared
 EXACT_BELOW = 2**53  # from here on a float may stand for another whole number than the one that was written
 YEARS = (1900, 2200)  # the arithmetic of calendars ends somewhere; everything that happens to a pool lies in between
@@ -33,16 +34,17 @@ class Parsed:
 def parsed(body: bytes) -> Parsed:
     """The JSON value of a body; an empty one is an empty object. Raises ``Malformed``."""
     try:
-        value = _decode(body.decode()) if body else {}
+        text = body.decode()
+        if text.count("[") + text.count("{") > NESTING_MAX:  # hardly any body has so many
+            _refuse_deep_nesting(text)
+        value = _decode(text) if text else {}
         return Parsed(value, msgspec.json.encode(value, order="sorted"))
     except UnicodeDecodeError as error:
         raise Malformed(place=f"Byte {error.start + 1}", problem="kein gültiges UTF-8") from None
     except UnicodeEncodeError:
         raise Malformed(place="JSON", problem="ein Text enthält ein halbes Zeichen (Surrogat)") from None
     except json.JSONDecodeError as error:
-        raise Malformed(place=f"Zeile {error.lineno}, Zeichen {error.colno}", problem="kein gültiges JSON") from None
-    except RecursionError:
-        raise Malformed(place="JSON", problem="zu tief verschachtelt") from None
+        raise Malformed(place=_line_and_column(error.doc, error.pos), problem="kein gültiges JSON") from None
 
 
 def judged(value: Any, kind: type[T], *, strict: bool = True) -> T:
@@ -62,6 +64,26 @@ def _nothing_lost(stated: Mapping[str, str], found: Any) -> None:
     for name in stated:
         if getattr(found, name) is None:
             raise Malformed(place=name, problem="null ist hier kein Wert")
+
+
+# A text as a whole, also one that is never closed, or a bracket outside of texts.
+_TEXT_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[][{}]', re.DOTALL)
+
+
+def _refuse_deep_nesting(text: str) -> None:
+    level = 0
+    for found in _TEXT_OR_BRACKET.finditer(text):
+        if found[0] in "[{":
+            level += 1
+            if level > NESTING_MAX:
+                place = _line_and_column(text, found.start())
+                raise Malformed(place=place, problem=f"tiefer als {NESTING_MAX} Ebenen verschachtelt")
+        elif found[0] in "]}":
+            level -= 1
+
+
+def _line_and_column(text: str, at: int) -> str:
+    return f"Zeile {text.count(chr(10), 0, at) + 1}, Zeichen {at - text.rfind(chr(10), 0, at)}"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
