@@ -54,7 +54,7 @@ def document(app: FastAPI, operations: Iterable[Operation]) -> dict[str, Any]:
     components = made.setdefault("components", {})
     components.setdefault("schemas", {}).update(_schemas(found))
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    components["responses"] = {str(status): _problem(text) for status, text in _PROBLEMS.items()}
+    components["responses"] = {str(status): _problem(status, text) for status, text in _PROBLEMS.items()}
     components["headers"] = _HEADERS
     made["tags"] = [{"name": tag} for tag in dict.fromkeys(map(_tag, found))]
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(made))  # tuples are no defaults of JSON
@@ -62,10 +62,10 @@ def document(app: FastAPI, operations: Iterable[Operation]) -> dict[str, Any]:
 
 
 _HEADERS = {
-    "Position": {"description": "Letzte Position des Protokolls", "schema": {"type": "integer", "minimum": 0}},
-    "ETag": {"description": "Fassung des Vorgangs", "schema": {"type": "string"}},
-    "Location": {"description": "Wo das Neue steht", "schema": {"type": "string"}},
-    "Retry-After": {"description": "Sekunden", "schema": {"type": "integer", "minimum": 1}},
+    "Position": {"description": "Letzte Position des Protokolls", "required": True, "schema": {"type": "integer", "minimum": 0}},
+    "ETag": {"description": "Fassung des Vorgangs", "required": True, "schema": {"type": "string"}},
+    "Location": {"description": "Wo das Neue steht", "required": True, "schema": {"type": "string"}},
+    "Retry-After": {"description": "Sekunden", "required": True, "schema": {"type": "integer", "minimum": 1}},
 }
 
 
@@ -206,7 +206,7 @@ def _success(schema: Mapping[str, Any], example: Any, headers: Iterable[str], me
         content["example"] = example
     return {
         "description": "Erledigt",
-        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers},
+        "headers": _headers(headers),
         "content": {media_type: content},
     }
 
@@ -215,8 +215,14 @@ def _refused(*statuses: int) -> dict[str, Any]:
     return {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
 
 
-def _problem(text: str) -> dict[str, Any]:
-    return {"description": text, "content": {MEDIA_TYPE: {"schema": _reference(Problem)}}}
+def _headers(names: Iterable[str]) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _problem(status: int, text: str) -> dict[str, Any]:
+    """What is turned away before it reaches the log knows no position of it."""
+    headers = {503: ["Retry-After"], 401: [], 403: [], 413: []}.get(status, ["Position"])
+    return {"description": text, "headers": _headers(headers), "content": {MEDIA_TYPE: {"schema": _reference(Problem)}}}
 
 
 def _reference(kind: type) -> dict[str, Any]:
