@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping
 from inspect import cleandoc
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from application.views import Versioned
 from domain.refusals import ORDER
 from interfaces.http.examples import PATH_IDS, answer_example
 from interfaces.http.operations import JSON, PREFIX, Command, Operation, Query
@@ -185,7 +186,7 @@ def _query_parameter(name: str, described: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _query_responses(query: Query) -> dict[str, Any]:
-    versioned = "{" in query.path and not query.paged
+    versioned = get_origin(get_type_hints(query.read)["return"]) is Versioned
     if query.paged:
         schema: dict[str, Any] = {
             "type": "object",

@@ -59,12 +59,14 @@ def test_together_they_try_every_limit_of_every_value(service: Served) -> None:
 @pytest.mark.timeout(1800)
 def test_many_calls_leave_memory_flat(service: Served) -> None:
     """At least 20,000 calls, in which every role tries everything."""
-    calls = without_fault(service.explore(TOGETHER, PHASES, examples=25))  # fills what is kept for good
+    calls = without_fault(service.explore(TOGETHER, PHASES, examples=10))  # fills what is kept for good
     resident = service.resident_bytes()
     statuses: Counter[tuple[str, int]] = Counter()
     for role in ROLES:
-        explored = service.explore([role], PHASES, examples=25)
+        explored = service.explore([role], PHASES, examples=10)
         calls += without_fault(explored)
         statuses += explored.calls
     assert calls >= CALLS_MIN, statuses
-    assert service.resident_bytes() - resident < GROWTH_BYTES_MAX, statuses
+    growth = service.resident_bytes() - resident
+    print(f"{calls} calls, {growth} bytes more")
+    assert growth < GROWTH_BYTES_MAX
