@@ -5,17 +5,20 @@ A message never repeats what was sent: it may be personal, and it ends up in rec
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from domain.refusals import Malformed
 
 NESTING_MAX = 32  # no body of ours has more than four levels
-DIGITS_MAX = 20  # more than any limit of ours has: neither converted nor compared
+DIGITS_MAX = 18  # more than any limit of ours has
+TOO_LARGE = 1_000_000_000_000_000_000
+NO_NUMBER = 0.5
 EXACT_BELOW = 2**53  # from here on a float may stand for another whole number than the one that was written
 YEARS = (1900, 2200)  # the arithmetic of calendars ends somewhere; everything that happens to a pool lies in between
 YEARS_PATTERN = "^(19|20|21)[0-9]{2}-"  # the same, as the published description says it
@@ -37,14 +40,31 @@ def parsed(body: bytes) -> Parsed:
         text = body.decode()
         if text.count("[") + text.count("{") > NESTING_MAX:  # hardly any body has so many
             _refuse_deep_nesting(text)
-        value = _decode(text) if text else {}
-        return Parsed(value, msgspec.json.encode(value, order="sorted"))
+        return _canonical(_decode(text) if text else {})
     except UnicodeDecodeError as error:
         raise Malformed(place=f"Byte {error.start + 1}", problem="kein gültiges UTF-8") from None
-    except UnicodeEncodeError:
-        raise Malformed(place="JSON", problem="ein Text enthält ein halbes Zeichen (Surrogat)") from None
     except json.JSONDecodeError as error:
         raise Malformed(place=_line_and_column(error.doc, error.pos), problem="kein gültiges JSON") from None
+
+
+def _canonical(value: Any) -> Parsed:
+    try:
+        return Parsed(value, msgspec.json.encode(value, order="sorted"))
+    except UnicodeEncodeError:  # half a character, which JSON can escape and nothing can store
+        return _canonical(_without_halves(value))
+
+
+def _without_halves(value: Any) -> Any:
+    """The value with a sign that every field refuses instead of such a text."""
+    match value:
+        case str():
+            return value if value.isascii() or not _HALF.search(value) else "\0"
+        case list():
+            return [_without_halves(part) for part in value]
+        case dict():
+            return {_without_halves(name): _without_halves(part) for name, part in value.items()}
+        case _:
+            return value
 
 
 def judged(value: Any, kind: type[T], *, strict: bool = True) -> T:
@@ -65,6 +85,9 @@ def _nothing_lost(stated: Mapping[str, str], found: Any) -> None:
         if getattr(found, name) is None:
             raise Malformed(place=name, problem="null ist hier kein Wert")
 
+
+_HALF = re.compile("[\ud800-\udfff]")
+_SHOWN = re.compile(r"[a-zA-Z0-9_]{1,40}")  # names of ours look like this, and few that would tell of a person
 
 # A text as a whole, also one that is never closed, or a bracket outside of texts.
 _TEXT_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[][{}]', re.DOTALL)
@@ -89,24 +112,28 @@ def _line_and_column(text: str, at: int) -> str:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Malformed(place="JSON", problem="ein Name steht in einem Objekt zweimal")
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        raise Malformed(place=twice if _SHOWN.fullmatch(twice) else "JSON", problem="steht in einem Objekt zweimal")
     return found
 
 
-def _constant(_: str) -> NoReturn:
-    raise Malformed(place="JSON", problem="NaN und Infinity sind keine Zahlen")
+# No field is a fraction and none takes a number that large, so that each is refused at its place.
+
+
+def _constant(_: str) -> float:
+    return NO_NUMBER
 
 
 def _whole(digits: str) -> int:
     if len(digits) > DIGITS_MAX:
-        raise Malformed(place="JSON", problem="eine Zahl ist zu groß")
+        return -TOO_LARGE if digits.startswith("-") else TOO_LARGE
     return int(digits)
 
 
 def _fraction(written: str) -> float:
-    """In JSON 60.0 is the whole number 60. No field is a fraction, so that every one is refused at its place."""
+    """In JSON 60.0 is the whole number 60."""
     number = float(written)
-    return int(number) if number.is_integer() and abs(number) < EXACT_BELOW else 0.5
+    return int(number) if number.is_integer() and abs(number) < EXACT_BELOW else NO_NUMBER
 
 
 _decode = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_whole, parse_float=_fraction).decode

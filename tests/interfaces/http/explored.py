@@ -128,6 +128,7 @@ def _config(base: str, phases: Sequence[str], examples: int) -> SchemathesisConf
             "base-url": base,
             "seed": 1,
             "continue-on-failure": True,
+            "request-timeout": 60,
             "suppress-health-check": ["all"],
             "generation": {"database": "none", "max-examples": examples, "no-shrink": True},
             "phases": {phase: {"enabled": phase in phases} for phase in PHASES},
