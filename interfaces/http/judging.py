@@ -86,6 +86,7 @@ def _nothing_lost(stated: Mapping[str, str], found: Any) -> None:
             raise Malformed(place=name, problem="null ist hier kein Wert")
 
 
+_UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # stands in a query where its bytes were none
 _HALF = re.compile("[\ud800-\udfff]")
 _SHOWN = re.compile(r"[a-zA-Z0-9_]{1,40}")  # names of ours look like this, and few that would tell of a person
 
@@ -190,8 +191,11 @@ def _dates_in_range(value: Any, place: str) -> None:
 
 
 def single_values(pairs: list[tuple[str, str]]) -> Mapping[str, str]:
-    """The parameters of a query; an empty one counts as left out, a repeated one is ``Malformed``."""
+    """The parameters of a query; an empty one counts as left out, a repeated one is ``Malformed``, as is what is no UTF-8."""
     found = {name: value for name, value in pairs if value}
+    for name, value in found.items():
+        if _UNREADABLE in value:
+            raise Malformed(place=name if _SHOWN.fullmatch(name) else "Abfrage", problem="kein gültiges UTF-8")
     if len(found) < sum(bool(value) for _, value in pairs):
         raise Malformed(place="Abfrage", problem="eine Angabe steht zweimal darin")
     return found
