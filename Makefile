@@ -37,7 +37,7 @@ docs: $(READY)
 	$(BIN)/python -m docs.generate
 	$(BIN)/python scripts/publish_openapi.py
 
-# The longer runs of the failure tests: killed processes and cut connections.
+# The longer runs: killed processes, cut connections, and 20,000 calls that nobody would make on purpose.
 chaos: setup
 	$(BIN)/pytest -m chaos
 

@@ -41,6 +41,7 @@ REQUIRED: Mapping[FileKind, tuple[str, ...]] = {
     ),
     "sessions": ("session_id", "request_id", "worker", "starts_at", "minutes", "kind"),
 }
+_BEYOND = "sie hat mehr Zellen als Spalten einen Namen haben; fehlen Anführungszeichen um einen Wert mit Trennzeichen?"
 STEPS_A_TURN = 250  # keeps the lock short where steps may be recorded one by one
 
 
@@ -215,9 +216,11 @@ class _Run:
         for row in rows:
             for name, make in self._steps_of(row):
                 try:
+                    if row.beyond:
+                        raise Malformed(place="Zeile", problem=_BEYOND)
                     steps.append(make(self.pool, row))
                 except Malformed as refusal:
-                    id = identifier(row, "session_id" if self.kind == "sessions" else "request_id")
+                    id = "" if row.beyond else identifier(row, "session_id" if self.kind == "sessions" else "request_id")
                     malformed.append(Reject(row.line, name, refusal.code, refusal.message, id))
         return steps, malformed
 

@@ -18,10 +18,14 @@ Cell = str | int | float | datetime | date | time | timedelta | None
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``line`` is the physical line of a CSV file in which the row starts, or the row number of the sheet, from 1."""
+    """``line`` is the physical line of a CSV file in which the row starts, or the row number of the sheet, from 1.
+
+    ``beyond`` are filled cells that stand under no column's name: nobody knows what they, or those before them, mean.
+    """
 
     line: int
     cells: dict[str, Cell]
+    beyond: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

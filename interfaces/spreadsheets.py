@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
+from itertools import zip_longest
 from pathlib import Path
 from posixpath import join, normpath
 from xml.etree import ElementTree
@@ -82,7 +83,7 @@ def _content(path: Path) -> bytes:
 
 
 def _under_header(numbered: Iterator[tuple[int, list[Cell]]]) -> tuple[tuple[str, ...], list[Row]]:
-    """The first row that is not empty names the columns. Cells beyond them, or under an empty name, must be empty."""
+    """The first row that is not empty names the columns."""
     filled = ((line, cells) for line, cells in numbered if any(cell is not None for cell in cells))
     header_line, header = next(filled, (0, []))
     if not header:
@@ -95,16 +96,11 @@ def _under_header(numbered: Iterator[tuple[int, list[Cell]]]) -> tuple[tuple[str
         raise UnreadableFile(f"Zeile {header_line}", f"Spaltenname „{twice[0]}“ kommt mehrfach vor")
     rows: list[Row] = []
     for line, cells in filled:
-        if any(cell is not None and (at >= len(names) or names[at] is None) for at, cell in enumerate(cells)):
-            raise UnreadableFile(
-                f"Zeile {line}",
-                f"mehr Zellen als die {len(columns)} Spalten, die Zeile {header_line} nennt; "
-                "fehlen Anführungszeichen um einen Wert mit Trennzeichen?",
-            )
         if len(rows) == min(ROWS_MAX, CELLS_MAX // len(columns)):
             raise UnreadableFile(f"Zeile {line}", f"mehr als {len(rows)} Zeilen; bitte aufteilen")
-        padded = cells + [None] * (len(names) - len(cells))
-        rows.append(Row(line, {name: cell for name, cell in zip(names, padded, strict=False) if name is not None}))
+        under_names = list(zip_longest(names, cells))
+        beyond = tuple(cell for name, cell in under_names if name is None and cell is not None)
+        rows.append(Row(line, {name: cell for name, cell in under_names if name is not None}, beyond))
     return columns, rows
 
 

@@ -150,13 +150,14 @@ def _rejects_file(path: Path | None, table: Table) -> Iterator[Callable[[tuple[R
 
 
 def _as_csv(rejects: tuple[Reject, ...], table: Table) -> str:
-    cells = {row.line: row.cells for row in table.rows}
+    rows = {row.line: row for row in table.rows}
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(["line", "step", "code", "message", *table.columns])
     for reject in rejects:
-        row = cells[reject.line]
-        writer.writerow([reject.line, reject.step, reject.code, reject.message, *(_cell(row[column]) for column in table.columns)])
+        row = rows[reject.line]
+        cells = (*(row.cells[column] for column in table.columns), *row.beyond)
+        writer.writerow([reject.line, reject.step, reject.code, reject.message, *map(_cell, cells)])
     return text.getvalue()
 
 

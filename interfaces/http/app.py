@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from interfaces.http import bookings, cases, health, log, openapi, pools, reports
 from interfaces.http.edge import Edge, answer_to
 from interfaces.http.operations import Operation
+from interfaces.http.problems import RETRY_AFTER_SECONDS
 from interfaces.http.resources import Api, Resource
 from interfaces.service import Service
 from interfaces.storage.keystore import open_keystore
@@ -81,10 +82,17 @@ def _add_public_routes(app: FastAPI, api: Api) -> None:
     async def healthz() -> Response:
         return _json({"status": "alive"})
 
-    @app.get("/readyz", summary="Kann der Dienst arbeiten?", response_class=Response)
+    @app.get(
+        "/readyz",
+        summary="Kann der Dienst arbeiten?",
+        response_class=Response,
+        responses={503: {"description": "Noch nicht; siehe Retry-After"}},
+    )
     async def readyz() -> Response:
         missing = await anyio.to_thread.run_sync(health.missing, api.service.store, keys)
-        return _json({"status": "missing", "missing": missing}, 503) if missing else _json({"status": "ready"})
+        if missing:
+            return _json({"status": "missing", "missing": missing}, 503, **{"Retry-After": str(RETRY_AFTER_SECONDS)})
+        return _json({"status": "ready"})
 
     @app.get("/metrics", summary="Zahlen für Prometheus", response_class=Response)
     async def metrics() -> Response:
@@ -106,5 +114,5 @@ def published(app: FastAPI) -> bytes:
     return msgspec.json.format(msgspec.json.encode(app.openapi()), indent=2) + b"\n"
 
 
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, {"Cache-Control": "no-store"}, "application/json")
+def _json(value: Any, status: int = 200, **headers: str) -> Response:
+    return Response(msgspec.json.encode(value), status, {"Cache-Control": "no-store", **headers}, "application/json")

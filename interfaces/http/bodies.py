@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from domain.quantities import Concern, Kind, Outcome, Period, Rules, ServiceArea
+from interfaces.http.judging import YEARS_PATTERN
 
 # No control characters, no space at either end; the look-ahead also keeps a trailing line break from slipping past "$".
 NAME_PATTERN = r"^(?![\s\S]*[\x00-\x1f\x7f-\x9f])(?!\s)[\s\S]*\S$"
@@ -21,10 +22,13 @@ Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME_PATTERN)]
 Text = Annotated[str, Meta(max_length=4000, pattern=TEXT_PATTERN)]
 Minutes = Annotated[int, Meta(ge=1, le=10_000_000)]
 BudgetMinutes = Annotated[int, Meta(ge=1, le=1_000_000_000)]
-MinutesChange = Annotated[int, Meta(ge=-1_000_000_000, le=1_000_000_000, description="Nicht 0")]
+MinutesChange = Annotated[
+    int, Meta(ge=-1_000_000_000, le=1_000_000_000, description="Nicht 0", extra_json_schema={"not": {"const": 0}})
+]
 LimitMinutes = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Quotas = Annotated[dict[Name, LimitMinutes], Meta(max_length=1_000)]
-Instant = Annotated[datetime, Meta(tz=True, examples=["2024-03-05T14:30:00+01:00"])]
+Day = Annotated[date, Meta(extra_json_schema={"pattern": YEARS_PATTERN})]
+Instant = Annotated[datetime, Meta(tz=True, examples=["2024-03-05T14:30:00+01:00"], extra_json_schema={"pattern": YEARS_PATTERN})]
 BirthYear = Annotated[int, Meta(ge=1900, le=2199)] | Annotated[str, Meta(max_length=4, pattern="^(19|20|21)[0-9]{2}$")]
 Priority = Annotated[int, Meta(ge=1, le=1_000, description="1 kommt vor 2; ohne Angabe zuletzt")]
 
@@ -57,8 +61,8 @@ class Reason(Body, frozen=True):
 class PeriodBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Erster und letzter Tag, beide eingeschlossen"""
 
-    start: date
-    end: date
+    start: Day
+    end: Day
 
 
 class RulesBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,7 +98,7 @@ class BudgetChange(Body, frozen=True):
 
     change_minutes: MinutesChange
     resolution: Name
-    effective_on: date | None = None
+    effective_on: Day | None = None
 
 
 class RulesChange(Body, frozen=True):
@@ -185,7 +189,7 @@ class Approval(Body, frozen=True):
 
     minutes: Minutes | None = None
     reason: Text | None = None
-    review_on: date | None = None
+    review_on: Day | None = None
     overtaking_reason: Text | None = None
 
 

@@ -5,17 +5,23 @@ A message never repeats what was sent: it may be personal, and it ends up in rec
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from domain.refusals import Malformed
 
-DIGITS_MAX = 20  # more than any limit of ours has: neither converted nor compared
+NESTING_MAX = 32  # no body of ours has more than four levels
+DIGITS_MAX = 18  # more than any limit of ours has
+TOO_LARGE = 1_000_000_000_000_000_000
+NO_NUMBER = 0.5
+EXACT_BELOW = 2**53  # from here on a float may stand for another whole number than the one that was written
 YEARS = (1900, 2200)  # the arithmetic of calendars ends somewhere; everything that happens to a pool lies in between
+YEARS_PATTERN = "^(19|20|21)[0-9]{2}-"  # the same, as the published description says it
 
 T = TypeVar("T")
 
@@ -31,16 +37,34 @@ class Parsed:
 def parsed(body: bytes) -> Parsed:
     """The JSON value of a body; an empty one is an empty object. Raises ``Malformed``."""
     try:
-        value = _decode(body.decode()) if body else {}
-        return Parsed(value, msgspec.json.encode(value, order="sorted"))
+        text = body.decode()
+        if text.count("[") + text.count("{") > NESTING_MAX:  # hardly any body has so many
+            _refuse_deep_nesting(text)
+        return _canonical(_decode(text) if text else {})
     except UnicodeDecodeError as error:
         raise Malformed(place=f"Byte {error.start + 1}", problem="kein gültiges UTF-8") from None
-    except UnicodeEncodeError:
-        raise Malformed(place="JSON", problem="ein Text enthält ein halbes Zeichen (Surrogat)") from None
     except json.JSONDecodeError as error:
-        raise Malformed(place=f"Zeile {error.lineno}, Zeichen {error.colno}", problem="kein gültiges JSON") from None
-    except RecursionError:
-        raise Malformed(place="JSON", problem="zu tief verschachtelt") from None
+        raise Malformed(place=_line_and_column(error.doc, error.pos), problem="kein gültiges JSON") from None
+
+
+def _canonical(value: Any) -> Parsed:
+    try:
+        return Parsed(value, msgspec.json.encode(value, order="sorted"))
+    except UnicodeEncodeError:  # half a character, which JSON can escape and nothing can store
+        return _canonical(_without_halves(value))
+
+
+def _without_halves(value: Any) -> Any:
+    """The value with a sign that every field refuses instead of such a text."""
+    match value:
+        case str():
+            return value if value.isascii() or not _HALF.search(value) else "\0"
+        case list():
+            return [_without_halves(part) for part in value]
+        case dict():
+            return {_without_halves(name): _without_halves(part) for name, part in value.items()}
+        case _:
+            return value
 
 
 def judged(value: Any, kind: type[T], *, strict: bool = True) -> T:
@@ -49,29 +73,68 @@ def judged(value: Any, kind: type[T], *, strict: bool = True) -> T:
         found = msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise _malformed(str(error)) from None
+    if not strict:
+        _nothing_lost(value, found)
     _dates_in_range(found, "")
     return found
+
+
+def _nothing_lost(stated: Mapping[str, str], found: Any) -> None:
+    """The library reads the text "null" as nothing, and a filter that is left out shows everything."""
+    for name in stated:
+        if getattr(found, name) is None:
+            raise Malformed(place=name, problem="null ist hier kein Wert")
+
+
+_UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # stands in a query where its bytes were none
+_HALF = re.compile("[\ud800-\udfff]")
+_SHOWN = re.compile(r"[a-zA-Z0-9_]{1,40}")  # names of ours look like this, and few that would tell of a person
+
+# A text as a whole, also one that is never closed, or a bracket outside of texts.
+_TEXT_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[][{}]', re.DOTALL)
+
+
+def _refuse_deep_nesting(text: str) -> None:
+    level = 0
+    for found in _TEXT_OR_BRACKET.finditer(text):
+        if found[0] in "[{":
+            level += 1
+            if level > NESTING_MAX:
+                place = _line_and_column(text, found.start())
+                raise Malformed(place=place, problem=f"tiefer als {NESTING_MAX} Ebenen verschachtelt")
+        elif found[0] in "]}":
+            level -= 1
+
+
+def _line_and_column(text: str, at: int) -> str:
+    return f"Zeile {text.count(chr(10), 0, at) + 1}, Zeichen {at - text.rfind(chr(10), 0, at)}"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Malformed(place="JSON", problem="ein Name steht in einem Objekt zweimal")
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        raise Malformed(place=twice if _SHOWN.fullmatch(twice) else "JSON", problem="steht in einem Objekt zweimal")
     return found
 
 
-def _constant(_: str) -> NoReturn:
-    raise Malformed(place="JSON", problem="NaN und Infinity sind keine Zahlen")
+# No field is a fraction and none takes a number that large, so that each is refused at its place.
+
+
+def _constant(_: str) -> float:
+    return NO_NUMBER
 
 
 def _whole(digits: str) -> int:
     if len(digits) > DIGITS_MAX:
-        raise Malformed(place="JSON", problem="eine Zahl ist zu groß")
+        return -TOO_LARGE if digits.startswith("-") else TOO_LARGE
     return int(digits)
 
 
-def _fraction(_: str) -> float:
-    return 0.5  # no field is a fraction, so that every one is refused at its place
+def _fraction(written: str) -> float:
+    """In JSON 60.0 is the whole number 60."""
+    number = float(written)
+    return int(number) if number.is_integer() and abs(number) < EXACT_BELOW else NO_NUMBER
 
 
 _decode = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_whole, parse_float=_fraction).decode
@@ -128,8 +191,11 @@ def _dates_in_range(value: Any, place: str) -> None:
 
 
 def single_values(pairs: list[tuple[str, str]]) -> Mapping[str, str]:
-    """The parameters of a query; an empty one counts as left out, a repeated one is ``Malformed``."""
+    """The parameters of a query; an empty one counts as left out, a repeated one is ``Malformed``, as is what is no UTF-8."""
     found = {name: value for name, value in pairs if value}
+    for name, value in found.items():
+        if _UNREADABLE in value:
+            raise Malformed(place=name if _SHOWN.fullmatch(name) else "Abfrage", problem="kein gültiges UTF-8")
     if len(found) < sum(bool(value) for _, value in pairs):
         raise Malformed(place="Abfrage", problem="eine Angabe steht zweimal darin")
     return found

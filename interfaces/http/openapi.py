@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping
 from inspect import cleandoc
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from application.views import Versioned
 from domain.refusals import ORDER
 from interfaces.http.examples import PATH_IDS, answer_example
 from interfaces.http.operations import JSON, PREFIX, Command, Operation, Query
@@ -50,10 +51,11 @@ def document(app: FastAPI, operations: Iterable[Operation]) -> dict[str, Any]:
     paths = made.setdefault("paths", {})
     for operation in found:
         paths.setdefault(f"{PREFIX}{operation.path}", {})[operation.method.lower()] = _operation(operation)
+    _add_links(paths, found)
     components = made.setdefault("components", {})
     components.setdefault("schemas", {}).update(_schemas(found))
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    components["responses"] = {str(status): _problem(text) for status, text in _PROBLEMS.items()}
+    components["responses"] = {str(status): _problem(status, text) for status, text in _PROBLEMS.items()}
     components["headers"] = _HEADERS
     made["tags"] = [{"name": tag} for tag in dict.fromkeys(map(_tag, found))]
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(made))  # tuples are no defaults of JSON
@@ -61,10 +63,10 @@ def document(app: FastAPI, operations: Iterable[Operation]) -> dict[str, Any]:
 
 
 _HEADERS = {
-    "Position": {"description": "Letzte Position des Protokolls", "schema": {"type": "integer", "minimum": 0}},
-    "ETag": {"description": "Fassung des Vorgangs", "schema": {"type": "string"}},
-    "Location": {"description": "Wo das Neue steht", "schema": {"type": "string"}},
-    "Retry-After": {"description": "Sekunden", "schema": {"type": "integer", "minimum": 1}},
+    "Position": {"description": "Letzte Position des Protokolls", "required": True, "schema": {"type": "integer", "minimum": 0}},
+    "ETag": {"description": "Fassung des Vorgangs", "required": True, "schema": {"type": "string"}},
+    "Location": {"description": "Wo das Neue steht", "required": True, "schema": {"type": "string"}},
+    "Retry-After": {"description": "Sekunden", "required": True, "schema": {"type": "integer", "minimum": 1}},
 }
 
 
@@ -90,13 +92,37 @@ def _operation(operation: Operation) -> dict[str, Any]:
     return made
 
 
+def _add_links(paths: dict[str, Any], operations: Iterable[Operation]) -> None:
+    """From every answer to the operations whose examples it must precede, with the ids that it knows."""
+    by_name = {operation.name: operation for operation in operations}
+    for operation in by_name.values():
+        if operation.given:
+            before = by_name[operation.given[-1]]
+            answers = paths[f"{PREFIX}{before.path}"][before.method.lower()]["responses"]
+            success = answers["201"] if "201" in answers else answers["200"]
+            success.setdefault("links", {})[operation.name] = _link(before, operation)
+
+
+def _link(before: Operation, after: Operation) -> dict[str, Any]:
+    """How the ids of one call become those of the next: in its path, its query or its body."""
+    known = {name: f"$request.path.{name}" for name in _PATH_NAME.findall(before.path)}
+    if isinstance(before, Command) and before.created:
+        known[before.path.rpartition("/")[2].removesuffix("s")] = "$response.body#/id"
+    parameters = {name: known[name] for name in _PATH_NAME.findall(after.path) if name in known}
+    named = {name: known[name] for name in after.example if name in known}
+    link = {"operationId": after.name, "parameters": parameters}
+    if isinstance(after, Query):
+        return link | {"parameters": parameters | named}
+    return link | ({"requestBody": dict(after.example) | named} if named else {})
+
+
 def _tag(operation: Operation) -> str:
     return operation.path.split("/")[1]
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
-    schema = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"} if name == "month" else {"type": "string", "format": "uuid"}
-    return {"name": name, "in": "path", "required": True, "schema": schema, "example": PATH_IDS[name]}
+    form = {"pattern": "^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])$"} if name == "month" else {"format": "uuid"}
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", **form}, "example": PATH_IDS[name]}
 
 
 _COMMAND_HEADERS = [
@@ -104,9 +130,14 @@ _COMMAND_HEADERS = [
         "name": "Idempotency-Key",
         "in": "header",
         "description": "1 bis 255 druckbare ASCII-Zeichen, für jede neue Anfrage ein neuer",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", "pattern": "^[ -~]{1,255}$"},
     },
-    {"name": "If-Match", "in": "header", "description": "ETag, der noch gelten muss", "schema": {"type": "string"}},
+    {
+        "name": "If-Match",
+        "in": "header",
+        "description": "ETag, der noch gelten muss; * nimmt jeden",
+        "schema": {"type": "string", "pattern": r'^(\*|"[0-9]{1,18}")$'},
+    },
 ]
 
 
@@ -135,7 +166,7 @@ def _query_parameters(query: Query) -> list[dict[str, Any]]:
     made = [_query_parameter(name, described) for name, described in schema["properties"].items()]
     return [
         parameter
-        | ({"required": True} if parameter["name"] in schema.get("required", ()) else {})
+        | ({"required": True} if parameter["name"] in schema.get("required", ()) else {"allowEmptyValue": True})
         | ({"example": query.example[parameter["name"]]} if parameter["name"] in query.example else {})
         for parameter in made
     ]
@@ -155,7 +186,7 @@ def _query_parameter(name: str, described: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _query_responses(query: Query) -> dict[str, Any]:
-    versioned = "{" in query.path and not query.paged
+    versioned = get_origin(get_type_hints(query.read)["return"]) is Versioned
     if query.paged:
         schema: dict[str, Any] = {
             "type": "object",
@@ -176,7 +207,7 @@ def _success(schema: Mapping[str, Any], example: Any, headers: Iterable[str], me
         content["example"] = example
     return {
         "description": "Erledigt",
-        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers},
+        "headers": _headers(headers),
         "content": {media_type: content},
     }
 
@@ -185,8 +216,14 @@ def _refused(*statuses: int) -> dict[str, Any]:
     return {str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses}
 
 
-def _problem(text: str) -> dict[str, Any]:
-    return {"description": text, "content": {MEDIA_TYPE: {"schema": _reference(Problem)}}}
+def _headers(names: Iterable[str]) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _problem(status: int, text: str) -> dict[str, Any]:
+    """What is turned away before it reaches the log knows no position of it."""
+    headers = {503: ["Retry-After"], 401: [], 403: [], 413: []}.get(status, ["Position"])
+    return {"description": text, "headers": _headers(headers), "content": {MEDIA_TYPE: {"schema": _reference(Problem)}}}
 
 
 def _reference(kind: type) -> dict[str, Any]:

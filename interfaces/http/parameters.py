@@ -11,12 +11,18 @@ from application.projections.tables import POSITION_MAX
 from domain.booking import BookingState
 from domain.refusals import Malformed
 from interfaces.http.bodies import Instant, Name
-from interfaces.http.judging import judged
+from interfaces.http.judging import YEARS_PATTERN, judged
 
-Cursor = Annotated[str, Meta(max_length=40, description="„next“ der vorigen Seite")]
+Cursor = Annotated[str, Meta(pattern="^[0-9]{1,18}$", description="„next“ der vorigen Seite")]
 Limit = Annotated[int, Meta(ge=1, le=500, description="Höchstzahl der Einträge")]
 Moment = Annotated[
-    str, Meta(max_length=40, description="Ein Tag (bis zu seinem Ende) oder ein Zeitpunkt mit Zeitzone", examples=["2024-03-31"])
+    str,
+    Meta(
+        max_length=40,
+        description="Ein Tag (bis zu seinem Ende) oder ein Zeitpunkt mit Zeitzone",
+        examples=["2024-03-31"],
+        extra_json_schema={"pattern": YEARS_PATTERN, "anyOf": [{"format": "date"}, {"format": "date-time"}]},
+    ),
 ]
 
 

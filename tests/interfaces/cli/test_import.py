@@ -90,6 +90,23 @@ def test_with_rejects_good_steps_go_in_and_refused_ones_to_the_file(run: Run, po
     assert not list(Path().glob(".*csv*")), "a draft was left behind"
 
 
+def test_a_row_with_more_cells_than_columns_is_refused_alone(run: Run, pool: str) -> None:
+    """Nobody knows what they mean. They stand in the rejects as well, so that the row is complete there and stays refused."""
+    Path("sessions.csv").write_text(SESSIONS.replace("11.02.2022 14:00;1:00", "11.02.2022 14:00;1;5 h"), encoding="utf-8")
+    before = _events()
+    whole = run("import", "sessions", "sessions.csv", "--pool", pool)
+    assert whole.exit_code == 1
+    assert "Zeile 3, session: Die Angabe „Zeile“ ist nicht gültig: sie hat mehr Zellen als Spalten" in whole.stderr
+    assert _events() == before
+    done = run("import", "sessions", "sessions.csv", "--pool", pool, "--rejects", "abgelehnt.csv", "--json")
+    assert json.loads(done.stdout) == {"read": 3, "recorded": 2, "refused": 1, "already_there": 0}
+    _, reject = csv.reader(StringIO(Path("abgelehnt.csv").read_text(encoding="utf-8")))
+    assert reject[:3] == ["3", "session", "malformed"]
+    assert reject[-3:] == ["1", "5 h", "indirect"]
+    again = run("import", "sessions", "abgelehnt.csv", "--pool", pool, "--rejects", "noch.csv", "--json")
+    assert json.loads(again.stdout) == {"read": 1, "recorded": 0, "refused": 1, "already_there": 0}
+
+
 def test_a_rejects_file_without_rejects_has_its_header_alone(run: Run, pool: str) -> None:
     """An older one of that name would tell of another run."""
     Path("sessions.csv").write_text(SESSIONS, encoding="utf-8")
@@ -144,7 +161,7 @@ def test_a_spreadsheet_is_taken_like_its_csv(run: Run, sqlite_pool: str) -> None
     [
         (b"", "leer"),
         (b"session_id;request_id\n1;2\n", "worker, starts_at, minutes, kind"),
-        (b"a;b\n1;2;3\n", "Zeile 2"),
+        (b'a;b\n1;"2\n', "Zeile 2"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_with_its_place(run: Run, sqlite_pool: str, content: bytes, said: str) -> None:

@@ -103,6 +103,7 @@ class TestFailures:
         assert own_office.request("GET", "/healthz").status_code == 200
         ready = own_office.request("GET", "/readyz")
         assert (ready.status_code, ready.json()["missing"]) == (503, ["Die Datenbank ist nicht erreichbar."])
+        assert int(ready.headers["Retry-After"]) > 0
 
     def test_damaged_keys_are_503(self, own_office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Neither writing nor reading personal texts works without them; readiness says so."""
