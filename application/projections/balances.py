@@ -140,12 +140,7 @@ def _record(
     rows.add(MOVEMENTS, movement)
     for dimension, key in (("pool", pool), ("district", district), ("provider", provider), ("case", case_id)):
         if key is not None:
-            _total(rows, pool, dimension, key, day, kind, minutes)
-
-
-def _total(rows: Rows, pool: str, dimension: str, key: str, day: str, kind: MovementKind, minutes: int) -> None:
-    before = rows.get(DAY_TOTALS, pool, dimension, key, day, kind)
-    rows.put(DAY_TOTALS, DayTotal(pool, dimension, key, day, kind, (before.minutes if before else 0) + minutes))
+            rows.add_up(DAY_TOTALS, DayTotal(pool, dimension, key, day, kind, minutes))
 
 
 BALANCES = Projection(
