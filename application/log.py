@@ -6,7 +6,7 @@ from it, the payload under ``data``. So one column is enough to read everything,
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
@@ -47,6 +47,10 @@ class Recorded:
     @property
     def originator_version(self) -> int:
         return self.version
+
+    def saying(self, data: Event) -> "Recorded":
+        """The same envelope around other data."""
+        return Recorded(self.position, self.stream, self.version, self.recorded_at, self.actor, self.command, self.cause, data)
 
     @property
     def type(self) -> str:
@@ -214,6 +218,9 @@ class Reader(Protocol):
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
 
+    def fetch_all(self, sql: str, keys: Collection[Sequence[str]]) -> list[tuple[Any, ...]]:
+        """The rows of a statement in which ``IN (?)`` means any of these keys, all texts; none where there are no keys."""
+
     def head(self) -> Notification | None:
         """The last row of the log."""
 
@@ -232,6 +239,9 @@ class Transaction(Reader, Protocol):
 
     def execute(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Runs one statement for each row of values."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Inside, what is appended and executed need not be waited for; what failed says so on leaving at the latest."""
 
 
 class Store(Protocol):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, TypeVar, cast
+from struct import Struct, pack
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 # As a module: the library accepts only one factory among the names of a persistence module.
 import eventsourcing.postgres as stock
+import msgspec
 import psycopg
 from eventsourcing.persistence import Notification, OperationalError, PersistenceError
-from psycopg.adapt import AdaptersMap
+from psycopg.adapt import AdaptersMap, Dumper
+from psycopg.pq import Format
 from psycopg.rows import TupleRow, tuple_row
 from psycopg.sql import SQL, Identifier, Literal
 from psycopg.types.numeric import IntLoader
@@ -48,7 +51,32 @@ _CONNECTION_PARAMETERS = {
     "tcp_user_timeout": 30_000,
 }
 
+_BYTEA, _BYTEA_ARRAY = 17, 1001  # PostgreSQL's numbers of these types
+
+
+class ByteArray(NamedTuple):
+    """Bytes, to be sent as an array in PostgreSQL's binary form, which spares both sides the hexadecimal digits."""
+
+    values: Sequence[bytes | None]
+
+
+class _ByteArrayDumper(Dumper):
+    oid = _BYTEA_ARRAY
+    format = Format.BINARY
+    _length = Struct(">i").pack
+
+    def dump(self, obj: ByteArray) -> bytes:
+        parts = [pack(">iiiii", 1, 1, _BYTEA, len(obj.values), 1)]  # dimensions, nulls may occur, type, length, first index
+        for value in obj.values:
+            parts += [self._length(-1)] if value is None else [self._length(len(value)), value]
+        return b"".join(parts)
+
+
+_ADAPTERS.register_dumper(ByteArray, _ByteArrayDumper)
+
 _PLAIN_NAME = re.compile("[a-z][a-z0-9_]{0,62}")  # the library does not quote names everywhere
+_INSERT_OF_MARKS = re.compile(r"INSERT INTO (\w+) \(([\w, ]+)\) VALUES \([?, ]+\)([^?]*)")
+_ESCAPED_LETTER = re.compile(rb'\\[^"\\]')
 _LITERAL_OR_MARK = re.compile(r"'[^']*'|[?%]")
 
 
@@ -62,6 +90,33 @@ def with_format_placeholders(statement: str) -> str:
     return _LITERAL_OR_MARK.sub(translate, statement)
 
 
+class _Insertion(NamedTuple):
+    """A statement that inserts the rows of arrays, and what makes an array of each column."""
+
+    statement: str
+    arrays: Sequence[Callable[[Sequence[Any]], object]]
+
+    def parameters(self, rows: Iterable[Sequence[Any]]) -> list[object]:
+        return [array(column) for array, column in zip(self.arrays, zip(*rows, strict=True), strict=True)]
+
+
+def array_literal(values: Sequence[int | str | None]) -> str:
+    """The values as PostgreSQL reads an array, which is nearly what JSON is: both quote alike, and ``null`` is the same word.
+
+    The driver takes ten times as long. Only control characters are not written alike.
+    """
+    written = msgspec.json.encode(values)
+    if _ESCAPED_LETTER.search(written):
+        return "{" + ",".join([_element(value) for value in values]) + "}"
+    return "{" + written[1:-1].decode() + "}"
+
+
+def _element(value: int | str | bytes | None) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return "NULL" if value is None else str(value)
+
+
 class PostgresDialect(Dialect):
     """Arrays, and a notice to everybody who follows the log, in one statement for all events of a turn."""
 
@@ -70,11 +125,12 @@ class PostgresDialect(Dialect):
     def __init__(self, recorder: PostgresTurnRecorder) -> None:
         table = Identifier(recorder.datastore.schema, recorder.events_table_name)
         super().__init__(table.as_string(), position="notification_id")
-        self._insert_statement = (
+        self._insertions: dict[str, _Insertion] = {}
+        statement = (
             SQL(
                 "WITH appended AS ("
                 "INSERT INTO {table} (originator_id, originator_version, topic, state, notification_id) "
-                "SELECT * FROM unnest(%b::{id_type}[], %b::bigint[], %b::text[], %b::bytea[], %b::bigint[])) "
+                "SELECT * FROM unnest(%s::{id_type}[], %s::bigint[], %s::text[], %s::bytea[], %s::bigint[])) "
                 "SELECT pg_notify({channel}, '')"
             )
             .format(
@@ -84,6 +140,42 @@ class PostgresDialect(Dialect):
             )
             .as_string()
         )
+        self._insertion_of_events = _Insertion(statement, (array_literal, array_literal, array_literal, ByteArray, array_literal))
+
+    def execute_many(self, cursor: psycopg.Cursor[TupleRow], statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Rows are inserted by one statement over arrays: a tenth of the work that a statement for each of them makes."""
+        found = _INSERT_OF_MARKS.fullmatch(statement)
+        if found is None or not rows:
+            super().execute_many(cursor, statement, rows)
+            return
+        insertion = self._insertions.get(statement)
+        if insertion is None:
+            insertion = self._insertions[statement] = self._insertion(cursor, *found.groups())
+        # On a cursor of its own: in a pipeline, each has one result.
+        cursor.connection.execute(insertion.statement, insertion.parameters(rows))
+
+    def _insertion(self, cursor: psycopg.Cursor[TupleRow], table: str, columns: str, rest: str) -> _Insertion:
+        found = cursor.connection.execute(
+            "SELECT attname, atttypid::regtype::text FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0", (table,)
+        )
+        types: dict[str, str] = dict(found.fetchall())
+        wanted = [types[column] for column in columns.split(", ")]
+        arrays = ", ".join(f"%s::{each}[]" for each in wanted)
+        statement = f"INSERT INTO {table} ({columns}) SELECT * FROM unnest({arrays}){rest.replace('%', '%%')}"
+        return _Insertion(statement, [ByteArray if each == "bytea" else array_literal for each in wanted])
+
+    def select_in(self, cursor: psycopg.Cursor[TupleRow], statement: str, keys: Collection[Sequence[str]]) -> None:
+        columns = [array_literal(column) for column in zip(*keys, strict=True)]
+        arrays = ", ".join(["%s::text[]"] * len(columns))
+        cursor.execute(statement.replace("IN (?)", f"IN (SELECT * FROM unnest({arrays}))"), columns)
+
+    def rows(self, cursor: psycopg.Cursor[TupleRow]) -> list[tuple[Any, ...]]:
+        if cursor.connection.info.pipeline_status:
+            return cursor.fetchall()  # which waits for them; until then nobody knows whether there are any
+        return super().rows(cursor)
+
+    def together(self, cursor: psycopg.Cursor[TupleRow]) -> AbstractContextManager[object]:
+        return cursor.connection.pipeline()
 
     def library_error(self, error: Exception) -> PersistenceError:
         if isinstance(error, psycopg.Error) and _severity(error) == "FATAL":
@@ -100,8 +192,8 @@ class PostgresDialect(Dialect):
         return stored
 
     def insert(self, cursor: psycopg.Cursor[TupleRow], events: Sequence[Notification]) -> None:
-        columns = zip(*((e.originator_id, e.originator_version, e.topic, e.state, e.id) for e in events), strict=True)
-        cursor.execute(self._insert_statement, [list(column) for column in columns])
+        rows = [(str(e.originator_id), e.originator_version, e.topic, e.state, e.id) for e in events]
+        cursor.connection.execute(self._insertion_of_events.statement, self._insertion_of_events.parameters(rows))
 
 
 class PostgresTurnRecorder(TurnRecorder, stock.PostgresApplicationRecorder):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from uuid import UUID
 
@@ -35,6 +35,11 @@ class SQLiteDialect(Dialect):
 
     def loaded_id(self, stored: str) -> UUID | str:
         return self._recorder.convert_originator_id(stored)
+
+    def select_in(self, cursor: sqlite3.Cursor, statement: str, keys: Collection[Sequence[str]]) -> None:
+        rows = [f"({', '.join('?' * len(key))})" for key in keys]
+        values = [part for key in keys for part in key]
+        cursor.execute(statement.replace("IN (?)", f"IN (VALUES {', '.join(rows)})"), values)
 
     def insert(self, cursor: sqlite3.Cursor, events: Sequence[Notification]) -> None:
         cursor.executemany(

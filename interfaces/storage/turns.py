@@ -6,8 +6,8 @@ Each store adds a dialect, how a transaction begins and ends, and nothing else.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock
 from typing import Any, Protocol
 from uuid import UUID
@@ -49,11 +49,7 @@ _LIBRARY_ERRORS: dict[str, type[PersistenceError]] = {
 class DriverCursor(Protocol):
     """What the cursors of both drivers can do."""
 
-    @property
-    def description(self) -> Any: ...
     def execute(self, sql: str, parameters: Sequence[Any], /) -> Any: ...
-    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Any: ...
-    def fetchall(self) -> list[tuple[Any, ...]]: ...
 
 
 class Dialect(ABC):
@@ -80,6 +76,22 @@ class Dialect(ABC):
     @abstractmethod
     def insert(self, cursor: Any, events: Sequence[Notification]) -> None:
         """Inserts the events at the positions that they carry, in as few round trips as possible."""
+
+    def execute_many(self, cursor: Any, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Executes a statement with `?` placeholders once for each row of parameters."""
+        cursor.executemany(self.sql(statement), rows)
+
+    @abstractmethod
+    def select_in(self, cursor: Any, statement: str, keys: Collection[Sequence[str]]) -> None:
+        """Executes a statement in which `IN (?)` means any of these keys."""
+
+    def rows(self, cursor: Any) -> list[tuple[Any, ...]]:
+        """What the statement that was executed returns, of which some return nothing."""
+        return cursor.fetchall() if cursor.description else []
+
+    def together(self, cursor: Any) -> AbstractContextManager[object]:
+        """Inside, statements that write need not wait for each other."""
+        return nullcontext()
 
     def library_error(self, error: Exception) -> PersistenceError:
         """The library's error for a driver's, found by its name: all three take theirs from the DB-API."""
@@ -108,7 +120,15 @@ class SnapshotReader:
         """Executes one statement with `?` placeholders; returns the rows, of which some statements have none."""
         with self._errors():
             self._cursor.execute(self._dialect.sql(sql), params)
-            return self._cursor.fetchall() if self._cursor.description else []
+            return self._dialect.rows(self._cursor)
+
+    def fetch_all(self, sql: str, keys: Collection[Sequence[str]]) -> list[tuple[Any, ...]]:
+        """The rows of a statement in which `IN (?)` means any of these keys, all of them texts; none where there are no keys."""
+        if not keys:
+            return []
+        with self._errors():
+            self._dialect.select_in(self._cursor, sql, keys)
+            return self._dialect.rows(self._cursor)
 
     def head(self) -> Notification | None:
         """The last event of the log."""
@@ -186,7 +206,13 @@ class TurnTransaction(SnapshotReader):
     def execute(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Executes one statement with `?` placeholders that changes data, once for each row of parameters."""
         with self._errors():
-            self._cursor.executemany(self._dialect.sql(sql), rows)
+            self._dialect.execute_many(self._cursor, sql, list(rows))
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Inside, what is written is sent without waiting; what failed says so on leaving at the latest."""
+        with self._errors(), self._dialect.together(self._cursor):
+            yield
 
     def demand_unspoilt(self) -> None:
         """Raises ProgrammingError where the turn is left as if nothing had happened, although a statement failed."""

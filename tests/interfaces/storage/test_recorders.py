@@ -327,6 +327,67 @@ def test_the_log_and_the_tables_beside_it_commit_together(store: Store) -> None:
         assert (total, type(total), numbers) == (2**62 - 2, int, 3)
 
 
+def test_many_rows_come_back_as_they_were_written(store: Store) -> None:
+    """Whatever a text contains, with nothing in some columns of some rows; a second insertion may find the rows there."""
+    kind = "BYTEA" if is_postgres(store) else "BLOB"
+    with store.turn() as turn:
+        turn.fetch(f"CREATE TABLE notes (text TEXT PRIMARY KEY, number BIGINT, picture {kind})")
+    texts = ["", "null", "NULL", '"', "\\", '\\"', "{a,b}", "line\nline\ttab\r\x01\x7f", "Übung 🙂 \u2028", "\\x41", "?%s%%", "'"]
+    rows = [(text, (-2) ** number or None, text.encode() or None) for number, text in enumerate(texts)]
+    statement = "INSERT INTO notes (text, number, picture) VALUES (?, ?, ?)"
+    with store.turn() as turn:
+        turn.execute(statement, rows)
+        turn.execute(statement, [])
+        turn.execute(f"{statement} ON CONFLICT (text) DO UPDATE SET number = notes.number + excluded.number", rows[1:2])
+    rows[1] = ("null", -4, b"null")
+    with store.reading() as reader:
+        assert sorted(reader.fetch("SELECT * FROM notes")) == sorted(rows)
+        keys = [(text, str(number)) for text, number, _ in rows[2:9]]
+        found = reader.fetch_all("SELECT * FROM notes WHERE (text, CAST(number AS TEXT)) IN (?)", [*keys, ("x", "1"), keys[0]])
+        assert sorted(found) == sorted(rows[2:9])
+        assert reader.fetch_all("SELECT * FROM notes WHERE (text) IN (?)", []) == []
+
+
+@pytest.mark.parametrize("text", ["\x00", "a\ud800"])
+def test_a_text_that_no_column_holds_is_a_data_error_among_many_rows(text: str, store: Store) -> None:
+    """SQLite holds a NUL in a text; nothing holds half a character."""
+    if text == "\x00" and not is_postgres(store):
+        pytest.skip("SQLite holds it")
+    with store.turn() as turn:
+        turn.fetch("CREATE TABLE notes (text TEXT)")
+    with pytest.raises(DataError), store.turn() as turn:
+        turn.execute("INSERT INTO notes (text) VALUES (?)", [("a",), (text,)])
+
+
+def test_what_is_written_together_is_read_and_fails_together(store: Store) -> None:
+    """Reads see what was written before them; a failure says so on leaving at the latest, and nothing of the turn is left."""
+    stream = uuid4()
+    append_next(store, stream, 1)
+    with store.turn() as turn:
+        turn.fetch("CREATE TABLE notes (text TEXT PRIMARY KEY)")
+    insertion = "INSERT INTO notes (text) VALUES (?)"
+    with store.turn() as turn, turn.together():
+        turn.append([event(2, stream, 2)])
+        turn.execute(insertion, [("a",), ("b",)])
+        assert turn.fetch("SELECT text FROM notes ORDER BY text") == [("a",), ("b",)]
+        assert [row.originator_version for row in turn.stream(stream)] == [1, 2]
+        turn.execute("UPDATE notes SET text = ? WHERE text = ?", [("c", "a")])
+    with pytest.raises(IntegrityError), store.turn() as turn, turn.together():  # noqa: PT012
+        turn.append([event(3)])
+        turn.execute(insertion, [("d",)])
+        turn.execute(insertion, [("b",)])
+        turn.execute(insertion, [("e",)])
+    with pytest.raises(IntegrityError), store.turn() as turn, turn.together():
+        turn.append([event(3), event(4, stream, 2)])
+    with pytest.raises(LookupError), store.turn() as turn, turn.together():  # noqa: PT012
+        turn.append([event(3)])
+        raise LookupError
+    with store.reading() as reader:
+        assert reader.fetch("SELECT text FROM notes ORDER BY text") == [("b",), ("c",)]
+    assert positions(store) == [1, 2]
+    assert append_next(store, stream, 3) == 3
+
+
 def test_a_value_that_fits_no_column_is_a_data_error(store: Store) -> None:
     """Values that the database cannot hold are refused with the library's DataError on both stores."""
     for version in (2**63, -(2**63) - 1):
