@@ -32,6 +32,7 @@ from domain.refusals import KeyReused, Malformed, NotFound, Refusal, VersionDiff
 log = logging.getLogger(__name__)
 
 TURN_COMMANDS_MAX = 256
+SENT_COMMANDS = 16  # the store writes them while the next are decided
 CATCH_UP_ROWS = 1_000
 PATIENCE_SECONDS = 6.0  # how long a turn is tried again, after its first attempt
 PAUSE_SECONDS = 0.1  # before the second attempt, doubled with each further one
@@ -193,7 +194,11 @@ class Engine:
         )
         known = receipts.read(transaction, {work.key.identity(work.actor) for work in works if work.key})
         fresh: dict[Identity, Receipt] = {}
-        answers = [self._answered(turn, work, known, fresh) for work in works]
+        answers: list[Answer] = []
+        for work in works:
+            if answers and len(answers) % SENT_COMMANDS == 0:
+                turn.send()
+            answers.append(self._answered(turn, work, known, fresh))
         turn.write(receipts.INSERT, [receipt.row(identity) for identity, receipt in fresh.items()])
         return Decided(answers, turn.rows[-1] if turn.rows else None, fresh)
 

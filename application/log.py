@@ -232,7 +232,10 @@ class Reader(Protocol):
 
 
 class Transaction(Reader, Protocol):
-    """A turn: a write transaction that holds the one lock of the log, so that nothing is decided on stale state."""
+    """A turn: a write transaction that holds the one lock of the log, so that nothing is decided on stale state.
+
+    What is written need not reach the store, and fail there, before the next read or the end of the turn.
+    """
 
     def append(self, events: Sequence[Notification]) -> None:
         """Appends rows whose positions follow on from the log's last; ``IntegrityError`` otherwise."""
@@ -240,8 +243,8 @@ class Transaction(Reader, Protocol):
     def execute(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Runs one statement for each row of values."""
 
-    def together(self) -> AbstractContextManager[None]:
-        """Inside, what is appended and executed need not be waited for; what failed says so on leaving at the latest."""
+    def send(self) -> None:
+        """Lets the store begin with what was written so far, while the turn goes on."""
 
 
 class Store(Protocol):

@@ -180,12 +180,15 @@ class Turn:
         except Exception as error:
             raise Culprit(work) from error
 
+    def send(self) -> None:
+        """Lets the store begin with what was decided so far."""
+        self._write_events()
+        self._transaction.send()
+
     def write(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """Brings everything decided, and these rows, into the transaction."""
-        with self._transaction.together():
-            self._write_events()
-            if rows:
-                self._transaction.execute(statement, rows)
+        self._write_events()
+        self._transaction.execute(statement, rows)
 
     def _begin_command(self, actor: Actor, command: str, expected: int | None) -> None:
         self.actor = actor

@@ -13,7 +13,7 @@ import eventsourcing.sqlite as stock
 from eventsourcing.persistence import Notification, OperationalError
 
 from application.log import CommitUnknown
-from interfaces.storage.turns import TURN_WAIT_SECONDS_MAX, Dialect, SnapshotReader, TurnRecorder
+from interfaces.storage.turns import TURN_WAIT_SECONDS_MAX, Dialect, SnapshotReader, TurnRecorder, Write
 
 _PRIMARY_RESULT_CODE = 0xFF  # SQLite's extended result codes carry details in the bits above
 
@@ -41,11 +41,9 @@ class SQLiteDialect(Dialect):
         values = [part for key in keys for part in key]
         cursor.execute(statement.replace("IN (?)", f"IN (VALUES {', '.join(rows)})"), values)
 
-    def insert(self, cursor: sqlite3.Cursor, events: Sequence[Notification]) -> None:
-        cursor.executemany(
-            self._recorder.insert_events_statement,
-            [(self.stored_id(e.originator_id), e.originator_version, e.topic, e.state, e.id) for e in events],
-        )
+    def insertion(self, events: Sequence[Notification]) -> Write:
+        rows = [(self.stored_id(e.originator_id), e.originator_version, e.topic, e.state, e.id) for e in events]
+        return self._recorder.insert_events_statement, rows
 
 
 class SQLiteTurnRecorder(TurnRecorder, stock.SQLiteApplicationRecorder):

@@ -226,6 +226,7 @@ def test_a_stream_has_each_version_once(store: Store) -> None:
     append_next(store, stream, 1)
     with pytest.raises(IntegrityError), store.turn() as turn:
         turn.append([event(2), event(3, stream, 1)])
+        turn.fetch("SELECT 1")  # what was written goes first
     assert positions(store) == [1]
 
 
@@ -359,33 +360,57 @@ def test_a_text_that_no_column_holds_is_a_data_error_among_many_rows(text: str, 
         turn.execute("INSERT INTO notes (text) VALUES (?)", [("a",), (text,)])
 
 
-def test_what_is_written_together_is_read_and_fails_together(store: Store) -> None:
-    """Reads see what was written before them; a failure says so on leaving at the latest, and nothing of the turn is left."""
+def test_what_was_sent_is_read_and_fails_like_all_else(store: Store) -> None:
+    """Reads see what was sent before them; a failure says so at the end at the latest, and nothing of the turn is left."""
     stream = uuid4()
     append_next(store, stream, 1)
     with store.turn() as turn:
         turn.fetch("CREATE TABLE notes (text TEXT PRIMARY KEY)")
-    insertion = "INSERT INTO notes (text) VALUES (?)"
-    with store.turn() as turn, turn.together():
+    insertion, deletion = "INSERT INTO notes (text) VALUES (?)", "DELETE FROM notes WHERE text = ?"
+    with store.turn() as turn:
         turn.append([event(2, stream, 2)])
         turn.execute(insertion, [("a",), ("b",)])
+        turn.send()
+        turn.send()
         assert turn.fetch("SELECT text FROM notes ORDER BY text") == [("a",), ("b",)]
+        turn.execute(insertion, [("x",), ("y",)])
+        turn.send()
+        turn.execute(deletion, [("x",), ("y",)])
         assert [row.originator_version for row in turn.stream(stream)] == [1, 2]
         turn.execute("UPDATE notes SET text = ? WHERE text = ?", [("c", "a")])
-    with pytest.raises(IntegrityError), store.turn() as turn, turn.together():  # noqa: PT012
+    with pytest.raises(IntegrityError), store.turn() as turn:  # noqa: PT012
         turn.append([event(3)])
         turn.execute(insertion, [("d",)])
+        turn.send()
         turn.execute(insertion, [("b",)])
+        turn.send()
         turn.execute(insertion, [("e",)])
-    with pytest.raises(IntegrityError), store.turn() as turn, turn.together():
+    with pytest.raises(IntegrityError), store.turn() as turn:  # noqa: PT012
         turn.append([event(3), event(4, stream, 2)])
-    with pytest.raises(LookupError), store.turn() as turn, turn.together():  # noqa: PT012
+        turn.send()
+    with pytest.raises(LookupError), store.turn() as turn:  # noqa: PT012
         turn.append([event(3)])
+        turn.send()
         raise LookupError
     with store.reading() as reader:
         assert reader.fetch("SELECT text FROM notes ORDER BY text") == [("b",), ("c",)]
     assert positions(store) == [1, 2]
     assert append_next(store, stream, 3) == 3
+
+
+def test_one_table_written_twice_ends_as_it_was_written_last(store: Store) -> None:
+    """A row may be deleted and written again, or changed twice, in one turn."""
+    with store.turn() as turn:
+        turn.fetch("CREATE TABLE notes (text TEXT PRIMARY KEY, number BIGINT)")
+    upsert = "INSERT INTO notes (text, number) VALUES (?, ?) ON CONFLICT (text) DO UPDATE SET number = excluded.number"
+    deletion = "DELETE FROM notes WHERE text = ? AND number = ?"
+    with store.turn() as turn:
+        turn.execute(upsert, [("a", 1), ("b", 1)])
+        turn.execute(upsert, [("a", 2)])
+        turn.execute(deletion, [("a", 2), ("b", 7)])
+        turn.execute(upsert, [("a", 3)])
+    with store.reading() as reader:
+        assert reader.fetch("SELECT text, number FROM notes ORDER BY text") == [("a", 3), ("b", 1)]
 
 
 def test_a_value_that_fits_no_column_is_a_data_error(store: Store) -> None:
