@@ -1,9 +1,9 @@
 """The engine takes the turns: one order for all commands, one transaction and one fsync for many.
 
-Commands that arrive while a turn commits are gathered for the next. A turn takes the lock of the log, catches up with what
-others appended, decides each command against states that already include the ones before it, and appends all events,
-receipts and projection rows in one transaction. Nothing is decided on stale state, so nothing is ever tried again for a
-conflict; any number of processes and machines can take turns on one store.
+A turn takes the lock of the log, catches up with what others appended, gathers the commands that have arrived meanwhile,
+decides each of them against states that already include the ones before it, and appends all events, receipts and projection
+rows in one transaction. Nothing is decided on stale state, so nothing is ever tried again for a conflict; any number of
+processes and machines can take turns on one store.
 """
 
 import logging
@@ -78,6 +78,7 @@ class Engine:
         self._last: Notification | None = None
         self._recorded_at = datetime.min.replace(tzinfo=UTC)
         self._arrived: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._gathered: list[Work] = []
         self._thread = threading.Thread(target=self._serve, name="turns", daemon=True)
         self._thread.start()
 
@@ -106,14 +107,22 @@ class Engine:
 
     def _serve(self) -> None:
         while (first := self._arrived.get()) is not None:
-            gathered = [first]
-            while len(gathered) < TURN_COMMANDS_MAX and not self._arrived.empty():
-                further = self._arrived.get()
-                if further is None:
-                    self._arrived.put(None)
-                    break
-                gathered.append(further)
-            self._answer([work for work in gathered if work.done.set_running_or_notify_cancel()])
+            self._gathered = []
+            self._join(first)
+            self._answer(self._gathered)
+
+    def _gather(self) -> None:
+        """Whatever arrived until the lock was held joins the turn: it would only have to wait for it."""
+        while len(self._gathered) < TURN_COMMANDS_MAX and not self._arrived.empty():
+            further = self._arrived.get()
+            if further is None:
+                self._arrived.put(None)
+                break
+            self._join(further)
+
+    def _join(self, work: Work) -> None:
+        if work.done.set_running_or_notify_cancel():
+            self._gathered.append(work)
 
     def _answer(self, works: Sequence[Work]) -> None:
         """Answers every command. A failure that is no command's own is halved until the culprit stands alone."""
@@ -183,6 +192,8 @@ class Engine:
     def _decide(self, transaction: Transaction, works: Sequence[Work]) -> Decided:
         foreign = self._catch_up(transaction)
         self._projector.begin(transaction, foreign)
+        if works is self._gathered:  # those that are decided again without a culprit stay among themselves
+            self._gather()
         turn = Turn(
             transaction,
             self._states,
