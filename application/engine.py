@@ -1,9 +1,9 @@
 """The engine takes the turns: one order for all commands, one transaction and one fsync for many.
 
-Commands that arrive while a turn commits are gathered for the next. A turn takes the lock of the log, catches up with what
-others appended, decides each command against states that already include the ones before it, and appends all events,
-receipts and projection rows in one transaction. Nothing is decided on stale state, so nothing is ever tried again for a
-conflict; any number of processes and machines can take turns on one store.
+A turn takes the lock of the log, catches up with what others appended, gathers the commands that have arrived meanwhile,
+decides each of them against states that already include the ones before it, and appends all events, receipts and projection
+rows in one transaction. Nothing is decided on stale state, so nothing is ever tried again for a conflict; any number of
+processes and machines can take turns on one store.
 """
 
 import logging
@@ -32,6 +32,7 @@ from domain.refusals import KeyReused, Malformed, NotFound, Refusal, VersionDiff
 log = logging.getLogger(__name__)
 
 TURN_COMMANDS_MAX = 256
+SENT_COMMANDS = 16  # the store writes them while the next are decided
 CATCH_UP_ROWS = 1_000
 PATIENCE_SECONDS = 6.0  # how long a turn is tried again, after its first attempt
 PAUSE_SECONDS = 0.1  # before the second attempt, doubled with each further one
@@ -77,6 +78,7 @@ class Engine:
         self._last: Notification | None = None
         self._recorded_at = datetime.min.replace(tzinfo=UTC)
         self._arrived: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._gathered: list[Work] = []
         self._thread = threading.Thread(target=self._serve, name="turns", daemon=True)
         self._thread.start()
 
@@ -105,14 +107,22 @@ class Engine:
 
     def _serve(self) -> None:
         while (first := self._arrived.get()) is not None:
-            gathered = [first]
-            while len(gathered) < TURN_COMMANDS_MAX and not self._arrived.empty():
-                further = self._arrived.get()
-                if further is None:
-                    self._arrived.put(None)
-                    break
-                gathered.append(further)
-            self._answer([work for work in gathered if work.done.set_running_or_notify_cancel()])
+            self._gathered = []
+            self._join(first)
+            self._answer(self._gathered)
+
+    def _gather(self) -> None:
+        """Whatever arrived until the lock was held joins the turn: it would only have to wait for it."""
+        while len(self._gathered) < TURN_COMMANDS_MAX and not self._arrived.empty():
+            further = self._arrived.get()
+            if further is None:
+                self._arrived.put(None)
+                break
+            self._join(further)
+
+    def _join(self, work: Work) -> None:
+        if work.done.set_running_or_notify_cancel():
+            self._gathered.append(work)
 
     def _answer(self, works: Sequence[Work]) -> None:
         """Answers every command. A failure that is no command's own is halved until the culprit stands alone."""
@@ -182,6 +192,8 @@ class Engine:
     def _decide(self, transaction: Transaction, works: Sequence[Work]) -> Decided:
         foreign = self._catch_up(transaction)
         self._projector.begin(transaction, foreign)
+        if works is self._gathered:  # those that are decided again without a culprit stay among themselves
+            self._gather()
         turn = Turn(
             transaction,
             self._states,
@@ -193,7 +205,11 @@ class Engine:
         )
         known = receipts.read(transaction, {work.key.identity(work.actor) for work in works if work.key})
         fresh: dict[Identity, Receipt] = {}
-        answers = [self._answered(turn, work, known, fresh) for work in works]
+        answers: list[Answer] = []
+        for work in works:
+            if answers and len(answers) % SENT_COMMANDS == 0:
+                turn.send()
+            answers.append(self._answered(turn, work, known, fresh))
         turn.write(receipts.INSERT, [receipt.row(identity) for identity, receipt in fresh.items()])
         return Decided(answers, turn.rows[-1] if turn.rows else None, fresh)
 

@@ -6,7 +6,7 @@ from it, the payload under ``data``. So one column is enough to read everything,
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
@@ -47,6 +47,10 @@ class Recorded:
     @property
     def originator_version(self) -> int:
         return self.version
+
+    def saying(self, data: Event) -> "Recorded":
+        """The same envelope around other data."""
+        return Recorded(self.position, self.stream, self.version, self.recorded_at, self.actor, self.command, self.cause, data)
 
     @property
     def type(self) -> str:
@@ -214,6 +218,9 @@ class Reader(Protocol):
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
 
+    def fetch_all(self, sql: str, keys: Collection[Sequence[str]]) -> list[tuple[Any, ...]]:
+        """The rows of a statement in which ``IN (?)`` means any of these keys, all texts; none where there are no keys."""
+
     def head(self) -> Notification | None:
         """The last row of the log."""
 
@@ -225,13 +232,19 @@ class Reader(Protocol):
 
 
 class Transaction(Reader, Protocol):
-    """A turn: a write transaction that holds the one lock of the log, so that nothing is decided on stale state."""
+    """A turn: a write transaction that holds the one lock of the log, so that nothing is decided on stale state.
+
+    What is written need not reach the store, and fail there, before the next read or the end of the turn.
+    """
 
     def append(self, events: Sequence[Notification]) -> None:
         """Appends rows whose positions follow on from the log's last; ``IntegrityError`` otherwise."""
 
     def execute(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Runs one statement for each row of values."""
+
+    def send(self) -> None:
+        """Lets the store begin with what was written so far, while the turn goes on."""
 
 
 class Store(Protocol):

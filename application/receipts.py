@@ -66,13 +66,10 @@ class Receipt:
 
 def read(reader: Reader, identities: Collection[Identity]) -> dict[Identity, Receipt]:
     """The receipts that exist among these identities."""
-    if not identities:
-        return {}
-    places = ", ".join(["(?, ?, ?)"] * len(identities))
-    found = reader.fetch(
+    found = reader.fetch_all(
         "SELECT subject, organisation, idempotency_key, request, outcome, body, position, version FROM receipts "
-        f"WHERE (subject, organisation, idempotency_key) IN (VALUES {places})",
-        [part for identity in identities for part in identity],
+        "WHERE (subject, organisation, idempotency_key) IN (?)",
+        identities,
     )
     return {
         (subject, organisation, key): Receipt(bytes(request), Answer(outcome, bytes(body), position, version))

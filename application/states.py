@@ -23,13 +23,17 @@ State = Pool | Case | Booking
 STATES_MAX = 50_000
 
 
+_EVOLVE: dict[type[Event], Callable[..., State]] = {
+    **dict.fromkeys(get_args(BookingEvent), bookings.evolve),
+    **dict.fromkeys(get_args(CaseEvent), cases.evolve),
+    **dict.fromkeys(get_args(PoolEvent), pools.evolve),
+}
+_OF_WAITING_LISTS = frozenset({PlaceOffered, *get_args(BookingEvent)})
+
+
 def evolve(state: State | None, stream: UUID, event: Event) -> State:
     """The state of a stream after one of its events; folds in place."""
-    if isinstance(event, get_args(BookingEvent)):
-        return bookings.evolve(cast(Booking | None, state), stream, cast(BookingEvent, event))
-    if isinstance(event, get_args(CaseEvent)):
-        return cases.evolve(cast(Case | None, state), stream, cast(CaseEvent, event))
-    return pools.evolve(cast(Pool | None, state), stream, cast(PoolEvent, event))
+    return _EVOLVE[type(event)](state, stream, event)
 
 
 class States:
@@ -68,7 +72,7 @@ class States:
         state = evolve(state, stream, event)
         self._held[stream] = (state, version)
         pool = state.pool if isinstance(state, Booking) else state.id
-        if pool in self._waiting and isinstance(event, (PlaceOffered, *get_args(BookingEvent))):
+        if type(event) in _OF_WAITING_LISTS and pool in self._waiting:
             evolve_waiting_list(self._waiting[pool], stream, cast(BookingEvent | PlaceOffered, event))
         return state
 

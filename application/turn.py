@@ -180,11 +180,15 @@ class Turn:
         except Exception as error:
             raise Culprit(work) from error
 
+    def send(self) -> None:
+        """Lets the store begin with what was decided so far."""
+        self._write_events()
+        self._transaction.send()
+
     def write(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """Brings everything decided, and these rows, into the transaction."""
         self._write_events()
-        if rows:
-            self._transaction.execute(statement, rows)
+        self._transaction.execute(statement, rows)
 
     def _begin_command(self, actor: Actor, command: str, expected: int | None) -> None:
         self.actor = actor
@@ -216,7 +220,7 @@ class Turn:
         texts = [(event, key, _texts(event)) for event, key in pending]
         self._keyring.ensure({key for _, key, fields in texts if fields})
         return [
-            replace(event, data=replace(cast(Any, event.data), **self._sealed(event, key, fields))) if fields else event
+            event.saying(replace(cast(Any, event.data), **self._sealed(event, key, fields))) if fields else event
             for event, key, fields in texts
         ]
 

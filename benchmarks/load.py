@@ -64,7 +64,7 @@ class Generator:
         into.flush()
         outcome = msgspec.json.decode(out.readline(), type=Outcome)
         if outcome.statuses.keys() != {status}:
-            raise RuntimeError(f"answered {outcome.statuses} in place of {status}")
+            raise RuntimeError(f"answered {outcome.statuses} in place of {status} to {job.requests[0]!r}")
         return throughput(outcome.latencies, outcome.seconds)
 
 

@@ -1,7 +1,7 @@
 """The library as it comes, in the way that costs it least: one event a save, no projection beside it, its own settings."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import singledispatchmethod
 from random import Random
@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
-from eventsourcing.persistence import InfrastructureFactory, IntegrityError, Tracking, TrackingRecorder
+from eventsourcing.persistence import ConnectionUnavailableError, InfrastructureFactory, IntegrityError, Tracking, TrackingRecorder
 from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
 from eventsourcing.sqlite import SQLiteTrackingRecorder
@@ -67,13 +67,9 @@ def session_askers(office: Office, callers: int) -> list[Ask]:
     """Callers that save one new session after another."""
 
     def asker(random: Random) -> Ask:
-        return lambda: _save(office, random)
+        return _persistently(lambda: office.save(session(random, uuid4())))
 
     return [asker(Random(number)) for number in range(callers)]
-
-
-def _save(office: Office, random: Random) -> None:
-    office.save(session(random, uuid4()))
 
 
 def open_hot_pool(office: Office, approvals: int) -> UUID:
@@ -88,17 +84,24 @@ def open_hot_pool(office: Office, approvals: int) -> UUID:
 def approval_askers(office: Office, pool: UUID, callers: int) -> list[Ask]:
     """Callers that approve, and try again whenever another one was faster."""
 
+    def approve() -> None:
+        found: HotPool = office.repository.get(pool)
+        found.reserve(uuid4(), APPROVED_MINUTES)
+        office.save(found)
+
+    return [_persistently(approve)] * callers
+
+
+def _persistently(attempt: Callable[[], object]) -> Ask:
+    """Until it is done: another caller may be faster, and many at once run out of the library's connections."""
+
     def ask() -> None:
         while True:
-            found: HotPool = office.repository.get(pool)
-            found.reserve(uuid4(), APPROVED_MINUTES)
-            try:
-                office.save(found)
-            except IntegrityError:
-                continue
-            return
+            with suppress(IntegrityError, ConnectionUnavailableError):
+                attempt()
+                return
 
-    return [ask] * callers
+    return ask
 
 
 # ── Projections: one row brought up to date for each event, in the transaction that tracks it

@@ -26,7 +26,7 @@ from application.engine import Engine
 from application.log import Reader
 from application.privacy import Keyring
 from application.projections.audit_trail import TRAIL_TABLE
-from application.projections.balances import DAY_TOTALS, MOVEMENTS
+from application.projections.balances import MOVEMENTS, POOL_DAYS
 from application.projections.bookings import BOOKINGS_TABLE, SESSIONS_TABLE
 from application.projections.tables import Table, instant
 from application.projections.worklist import WORK_TABLE
@@ -80,7 +80,7 @@ SHOWN_ROWS: tuple[tuple[Table[Any], str, str], ...] = (
     (SESSIONS_TABLE, "session starts_at minutes state", ""),
     (WORK_TABLE, "booking state minutes", ""),
     (MOVEMENTS, "position seq kind minutes effective recorded", ""),
-    (DAY_TOTALS, "day kind minutes", " WHERE dimension = 'pool'"),
+    (POOL_DAYS, "day kind minutes", ""),
     (TRAIL_TABLE, "position type actor", ""),
 )
 SHOWN_FIGURES = ("requested_minutes", "granted_minutes", "consumed_minutes", "to_decision_median")

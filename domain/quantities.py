@@ -77,7 +77,7 @@ def berlin_day(instant: datetime) -> date:
 
 def berlin_month(instant: datetime) -> str:
     """The calendar month of an instant in Europe/Berlin, as ``2022-03``."""
-    return f"{instant.astimezone(BERLIN):%Y-%m}"
+    return berlin_day(instant).isoformat()[:7]
 
 
 def start_of_day(day: date) -> datetime:

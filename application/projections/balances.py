@@ -1,7 +1,8 @@
 """Balances in both times: what happened until ``as_of``, as far as it was known at ``known_at``.
 
 Every movement of minutes is a row that is never changed. Beside them stand the totals of every day, so that a question
-without ``known_at`` needs no movements but those of the last day; ``known_at`` takes away what was recorded later.
+without ``known_at`` needs no movements but those of the last day; ``known_at`` takes away what was recorded later. Cases and
+bookings have no totals: they would have nearly as many as they have movements.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -37,16 +38,24 @@ class Movement(NamedTuple):
     minutes: int
     effective: int
     day: str
-    month: str
     recorded: int
 
 
-class DayTotal(NamedTuple):
-    """All movements of one kind and day that share a pool, or a district, provider or case in it."""
+class PoolDay(NamedTuple):
+    """All movements of one kind and day in a pool."""
 
     pool: str
-    dimension: str
-    key: str
+    day: str
+    kind: str
+    minutes: int
+
+
+class ProviderDay(NamedTuple):
+    """All movements of one kind and day that a provider has in a district."""
+
+    pool: str
+    provider: str
+    district: str
     day: str
     kind: str
     minutes: int
@@ -68,7 +77,8 @@ MOVEMENTS = Table(
     ("position", "seq"),
     (("pool", "recorded"), ("pool", "day"), ("pool", "provider")),
 )
-DAY_TOTALS = Table("day_totals", DayTotal, ("pool", "dimension", "key", "day", "kind"), (("pool", "dimension", "day"),))
+POOL_DAYS = Table("pool_days", PoolDay, ("pool", "day", "kind"))
+PROVIDER_DAYS = Table("provider_days", ProviderDay, ("pool", "provider", "district", "day", "kind"))
 ACCOUNTS = Table("accounts", Account, ("booking",))
 
 # ── Fold
@@ -134,24 +144,18 @@ def _record(
         minutes,
         micros(effective),
         day,
-        day[:7],
         micros(event.recorded_at),
     )
     rows.add(MOVEMENTS, movement)
-    for dimension, key in (("pool", pool), ("district", district), ("provider", provider), ("case", case_id)):
-        if key is not None:
-            _total(rows, pool, dimension, key, day, kind, minutes)
-
-
-def _total(rows: Rows, pool: str, dimension: str, key: str, day: str, kind: MovementKind, minutes: int) -> None:
-    before = rows.get(DAY_TOTALS, pool, dimension, key, day, kind)
-    rows.put(DAY_TOTALS, DayTotal(pool, dimension, key, day, kind, (before.minutes if before else 0) + minutes))
+    rows.add_up(POOL_DAYS, PoolDay(pool, day, kind, minutes))
+    if account is not None:
+        rows.add_up(PROVIDER_DAYS, ProviderDay(pool, account.provider, account.district, day, kind, minutes))
 
 
 BALANCES = Projection(
     name="balances",
-    version=1,
-    tables=(MOVEMENTS, DAY_TOTALS, ACCOUNTS),
+    version=2,
+    tables=(MOVEMENTS, POOL_DAYS, PROVIDER_DAYS, ACCOUNTS),
     handles=frozenset(
         {
             PoolOpened,
@@ -232,8 +236,8 @@ def forecast_of(reader: Reader, pool: UUID, today: date) -> ForecastView:
     """When the pool runs out, from what was committed in its whole weeks before ``today``, the first one included."""
     live = Live(reader, BALANCES)
     days = live.fetch(
-        "SELECT day, SUM(CASE kind WHEN 'granted' THEN minutes ELSE -minutes END) FROM {day_totals} "
-        "WHERE pool = ? AND dimension = 'pool' AND kind IN ('granted', 'released') AND day < ? GROUP BY day ORDER BY day",
+        "SELECT day, SUM(CASE kind WHEN 'granted' THEN minutes ELSE -minutes END) FROM {pool_days} "
+        "WHERE pool = ? AND kind IN ('granted', 'released') AND day < ? GROUP BY day ORDER BY day",
         (str(pool), today.isoformat()),
     )
     available = balance(reader, pool).available
@@ -255,7 +259,7 @@ def _whole_weeks(days: Sequence[tuple[date, int]], today: date) -> list[int]:
 
 Sums = dict[str, dict[str, int]]  # minutes by key and kind
 Condition = tuple[str, Value]
-_COLUMNS = {"pool": "pool", "district": "district", "provider": "provider", "case": "case_id", "booking": "booking"}
+_COLUMNS: dict[By, str] = {"case": "case_id", "month": "substr(day, 1, 7)"}  # of the others, the names are the same
 
 
 class _Question(NamedTuple):
@@ -266,40 +270,29 @@ class _Question(NamedTuple):
     as_of: datetime | date | None
     known_at: datetime | date | None
 
+    def whole(self) -> dict[str, int]:
+        return self._totals("pool_days", "pool", []).get(self.pool, {})
+
     def groups(self, by: By, provider: str | None) -> Sums:
         """All groups; of one provider's movements only, where it is stated."""
-        if by == "month":
-            return self._totals("pool" if provider is None else "provider", provider, by_month=True)
-        elif by == "booking" or (provider is not None and by != "provider"):
-            own = [] if provider is None else [("provider = ?", provider)]
-            return self._movements(_COLUMNS[by], [*own, *self._effective(), *self._known()])
-        return self._totals(by, provider)
+        column = _COLUMNS.get(by, by)
+        own: list[Condition] = [] if provider is None else [("provider = ?", provider)]
+        if by in ("case", "booking"):
+            return self._movements(column, [*own, *self._effective(), *self._known()])
+        return self._totals("pool_days" if by == "month" and provider is None else "provider_days", column, own)
 
-    def whole(self) -> dict[str, int]:
-        return self._totals("pool", None).get(self.pool, {})
-
-    def _totals(self, dimension: str, key: str | None, *, by_month: bool = False) -> Sums:
+    def _totals(self, table: str, column: str, own: Sequence[Condition]) -> Sums:
         """From the totals of whole days, the movements of a day that counts in part, less what was recorded later."""
-        column = "month" if by_month else _COLUMNS[dimension]
-        own = [] if key is None else [(f"{_COLUMNS[dimension]} = ?", key)]
-        found = [self._days(dimension, key, by_month)]
+        whole_days = self._effective()
+        parts: list[Sums] = []
         if isinstance(self.as_of, datetime):
-            that_day = ("day = ?", berlin_day(self.as_of).isoformat())
-            found.append(self._movements(column, [*own, that_day, *self._effective()]))
+            that_day = berlin_day(self.as_of).isoformat()
+            whole_days = [("day < ?", that_day)]
+            parts.append(self._movements(column, [*own, ("day = ?", that_day), *self._effective()]))
         if self.known_at is not None:
             later = self._movements(column, [*own, *self._effective(), *self._known(later=True)])
-            found.append({key: {kind: -minutes for kind, minutes in sums.items()} for key, sums in later.items()})
-        return _summed(found)
-
-    def _days(self, dimension: str, key: str | None, by_month: bool) -> Sums:
-        conditions: list[Condition] = [("dimension = ?", dimension)]
-        if key is not None:
-            conditions.append(("key = ?", key))
-        if isinstance(self.as_of, datetime):
-            conditions.append(("day < ?", berlin_day(self.as_of).isoformat()))
-        else:
-            conditions += self._effective()
-        return self._select("substr(day, 1, 7)" if by_month else "key", "day_totals", conditions)
+            parts.append({key: {kind: -minutes for kind, minutes in sums.items()} for key, sums in later.items()})
+        return _summed([self._select(column, table, [*own, *whole_days]), *parts])
 
     def _movements(self, column: str, conditions: Iterable[Condition]) -> Sums:
         return self._select(column, "movements", conditions)

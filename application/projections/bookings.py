@@ -75,7 +75,7 @@ BOOKINGS_TABLE = Table(
     ("booking",),
     (("position",), ("pool", "position"), ("case_id", "position"), ("provider", "position")),
 )
-SESSIONS_TABLE = Table("sessions", SessionRow, ("booking", "session"), (("booking", "position"), ("session",)))
+SESSIONS_TABLE = Table("sessions", SessionRow, ("session",), (("booking", "position"),))
 
 # ── Fold
 
@@ -102,13 +102,13 @@ def fold(event: Recorded, rows: Rows) -> None:
             rows.put(SESSIONS_TABLE, _logged(event, data))
             booking = booking._replace(consumed=booking.consumed + data.minutes)
         case SessionCorrected():
-            rows.put(SESSIONS_TABLE, _corrected(event, data, _session(rows, event, data.session)))
+            rows.put(SESSIONS_TABLE, _corrected(event, data, _session(rows, data.session)))
             booking = _consume(booking, data.now.minutes - data.before.minutes)
         case SessionReversed():
-            rows.put(SESSIONS_TABLE, _session(rows, event, data.session)._replace(state="reversed"))
+            rows.put(SESSIONS_TABLE, _session(rows, data.session)._replace(state="reversed"))
             booking = _consume(booking, -data.before.minutes)
         case SessionConfirmed():
-            rows.put(SESSIONS_TABLE, _session(rows, event, data.session)._replace(confirmed=1))
+            rows.put(SESSIONS_TABLE, _session(rows, data.session)._replace(confirmed=1))
         case GrantReduced():
             booking = booking._replace(released=booking.granted - data.to_minutes)
         case BookingSettled():
@@ -168,8 +168,8 @@ def _corrected(event: Recorded, data: SessionCorrected, session: SessionRow) -> 
     )
 
 
-def _session(rows: Rows, event: Recorded, session: UUID) -> SessionRow:
-    return rows.the(SESSIONS_TABLE, str(event.stream), str(session))
+def _session(rows: Rows, session: UUID) -> SessionRow:
+    return rows.the(SESSIONS_TABLE, str(session))
 
 
 def _consume(booking: BookingRow, change: int) -> BookingRow:
@@ -180,7 +180,7 @@ def _consume(booking: BookingRow, change: int) -> BookingRow:
 
 BOOKINGS = Projection(
     name="bookings",
-    version=1,
+    version=2,
     tables=(BOOKINGS_TABLE, SESSIONS_TABLE),
     handles=frozenset(
         {

@@ -97,6 +97,12 @@ class Table(Generic[R]):
         others = ", ".join(f"{column} = excluded.{column}" for column in self.columns if column not in self.key)
         return f"{self.insert(slot)} ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {others}"
 
+    def add_up(self, slot: str) -> str:
+        """Adds the last column to that of the row of the same key, or makes one."""
+        name, summed = self.in_slot(slot), list(self.columns)[-1]
+        sum_up = f"DO UPDATE SET {summed} = {name}.{summed} + excluded.{summed}"
+        return f"{self.insert(slot)} ON CONFLICT ({', '.join(self.key)}) {sum_up}"
+
     def delete(self, slot: str) -> str:
         return f"DELETE FROM {self.in_slot(slot)} WHERE {self._is_key}"
 
@@ -127,6 +133,7 @@ class Rows:
         self._cached: OrderedDict[tuple[str, tuple[Value, ...]], Row | None] = OrderedDict()
         self._changed: dict[str, tuple[Table[Any], dict[tuple[Value, ...], Row | None]]] = {}
         self._added: dict[str, tuple[Table[Any], list[Row]]] = {}
+        self._sums: dict[str, tuple[Table[Any], dict[Row, int]]] = {}
 
     def get(self, table: Table[R], *key: Value) -> R | None:
         """The row of that key as the fold left it."""
@@ -157,8 +164,17 @@ class Rows:
         """Writes a row that no fold ever reads or changes again."""
         self._added.setdefault(table.name, (table, []))[1].append(row)
 
+    def add_up(self, table: Table[R], row: R) -> None:
+        """Adds the last column to that of the row of the same key, whose others are all key. Nobody has to read the sum for it."""
+        *key, amount = row
+        sums = self._sums.setdefault(table.name, (table, {}))[1]
+        place = tuple(key)
+        sums[place] = sums.get(place, 0) + amount
+
     def flush(self, tx: Transaction) -> None:
         """Writes what changed since the last flush: at most three statements for a table."""
+        for name, (table, sums) in self._sums.items():
+            tx.execute(table.add_up(self.slots[name]), [(*key, amount) for key, amount in sums.items()])
         for name, (table, added) in self._added.items():
             tx.execute(table.insert(self.slots[name]), added)
         for name, (table, changed) in self._changed.items():
@@ -168,7 +184,7 @@ class Rows:
                 tx.execute(table.delete(self.slots[name]), gone)
             if left:
                 tx.execute(table.upsert(self.slots[name]), left)
-        self._added, self._changed = {}, {}
+        self._sums, self._added, self._changed = {}, {}, {}
         while len(self._cached) > ROWS_CACHED_MAX:
             self._cached.popitem(last=False)
 

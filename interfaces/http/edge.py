@@ -59,8 +59,7 @@ class Edge:
         """The route's template, so that neither ids nor queries stand in a log."""
         routed = scope.get("endpoint"), scope.get("route")  # of a resource, and of a route of the framework
         route = next((str(path) for each in routed if (path := getattr(each, "path", None))), "other")
-        self._metrics.requests.labels(scope["method"], route, str(status)).inc()
-        self._metrics.seconds.labels(scope["method"], route).observe(seconds)
+        self._metrics.answered(scope["method"], route, status, seconds)
         access.info("%s %s %d %.1f ms", scope["method"], route, status, seconds * 1000)
 
 

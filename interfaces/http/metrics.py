@@ -14,9 +14,19 @@ class Metrics:
         self.seconds = Histogram(
             "stundenpool_request_seconds", "Time to answer", ("method", "route"), buckets=SECONDS, registry=self.registry
         )
+        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # looking labels up costs more than counting
         self.refusals = Counter("stundenpool_refusals", "Refused commands by code", ("code",), registry=self.registry)
         self.waiting = Gauge("stundenpool_commands_waiting", "Commands that wait for their turn", registry=self.registry)
         self.position = Gauge("stundenpool_log_position", "Last position of the log that was answered", registry=self.registry)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Counts an answer."""
+        counted = self._answers.get((method, route, status))
+        if counted is None:
+            counted = self.requests.labels(method, route, str(status)), self.seconds.labels(method, route)
+            self._answers[method, route, status] = counted
+        counted[0].inc()
+        counted[1].observe(seconds)
 
     def text(self) -> bytes:
         """All of them in the text format of Prometheus."""

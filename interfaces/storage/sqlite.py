@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from uuid import UUID
 
@@ -13,7 +13,7 @@ import eventsourcing.sqlite as stock
 from eventsourcing.persistence import Notification, OperationalError
 
 from application.log import CommitUnknown
-from interfaces.storage.turns import TURN_WAIT_SECONDS_MAX, Dialect, SnapshotReader, TurnRecorder
+from interfaces.storage.turns import TURN_WAIT_SECONDS_MAX, Dialect, SnapshotReader, TurnRecorder, Write
 
 _PRIMARY_RESULT_CODE = 0xFF  # SQLite's extended result codes carry details in the bits above
 
@@ -36,11 +36,14 @@ class SQLiteDialect(Dialect):
     def loaded_id(self, stored: str) -> UUID | str:
         return self._recorder.convert_originator_id(stored)
 
-    def insert(self, cursor: sqlite3.Cursor, events: Sequence[Notification]) -> None:
-        cursor.executemany(
-            self._recorder.insert_events_statement,
-            [(self.stored_id(e.originator_id), e.originator_version, e.topic, e.state, e.id) for e in events],
-        )
+    def select_in(self, cursor: sqlite3.Cursor, statement: str, keys: Collection[Sequence[str]]) -> None:
+        rows = [f"({', '.join('?' * len(key))})" for key in keys]
+        values = [part for key in keys for part in key]
+        cursor.execute(statement.replace("IN (?)", f"IN (VALUES {', '.join(rows)})"), values)
+
+    def insertion(self, events: Sequence[Notification]) -> Write:
+        rows = [(self.stored_id(e.originator_id), e.originator_version, e.topic, e.state, e.id) for e in events]
+        return self._recorder.insert_events_statement, rows
 
 
 class SQLiteTurnRecorder(TurnRecorder, stock.SQLiteApplicationRecorder):

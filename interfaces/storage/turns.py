@@ -6,8 +6,8 @@ Each store adds a dialect, how a transaction begins and ends, and nothing else.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from threading import Lock
 from typing import Any, Protocol
 from uuid import UUID
@@ -46,13 +46,15 @@ _LIBRARY_ERRORS: dict[str, type[PersistenceError]] = {
 }
 
 
+Write = tuple[str, Sequence[Sequence[Any]]]  # a statement with `?` placeholders, and rows of parameters for it
+
+
 class DriverCursor(Protocol):
     """What the cursors of both drivers can do."""
 
     @property
     def description(self) -> Any: ...
     def execute(self, sql: str, parameters: Sequence[Any], /) -> Any: ...
-    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Any: ...
     def fetchall(self) -> list[tuple[Any, ...]]: ...
 
 
@@ -78,8 +80,21 @@ class Dialect(ABC):
         """The reverse of `stored_id`."""
 
     @abstractmethod
-    def insert(self, cursor: Any, events: Sequence[Notification]) -> None:
-        """Inserts the events at the positions that they carry, in as few round trips as possible."""
+    def insertion(self, events: Sequence[Notification]) -> Write:
+        """What inserts the events at the positions that they carry."""
+
+    def write(self, cursor: Any, writes: Sequence[Write]) -> None:
+        """Executes each statement once for each of its rows of parameters, in this order."""
+        for statement, rows in writes:
+            cursor.executemany(self.sql(statement), rows)
+
+    def under_way(self, cursor: Any) -> AbstractContextManager[object]:
+        """Inside, nobody waits for what is written; on leaving, everybody has."""
+        return nullcontext()
+
+    @abstractmethod
+    def select_in(self, cursor: Any, statement: str, keys: Collection[Sequence[str]]) -> None:
+        """Executes a statement in which `IN (?)` means any of these keys."""
 
     def library_error(self, error: Exception) -> PersistenceError:
         """The library's error for a driver's, found by its name: all three take theirs from the DB-API."""
@@ -108,7 +123,15 @@ class SnapshotReader:
         """Executes one statement with `?` placeholders; returns the rows, of which some statements have none."""
         with self._errors():
             self._cursor.execute(self._dialect.sql(sql), params)
-            return self._cursor.fetchall() if self._cursor.description else []
+            return self._rows()
+
+    def fetch_all(self, sql: str, keys: Collection[Sequence[str]]) -> list[tuple[Any, ...]]:
+        """The rows of a statement in which `IN (?)` means any of these keys, all of them texts; none where there are no keys."""
+        if not keys:
+            return []
+        with self._errors():
+            self._dialect.select_in(self._cursor, sql, keys)
+            return self._rows()
 
     def head(self) -> Notification | None:
         """The last event of the log."""
@@ -138,6 +161,9 @@ class SnapshotReader:
         loaded_id = self._dialect.loaded_id
         return [Notification(loaded_id(stored_id), *others) for stored_id, *others in rows]
 
+    def _rows(self) -> list[tuple[Any, ...]]:
+        return self._cursor.fetchall() if self._cursor.description else []
+
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
@@ -150,6 +176,8 @@ class SnapshotReader:
 class TurnTransaction(SnapshotReader):
     """A turn: reads what is committed up to this moment, and writes.
 
+    What is written goes to the database in one piece, before the next read or at the end; it fails there.
+
     After an error the turn is spoilt and can only be left with an exception: PostgreSQL would answer the commit with a
     silent rollback, SQLite would commit the half of a statement's rows that went in.
     """
@@ -157,10 +185,30 @@ class TurnTransaction(SnapshotReader):
     _head_position: int | None = None  # unknown until somebody asks; nobody else can change it during the turn
     _spoilt = False
 
+    def __init__(self, cursor: DriverCursor, dialect: Dialect) -> None:
+        super().__init__(cursor, dialect)
+        self._writes: list[Write] = []
+        self._under_way = ExitStack()
+        self._is_under_way = False
+
+    def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        self._write()
+        return super().fetch(sql, params)
+
+    def fetch_all(self, sql: str, keys: Collection[Sequence[str]]) -> list[tuple[Any, ...]]:
+        self._write()
+        return super().fetch_all(sql, keys)
+
     def head(self) -> Notification | None:
         last = super().head()
         self._head_position = last.id if last else 0
         return last
+
+    def notifications(self, after: int, limit: int) -> list[Notification]:
+        found = super().notifications(after, limit)
+        if found and len(found) < limit:
+            self._head_position = found[-1].id
+        return found
 
     def head_position(self) -> int:
         """The position of the last event, 0 in an empty log."""
@@ -180,18 +228,43 @@ class TurnTransaction(SnapshotReader):
             for position, event in enumerate(events, start=self.head_position() + 1):
                 if event.id != position:
                     raise IntegrityError(f"an event carries position {event.id}, but the log continues at {position}")
-            self._dialect.insert(self._cursor, events)
+        self._writes.append(self._dialect.insertion(events))
         self._head_position = events[-1].id
 
     def execute(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Executes one statement with `?` placeholders that changes data, once for each row of parameters."""
-        with self._errors():
-            self._cursor.executemany(self._dialect.sql(sql), rows)
+        parameters = list(rows)
+        if parameters:
+            self._writes.append((sql, parameters))
 
-    def demand_unspoilt(self) -> None:
-        """Raises ProgrammingError where the turn is left as if nothing had happened, although a statement failed."""
+    def finish(self) -> None:
+        """Writes what is left. Raises ProgrammingError where the turn is left as if nothing had happened, although a statement
+        failed."""
         if self._spoilt:
             raise ProgrammingError("a statement of this turn failed: it must be left with an exception and taken again")
+        self._write()
+
+    def send(self) -> None:
+        """Sets what was written on its way, for the database to begin with while the turn goes on."""
+        with self._errors():
+            if not self._is_under_way:
+                self._under_way.enter_context(self._dialect.under_way(self._cursor))
+                self._is_under_way = True
+            self._dialect.write(self._cursor, self._writes)
+            self._writes = []
+
+    def leave(self) -> None:
+        """Waits for what is still under way where a turn is given up: whether it failed does not matter any more."""
+        with suppress(PersistenceError), self._errors():
+            self._under_way.close()
+
+    def _write(self) -> None:
+        """Whatever was written is in the database when this returns."""
+        writes, self._writes = self._writes, []
+        if writes or self._is_under_way:
+            self._is_under_way = False
+            with self._errors(), self._under_way:
+                self._dialect.write(self._cursor, writes)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -221,8 +294,11 @@ class TurnRecorder(ABC):
         """
         with self._alone(), self._writing() as cursor:
             transaction = TurnTransaction(cursor, self.dialect)
-            yield transaction
-            transaction.demand_unspoilt()
+            try:
+                yield transaction
+                transaction.finish()
+            finally:
+                transaction.leave()
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
         """The library's way to record events, as a turn of its own; returns their positions.

@@ -123,8 +123,8 @@ def test_check_names_a_changed_a_missing_and_an_invented_row(log: Log) -> None:
 def test_a_rebuild_mends_what_check_finds(log: Log) -> None:
     """given a row tampered with / when the projection is rebuilt / then check finds nothing any more."""
     with log.store.turn() as tx:
-        tx.execute(f"UPDATE day_totals_{slots(log)['balances']} SET minutes = ?", [(1,)])
-    assert {each.table for each in check(log.store, ["balances"], quietly)} == {"day_totals"}
+        tx.execute(f"UPDATE pool_days_{slots(log)['balances']} SET minutes = ?", [(1,)])
+    assert {each.table for each in check(log.store, ["balances"], quietly)} == {"pool_days"}
     rebuild(log.store, ["balances"], quietly)
     assert check(log.store, [], quietly) == []
 

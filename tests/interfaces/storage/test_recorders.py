@@ -303,12 +303,13 @@ def test_a_failed_statement_cannot_be_passed_over(store: Store) -> None:
     """A turn that swallows the error of a statement does not commit, and says so."""
     stream = uuid4()
     append_next(store, stream, 1)
-    with (
+    with (  # noqa: PT012
         pytest.raises(ProgrammingError, match="must be left with an exception"),
         store.turn() as turn,
         pytest.raises(IntegrityError),
     ):
         turn.append([event(2), event(3, stream, 1)])
+        turn.fetch("SELECT 1")  # what was written goes first
     assert positions(store) == [1]
 
 
@@ -325,6 +326,91 @@ def test_the_log_and_the_tables_beside_it_commit_together(store: Store) -> None:
         assert sorted(reader.fetch("SELECT * FROM notes")) == sorted(rows)
         [(total, numbers)] = reader.fetch("SELECT SUM(number), COUNT(*) FROM notes")
         assert (total, type(total), numbers) == (2**62 - 2, int, 3)
+
+
+def test_many_rows_come_back_as_they_were_written(store: Store) -> None:
+    """Whatever a text contains, with nothing in some columns of some rows; a second insertion may find the rows there."""
+    kind = "BYTEA" if is_postgres(store) else "BLOB"
+    with store.turn() as turn:
+        turn.fetch(f"CREATE TABLE notes (text TEXT PRIMARY KEY, number BIGINT, picture {kind})")
+    texts = ["", "null", "NULL", '"', "\\", '\\"', "{a,b}", "line\nline\ttab\r\x01\x7f", "Übung 🙂 \u2028", "\\x41", "?%s%%", "'"]
+    rows = [(text, (-2) ** number or None, text.encode() or None) for number, text in enumerate(texts)]
+    statement = "INSERT INTO notes (text, number, picture) VALUES (?, ?, ?)"
+    with store.turn() as turn:
+        turn.execute(statement, rows)
+        turn.execute(statement, [])
+        turn.execute(f"{statement} ON CONFLICT (text) DO UPDATE SET number = notes.number + excluded.number", rows[1:2])
+    rows[1] = ("null", -4, b"null")
+    with store.reading() as reader:
+        assert sorted(reader.fetch("SELECT * FROM notes")) == sorted(rows)
+        keys = [(text, str(number)) for text, number, _ in rows[2:9]]
+        found = reader.fetch_all("SELECT * FROM notes WHERE (text, CAST(number AS TEXT)) IN (?)", [*keys, ("x", "1"), keys[0]])
+        assert sorted(found) == sorted(rows[2:9])
+        assert reader.fetch_all("SELECT * FROM notes WHERE (text) IN (?)", []) == []
+
+
+@pytest.mark.parametrize("text", ["\x00", "a\ud800"])
+def test_a_text_that_no_column_holds_is_a_data_error_among_many_rows(text: str, store: Store) -> None:
+    """SQLite holds a NUL in a text; nothing holds half a character."""
+    if text == "\x00" and not is_postgres(store):
+        pytest.skip("SQLite holds it")
+    with store.turn() as turn:
+        turn.fetch("CREATE TABLE notes (text TEXT)")
+    with pytest.raises(DataError), store.turn() as turn:
+        turn.execute("INSERT INTO notes (text) VALUES (?)", [("a",), (text,)])
+
+
+def test_what_was_sent_is_read_and_fails_like_all_else(store: Store) -> None:
+    """Reads see what was sent before them; a failure says so at the end at the latest, and nothing of the turn is left."""
+    stream = uuid4()
+    append_next(store, stream, 1)
+    with store.turn() as turn:
+        turn.fetch("CREATE TABLE notes (text TEXT PRIMARY KEY)")
+    insertion, deletion = "INSERT INTO notes (text) VALUES (?)", "DELETE FROM notes WHERE text = ?"
+    with store.turn() as turn:
+        turn.append([event(2, stream, 2)])
+        turn.execute(insertion, [("a",), ("b",)])
+        turn.send()
+        turn.send()
+        assert turn.fetch("SELECT text FROM notes ORDER BY text") == [("a",), ("b",)]
+        turn.execute(insertion, [("x",), ("y",)])
+        turn.send()
+        turn.execute(deletion, [("x",), ("y",)])
+        assert [row.originator_version for row in turn.stream(stream)] == [1, 2]
+        turn.execute("UPDATE notes SET text = ? WHERE text = ?", [("c", "a")])
+    with pytest.raises(IntegrityError), store.turn() as turn:  # noqa: PT012
+        turn.append([event(3)])
+        turn.execute(insertion, [("d",)])
+        turn.send()
+        turn.execute(insertion, [("b",)])
+        turn.send()
+        turn.execute(insertion, [("e",)])
+    with pytest.raises(IntegrityError), store.turn() as turn:  # noqa: PT012
+        turn.append([event(3), event(4, stream, 2)])
+        turn.send()
+    with pytest.raises(LookupError), store.turn() as turn:  # noqa: PT012
+        turn.append([event(3)])
+        turn.send()
+        raise LookupError
+    with store.reading() as reader:
+        assert reader.fetch("SELECT text FROM notes ORDER BY text") == [("b",), ("c",)]
+    assert positions(store) == [1, 2]
+    assert append_next(store, stream, 3) == 3
+
+
+def test_one_table_written_twice_ends_as_it_was_written_last(store: Store) -> None:
+    """A row may be deleted and written again, or changed twice, in one turn."""
+    with store.turn() as turn:
+        turn.fetch("CREATE TABLE notes (text TEXT PRIMARY KEY, number BIGINT)")
+    upsert = "INSERT INTO notes (text, number) VALUES (?, ?) ON CONFLICT (text) DO UPDATE SET number = excluded.number"
+    deletion = "DELETE FROM notes WHERE text = ? AND number = ?"
+    with store.turn() as turn:
+        turn.execute(upsert, [("a", 1), ("b", 1)])
+        turn.execute(upsert, [("a", 2)])
+        turn.execute(deletion, [("a", 2), ("b", 7)])
+        turn.execute(upsert, [("a", 3)])
+    with store.reading() as reader:
+        assert reader.fetch("SELECT text, number FROM notes ORDER BY text") == [("a", 3), ("b", 1)]
 
 
 def test_a_value_that_fits_no_column_is_a_data_error(store: Store) -> None:
