@@ -247,6 +247,15 @@ class Transaction(Reader, Protocol):
         """Lets the store begin with what was written so far, while the turn goes on."""
 
 
+class Appends(Protocol):
+    """How somebody who follows the log learns that it may have grown."""
+
+    def wait(self, seconds: float) -> None:
+        """Waits for an append since the last wait, whichever process makes it, at most so long. What came is for a look to tell."""
+
+    def close(self) -> None: ...
+
+
 class Store(Protocol):
     """The log and everything that is kept beside it, in one database."""
 
@@ -254,5 +263,8 @@ class Store(Protocol):
         """Takes the lock; commits on leaving, rolls back on an exception. ``CommitUnknown`` where that stays open."""
 
     def reading(self) -> AbstractContextManager[Reader]: ...
+
+    def appends(self) -> Appends:
+        """Whoever looks after this call and after each wait misses nothing."""
 
     def close(self) -> None: ...

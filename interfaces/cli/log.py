@@ -5,7 +5,7 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from types import FrameType
 
 import click
@@ -16,7 +16,7 @@ from interfaces.cli.stores import opened_store
 from interfaces.settings import read_settings
 
 BATCH_EVENTS = 500
-PAUSE_SECONDS = 0.2
+PAUSE_SECONDS = 0.2  # between two looks whether anybody reads on; an append is noticed at once, on SQLite as soon as one looks
 
 Lines = Callable[[Reader, int], list[tuple[int, str]]]
 
@@ -36,15 +36,16 @@ def tail(after: int, as_json: bool) -> None:
 
 
 def _follow(store: Store, after: int, lines_of: Lines) -> None:
-    while True:
-        with store.reading() as reader:
-            lines = lines_of(reader, after)
-        for position, line in lines:
-            click.echo(line)
-            after = position
-        sys.stdout.flush()
-        if len(lines) < BATCH_EVENTS and _output_closed():
-            return
+    with closing(store.appends()) as appends:
+        while not _output_closed():
+            with store.reading() as reader:
+                lines = lines_of(reader, after)
+            for position, line in lines:
+                click.echo(line)
+                after = position
+            sys.stdout.flush()
+            if len(lines) < BATCH_EVENTS:
+                appends.wait(PAUSE_SECONDS)
 
 
 def _stored(reader: Reader, after: int) -> list[tuple[int, str]]:
@@ -60,10 +61,10 @@ def _readable(reader: Reader, after: int) -> list[tuple[int, str]]:
 
 
 def _output_closed() -> bool:
-    """Waits a moment; says whether nobody reads on. A closed pipe is noticed at once, not at the next event."""
+    """Whether nobody reads on. A closed pipe is noticed soon, not at the next event."""
     poll = select.poll()
     poll.register(sys.stdout.fileno(), 0)  # errors and hang-ups are always reported
-    return bool(poll.poll(PAUSE_SECONDS * 1000))
+    return bool(poll.poll(0))
 
 
 @contextmanager

@@ -57,6 +57,7 @@ def create_app(service: Service) -> FastAPI:
         redirect_slashes=False,
         exception_handlers={HTTPException: _framework_error},
     )
+    app.state.following = api.following
     app.add_middleware(Edge, metrics=api.metrics)
     app.router.routes.extend(_resources(api))
     app.router.routes.extend(pages.routes(api))

@@ -11,7 +11,7 @@ from application.projections import audit_trail
 from application.views import TrailEntry
 from domain.quantities import Role
 from interfaces.http import parameters
-from interfaces.http.operations import Asking, Operation, Page, Query
+from interfaces.http.operations import Asking, Feed, Operation, Page, Query
 from interfaces.http.security import AUDIT, CASEWORK
 
 
@@ -89,6 +89,17 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=parameters.EventsAfter,
         view=EventView,
         paged=True,
+    ),
+    Feed(
+        path="/events/stream",
+        name="follow_events",
+        policy=CASEWORK,
+        summary="Ereignisse, sobald sie im Protokoll stehen",
+        note="Server-Sent Events: id ist die Position, event der Typ, data das Ereignis wie unter /events. Alle 15 Sekunden ohne "
+        "Ereignis kommt ein Kommentar. Der Strom endet, wenn das Token nicht mehr gilt oder der Dienst endet; mit Last-Event-ID "
+        "geht er lückenlos weiter.",
+        parameters=parameters.EventsFrom,
+        view=EventView,
     ),
     Query(
         path="/audit/trail",

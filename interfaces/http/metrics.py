@@ -19,6 +19,15 @@ class Metrics:
         self.waiting = Gauge("stundenpool_commands_waiting", "Commands that wait for their turn", registry=self.registry)
         self.position = Gauge("stundenpool_log_position", "Last position of the log that was answered", registry=self.registry)
 
+        # Their values are asked for when they are read.
+        self.streams = Gauge("stundenpool_streams", "Streams that follow the log", registry=self.registry)
+        self.reader_behind = Gauge(
+            "stundenpool_follower_behind", "Positions that the reader of all streams has before it", registry=self.registry
+        )
+        self.streams_behind = Gauge(
+            "stundenpool_slowest_stream_behind", "Positions that the slowest stream has before it", registry=self.registry
+        )
+
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts an answer."""
         counted = self._answers.get((method, route, status))

@@ -12,7 +12,8 @@ from fastapi.openapi.utils import get_openapi
 from application.views import Versioned
 from domain.refusals import ORDER
 from interfaces.http.examples import PATH_IDS, answer_example
-from interfaces.http.operations import JSON, PREFIX, Command, Operation, Query
+from interfaces.http.following import MEDIA_TYPE as EVENT_STREAM
+from interfaces.http.operations import JSON, PREFIX, Command, Feed, Operation, Query
 from interfaces.http.problems import MEDIA_TYPE, Problem, status_of
 
 DESCRIPTION = """Flexibler Stundenpool: Stunden beantragen, bewilligen, nachweisen und abrechnen.
@@ -87,8 +88,11 @@ def _operation(operation: Operation) -> dict[str, Any]:
         made["requestBody"] = _body(operation)
         made["responses"] = _command_responses(operation)
     elif isinstance(operation, Query):
-        made["parameters"] += _query_parameters(operation)
+        made["parameters"] += _query_parameters(operation.parameters, operation.example)
         made["responses"] = _query_responses(operation)
+    elif isinstance(operation, Feed):
+        made["parameters"] += [*_query_parameters(operation.parameters, {}), _LAST_EVENT_ID]
+        made["responses"] = _feed_responses(operation)
     return made
 
 
@@ -96,14 +100,14 @@ def _add_links(paths: dict[str, Any], operations: Iterable[Operation]) -> None:
     """From every answer to the operations whose examples it must precede, with the ids that it knows."""
     by_name = {operation.name: operation for operation in operations}
     for operation in by_name.values():
-        if operation.given:
+        if operation.given and not isinstance(operation, Feed):
             before = by_name[operation.given[-1]]
             answers = paths[f"{PREFIX}{before.path}"][before.method.lower()]["responses"]
             success = answers["201"] if "201" in answers else answers["200"]
             success.setdefault("links", {})[operation.name] = _link(before, operation)
 
 
-def _link(before: Operation, after: Operation) -> dict[str, Any]:
+def _link(before: Operation, after: Command | Query) -> dict[str, Any]:
     """How the ids of one call become those of the next: in its path, its query or its body."""
     known = {name: f"$request.path.{name}" for name in _PATH_NAME.findall(before.path)}
     if isinstance(before, Command) and before.created:
@@ -161,13 +165,21 @@ def _command_responses(command: Command) -> dict[str, Any]:
     return responses | _refused(401, 403, 404, 409, 412, 413, 422, 503)
 
 
-def _query_parameters(query: Query) -> list[dict[str, Any]]:
-    schema = msgspec.json.schema(query.parameters)["$defs"][query.parameters.__name__]
+_LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "Position des letzten empfangenen Ereignisses; geht vor after",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+}
+
+
+def _query_parameters(parameters: type[msgspec.Struct], examples: Mapping[str, str]) -> list[dict[str, Any]]:
+    schema = msgspec.json.schema(parameters)["$defs"][parameters.__name__]
     made = [_query_parameter(name, described) for name, described in schema["properties"].items()]
     return [
         parameter
         | ({"required": True} if parameter["name"] in schema.get("required", ()) else {"allowEmptyValue": True})
-        | ({"example": query.example[parameter["name"]]} if parameter["name"] in query.example else {})
+        | ({"example": examples[parameter["name"]]} if parameter["name"] in examples else {})
         for parameter in made
     ]
 
@@ -199,6 +211,12 @@ def _query_responses(query: Query) -> dict[str, Any]:
     responses = {"200": _success(schema, example, ["Position", *(["ETag"] if versioned else [])], query.media_type)}
     names_something = "{" in query.path or _has_required(query.parameters)
     return responses | _refused(401, 403, *([404] if names_something else []), 422, 503)
+
+
+def _feed_responses(feed: Feed) -> dict[str, Any]:
+    """A text whose lines ``data`` are JSON: OpenAPI has no word for that, so the schema of these is named beside it."""
+    schema = {"type": "string", "contentMediaType": EVENT_STREAM, "x-data": _reference(feed.view)}
+    return {"200": _success(schema, None, ["Position"], EVENT_STREAM)} | _refused(401, 403, 422, 503)
 
 
 def _success(schema: Mapping[str, Any], example: Any, headers: Iterable[str], media_type: str = JSON) -> dict[str, Any]:

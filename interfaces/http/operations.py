@@ -111,4 +111,14 @@ class Query(Declaration):
         return self.read.__name__
 
 
-Operation = Command | Query
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed(Declaration):
+    """An answer that goes on: the log as the caller may see it, an event after the other. ``view`` is what each of them is."""
+
+    name: str
+    parameters: type[msgspec.Struct]
+
+    method: ClassVar[str] = "GET"
+
+
+Operation = Command | Query | Feed

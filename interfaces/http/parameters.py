@@ -70,6 +70,12 @@ class EventsAfter(Parameters, frozen=True):
     limit: Limit = 100
 
 
+class EventsFrom(Parameters, frozen=True):
+    after: Annotated[int, Meta(ge=0, le=POSITION_MAX, description="Position, hinter der es weitergeht; sonst ab jetzt")] | None = (
+        None
+    )
+
+
 class TrailOf(Parameters, frozen=True):
     pool: UUID | None = None
     case: UUID | None = None

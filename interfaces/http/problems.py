@@ -13,6 +13,7 @@ from domain.refusals import Malformed, Refusal
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+STREAM_RETRY_AFTER_SECONDS = 30
 
 # A refused rule is 409 unless it stands here.
 STATUS_OF_REFUSAL = {"malformed": 422, "key_reused": 422, "not_found": 404, "version_differs": 412}
@@ -118,6 +119,16 @@ def unavailable() -> Rejected:
         "Vorübergehend nicht erreichbar",
         "Ein Teil des Dienstes ist gerade nicht erreichbar. Bitte gleich noch einmal versuchen.",
         retry_after=str(RETRY_AFTER_SECONDS),
+    )
+
+
+def too_many_streams() -> Rejected:
+    return Rejected(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "too_many_streams",
+        "Zu viele folgen dem Protokoll",
+        "Dem Protokoll folgen schon so viele, wie dieser Prozess bedienen kann. Bitte später noch einmal versuchen.",
+        retry_after=str(STREAM_RETRY_AFTER_SECONDS),
     )
 
 

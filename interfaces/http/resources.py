@@ -23,9 +23,11 @@ from application.views import Versioned
 from domain.quantities import Actor
 from domain.refusals import Malformed, NotFound, Refusal
 from interfaces.http import problems
+from interfaces.http.following import MEDIA_TYPE, EventStream, Following
 from interfaces.http.judging import Parsed, judged, parsed, single_values
 from interfaces.http.metrics import Metrics
-from interfaces.http.operations import JSON, PREFIX, Asking, Command, Operation, Query
+from interfaces.http.operations import JSON, PREFIX, Asking, Command, Feed, Operation, Query
+from interfaces.http.parameters import EventsFrom
 from interfaces.http.problems import problem_bytes, status_of
 from interfaces.http.security import Tokens
 from interfaces.service import Service
@@ -51,6 +53,7 @@ class Api:
         self.metrics = Metrics()
         self.limiter = anyio.CapacityLimiter(READERS_MAX)
         self.tokens = Tokens(service.store, self.limiter)
+        self.following = Following(service.store, self.tokens, self.metrics)
         with service.store.reading() as reader:
             head = reader.head()
         self.position = head.id if head else 0  # the last one that anybody was answered
@@ -85,13 +88,15 @@ class Resource:
         self.operations = operations
         self.path = f"{PREFIX}{operations[0].path}"
         self._api = api
-        self._by_method: dict[str, CommandHandler | QueryHandler] = {}
+        self._by_method: dict[str, CommandHandler | QueryHandler | FeedHandler] = {}
         for operation in operations:
             match operation:
                 case Command():
                     self._by_method["POST"] = CommandHandler(api, operation)
                 case Query():
                     self._by_method["GET"] = self._by_method["HEAD"] = QueryHandler(api, operation)
+                case Feed():
+                    self._by_method["GET"] = self._by_method["HEAD"] = FeedHandler(api, operation)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -217,6 +222,33 @@ class QueryHandler:
                 return self._api.response(200, msgspec.json.encode(found.view), position, found.version)
             case _:
                 return self._api.response(200, msgspec.json.encode(found), position)
+
+
+class FeedHandler:
+    """Gets that go on."""
+
+    def __init__(self, api: Api, feed: Feed) -> None:
+        self.operation = feed
+        self._api = api
+
+    async def __call__(self, request: Request, actor: Actor) -> Response:
+        wanted = judged(single_values(request.query_params.multi_items()), EventsFrom, strict=False)
+        after = _last_event(request.headers.get("last-event-id", ""), wanted.after)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # a proxy must not keep what came
+        if request.method == "HEAD":
+            return Response(headers=headers, media_type=MEDIA_TYPE)
+        stream = await self._api.following.open(actor, request.headers["authorization"], after)
+        return EventStream(self._api.following, stream, {**headers, "Position": str(stream.position)})
+
+
+def _last_event(stated: str, after: int | None) -> int | None:
+    """A client that comes back says so in a header, and repeats its first query: the header counts."""
+    if not stated:
+        return after
+    try:
+        return judged({"after": stated}, EventsFrom, strict=False).after
+    except Malformed as refusal:
+        raise Malformed(place="Last-Event-ID", problem=refusal.facts["problem"]) from None
 
 
 class _Created(msgspec.Struct):

@@ -2,7 +2,9 @@
 
 import gc
 import logging
+import resource
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +16,7 @@ from fastapi import FastAPI
 
 from application.engine import utc_now
 from interfaces.http.app import create_app
+from interfaces.http.following import Following
 from interfaces.service import open_service
 from interfaces.settings import Settings
 from interfaces.storage import open_store
@@ -29,6 +32,7 @@ def serve(settings: Settings) -> None:
     """Serves HTTP until SIGTERM or SIGINT. Exits with 1 and a German sentence where the database is not set up."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     _demand_schema(settings)
+    _allow_many_connections()
     with open_service(settings) as service:
         if service.clock is not utc_now:
             log.warning("a demonstration: its clock stands at %s", service.clock().isoformat(timespec="seconds"))
@@ -46,7 +50,25 @@ def serve(settings: Settings) -> None:
         # Uvicorn ends its work on these signals and then raises them again: the rest of us is to end as well.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _leave)
-        uvicorn.Server(config).run()
+        _Server(config, app.state.following).run()
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams before it waits for requests to end."""
+
+    def __init__(self, config: uvicorn.Config, following: Following) -> None:
+        super().__init__(config)
+        self._following = following
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._following.close()
+        await super().shutdown(sockets)
+
+
+def _allow_many_connections() -> None:
+    """Each stream is an open file, of which a process may have 1,024 on most machines until it asks for more."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _leave(*_: Any) -> NoReturn:

@@ -215,6 +215,24 @@ class PostgresDialect(Dialect):
         return stored
 
 
+class PostgresAppends:
+    """PostgreSQL tells whoever listens of every append, as soon as it is committed."""
+
+    def __init__(self, connection: psycopg.Connection[TupleRow], recorder: PostgresTurnRecorder) -> None:
+        self._connection = connection
+        self._dialect = recorder.dialect
+        with self._dialect.library_errors():
+            connection.execute(SQL("LISTEN {}").format(Identifier(recorder.channel_name)))
+
+    def wait(self, seconds: float) -> None:
+        with self._dialect.library_errors():
+            for _ in self._connection.notifies(timeout=seconds, stop_after=1):
+                pass  # they say nothing but that somebody has appended
+
+    def close(self) -> None:
+        self._connection.close()
+
+
 class PostgresTurnRecorder(TurnRecorder, stock.PostgresApplicationRecorder):
     """The library's recorder, whose only way to write is a turn."""
 
@@ -255,6 +273,10 @@ class PostgresTurnRecorder(TurnRecorder, stock.PostgresApplicationRecorder):
     def reading(self) -> Iterator[SnapshotReader]:
         with self._snapshot() as cursor:
             yield SnapshotReader(cursor, self.dialect)
+
+    def appends(self) -> PostgresAppends:
+        with self.dialect.library_errors():
+            return PostgresAppends(self._connect(), self)
 
     def _snapshot(self) -> AbstractContextManager[psycopg.Cursor[TupleRow]]:
         try:

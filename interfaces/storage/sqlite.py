@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from threading import Condition
 from uuid import UUID
 
 # As a module: the library accepts only one factory among the names of a persistence module.
@@ -14,6 +15,8 @@ from eventsourcing.persistence import Notification, OperationalError
 
 from application.log import CommitUnknown
 from interfaces.storage.turns import TURN_WAIT_SECONDS_MAX, Dialect, SnapshotReader, TurnRecorder, Write
+
+POLL_SECONDS = 0.1  # SQLite tells nobody what other processes write: whoever follows the log looks as often as that
 
 _PRIMARY_RESULT_CODE = 0xFF  # SQLite's extended result codes carry details in the bits above
 
@@ -46,11 +49,27 @@ class SQLiteDialect(Dialect):
         return self._recorder.insert_events_statement, rows
 
 
+class SQLiteAppends:
+    """This process's own turns are told at once; for those of others somebody has to look."""
+
+    def __init__(self, recorder: SQLiteTurnRecorder) -> None:
+        self._recorder = recorder
+        self._known = recorder.commits_after(0, 0)
+
+    def wait(self, seconds: float) -> None:
+        self._known = self._recorder.commits_after(self._known, min(seconds, POLL_SECONDS))
+
+    def close(self) -> None:
+        pass
+
+
 class SQLiteTurnRecorder(TurnRecorder, stock.SQLiteApplicationRecorder):
     """The library's recorder, whose only way to write is a turn."""
 
     def __init__(self, datastore: stock.SQLiteDatastore, events_table_name: str = "stored_events") -> None:
         self._turn_connection: sqlite3.Connection | None = None
+        self._commits = 0
+        self._committed = Condition()
         super().__init__(datastore, events_table_name)
         self.insert_events_statement = (
             f"INSERT INTO {events_table_name} (originator_id, originator_version, topic, state, rowid) VALUES (?, ?, ?, ?, ?)"
@@ -141,6 +160,18 @@ class SQLiteTurnRecorder(TurnRecorder, stock.SQLiteApplicationRecorder):
                 raise CommitUnknown(str(error)) from error
             with self.dialect.library_errors():
                 raise
+        with self._committed:
+            self._commits += 1
+            self._committed.notify_all()
+
+    def appends(self) -> SQLiteAppends:
+        return SQLiteAppends(self)
+
+    def commits_after(self, known: int, seconds: float) -> int:
+        """How many turns this process has committed, as soon as that is more than ``known``, or when the time is over."""
+        with self._committed:
+            self._committed.wait_for(lambda: self._commits > known, seconds)
+            return self._commits
 
     def _discard_connection(self) -> None:
         connection, self._turn_connection = self._turn_connection, None

@@ -39,7 +39,8 @@ class Office:
     def __init__(self, service: Service, portal: BlockingPortal, tokens: Mapping[str, str]) -> None:
         self.service = service
         self.portal = portal
-        transport = httpx.ASGITransport(create_app(service), raise_app_exceptions=False)
+        self.app = create_app(service)
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://office")
         self.tokens = tokens
         self.ids: dict[str, str] = {}  # by the id of the example

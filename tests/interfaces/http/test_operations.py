@@ -16,7 +16,7 @@ from application import commands
 from domain.quantities import Role
 from interfaces.http.app import OPERATIONS, PUBLIC, create_app, published
 from interfaces.http.examples import PATH_IDS, answer_example
-from interfaces.http.operations import PREFIX, Command, Operation, Query
+from interfaces.http.operations import PREFIX, Command, Feed, Operation, Query
 from interfaces.http.resources import Resource
 from interfaces.web.pages import PUBLIC_PAGES, PageResource
 from tests.interfaces.http.office import PEOPLE, Office
@@ -106,8 +106,10 @@ def test_the_example_of_an_answer_is_one(operation: Operation) -> None:
 
 
 def test_every_example_runs(office: Office) -> None:
-    """Each on fresh things, with the status and the fields that the document says."""
+    """Each on fresh things, with the status and the fields that the document says. A feed has no end to wait for."""
     for operation in OPERATIONS:
+        if isinstance(operation, Feed):
+            continue
         answer = office.given(*operation.given).example(operation.name)
         created = isinstance(operation, Command) and operation.created
         assert answer.status_code == (201 if created else 200), (operation.name, answer.text)
@@ -127,8 +129,9 @@ def test_every_role_gets_as_far_as_its_policy(office: Office) -> None:
     roles = {role: person for person, (role, _, _) in reversed(PEOPLE.items())}
     assert roles.keys() == set(get_args(Role))
     for operation in OPERATIONS:
+        method = "HEAD" if isinstance(operation, Feed) else operation.method  # only that has an end
         for role, person in roles.items():
-            answer = office.call(person, operation.method, operation.path.format_map(missing))
+            answer = office.call(person, method, operation.path.format_map(missing))
             allowed = role in operation.policy
             assert (answer.status_code != 403) == allowed, (operation.name, role, answer.text)
             assert answer.status_code < 500

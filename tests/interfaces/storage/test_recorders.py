@@ -422,6 +422,31 @@ def test_a_value_that_fits_no_column_is_a_data_error(store: Store) -> None:
         turn.fetch("SELECT topic FROM stored_events WHERE topic = ?", ("\ud800",))
 
 
+def test_whoever_follows_hears_of_every_append(store: Store, other: Store) -> None:
+    """Of the own process and of others, also of one that came between two waits; PostgreSQL tells it, SQLite is looked at."""
+    with closing(store.appends()) as appends:
+        for position, writer in enumerate((store, other, store), start=1):
+            with writer.turn() as turn:
+                turn.append([event(position)])
+            began = time.monotonic()
+            appends.wait(20)
+            assert time.monotonic() - began < 10
+            assert positions(store) == list(range(1, position + 1))
+        began = time.monotonic()
+        appends.wait(0.05)
+        assert 0.04 < time.monotonic() - began < 10
+
+
+def test_a_lost_connection_to_follow_by_is_an_error(postgres: Cluster, database: str, postgres_store: PostgresTurnRecorder) -> None:
+    """And not a silence."""
+    with closing(postgres_store.appends()) as appends:
+        postgres.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%%' AND datname = %s", (database,)
+        )
+        with pytest.raises(OperationalError):
+            appends.wait(20)
+
+
 def test_a_snapshot_is_stable(store: Store, other: Store) -> None:
     """What is being read does not change while a turn commits; the next reader sees it."""
     append_next(store, uuid4(), 1)
