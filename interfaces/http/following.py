@@ -26,7 +26,6 @@ from application.projections.tables import Live
 from domain.quantities import Actor
 from domain.refusals import Malformed
 from interfaces.http.log import event_view
-from interfaces.http.metrics import Metrics
 from interfaces.http.problems import Rejected, too_many_streams
 from interfaces.http.security import Tokens, provider_of
 
@@ -41,10 +40,10 @@ READ_EVENTS = 500
 RECENT_EVENTS = 5_000  # a few megabytes, shared by all streams
 TOLD_EVENTS = 100  # at a time: what a client has not taken yet stays in memory, once for each of them
 
-# To tell a stream costs about as much as a small request. All streams together get a tenth of the process's time: the more there
-# are, the more events they are told at once.
-PAUSE_SECONDS = 0.005
-PAUSE_SECONDS_PER_STREAM = 0.0003
+# To tell a stream costs nearly as much as a small request. All streams together get a tenth of the event loop's time: the more
+# there are, and the busier it is, the more events they are told at once.
+PAUSE_SHARE = 9  # of the time that it took to tell all of them
+PAUSE_SECONDS_MAX = 1.0
 
 _HEARTBEAT = b":\n\n"
 
@@ -93,7 +92,7 @@ class Stream:
 class Following:
     """All streams of one process. Belongs to one event loop, on which everything happens but reading and encoding."""
 
-    def __init__(self, store: Store, tokens: Tokens, metrics: Metrics) -> None:
+    def __init__(self, store: Store, tokens: Tokens) -> None:
         self._store = store
         self._tokens = tokens
         self._streams: set[Stream] = set()
@@ -102,9 +101,6 @@ class Following:
         self._reader_thread = anyio.CapacityLimiter(1)
         self._catching_up = anyio.CapacityLimiter(2)  # whoever is far behind must not keep all others from reading
         self._begin(None)
-        metrics.streams.set_function(lambda: len(self._streams))
-        metrics.reader_behind.set_function(lambda: self._head - self._position if self._streams else 0)
-        metrics.streams_behind.set_function(lambda: max((self._head - each.position for each in self._streams), default=0))
 
     async def open(self, actor: Actor, authorization: str, after: int | None) -> Stream:
         """A stream that goes on behind a position, or begins now. Raises ``Rejected``, and ``Malformed`` behind the log's end."""
@@ -120,6 +116,19 @@ class Following:
             self._begin(head)
             self._reading = asyncio.create_task(self._read_on())
         return stream
+
+    @property
+    def streams(self) -> int:
+        """How many there are."""
+        return len(self._streams)
+
+    def reader_behind(self, head: int) -> int:
+        """The positions that the reader has before it; ``head`` is as far as the process knows the log to reach."""
+        return max(head, self._head) - self._position if self._streams else 0
+
+    def slowest_behind(self, head: int) -> int:
+        """The positions that the stream which is furthest behind has before it."""
+        return max(0, max(head, self._head) - min(stream.position for stream in self._streams)) if self._streams else 0
 
     def leave(self, stream: Stream) -> None:
         self._streams.discard(stream)
@@ -212,8 +221,11 @@ class Following:
     async def _read(self, appends: Appends) -> None:
         items = await anyio.to_thread.run_sync(self._look, limiter=self._reader_thread)
         if items:
+            began = time.perf_counter()
             self._extend(items)
-            await asyncio.sleep(PAUSE_SECONDS + PAUSE_SECONDS_PER_STREAM * len(self._streams))
+            await asyncio.sleep(0)  # meanwhile all streams are told,
+            await asyncio.sleep(0)  # and what they were told is sent
+            await asyncio.sleep(min(PAUSE_SHARE * (time.perf_counter() - began), PAUSE_SECONDS_MAX))
         else:
             await anyio.to_thread.run_sync(appends.wait, WAIT_SECONDS_MAX, limiter=self._reader_thread)
 

@@ -53,10 +53,13 @@ class Api:
         self.metrics = Metrics()
         self.limiter = anyio.CapacityLimiter(READERS_MAX)
         self.tokens = Tokens(service.store, self.limiter)
-        self.following = Following(service.store, self.tokens, self.metrics)
+        self.following = Following(service.store, self.tokens)
         with service.store.reading() as reader:
             head = reader.head()
         self.position = head.id if head else 0  # the last one that anybody was answered
+        self.metrics.streams.set_function(lambda: self.following.streams)
+        self.metrics.reader_behind.set_function(lambda: self.following.reader_behind(self.position))
+        self.metrics.streams_behind.set_function(lambda: self.following.slowest_behind(self.position))
 
     async def reading(self, read: Callable[[], Response]) -> Response:
         """Reads in a thread of its own."""
