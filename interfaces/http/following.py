@@ -26,7 +26,7 @@ from application.projections.tables import Live
 from domain.quantities import Actor
 from domain.refusals import Malformed
 from interfaces.http.log import event_view
-from interfaces.http.problems import Rejected, too_many_streams
+from interfaces.http.problems import Rejected, too_many_streams, unavailable
 from interfaces.http.security import Tokens, provider_of
 
 log = logging.getLogger("stundenpool.http")
@@ -156,7 +156,9 @@ class Following:
                 await stream.rest(min(beat, check) - now)
 
     def _demand_room(self) -> None:
-        if self._closed or len(self._streams) >= STREAMS_MAX:
+        if self._closed:
+            raise unavailable()
+        if len(self._streams) >= STREAMS_MAX:
             raise too_many_streams()
 
     def _read_head(self) -> Notification | None:

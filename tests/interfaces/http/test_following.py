@@ -165,7 +165,7 @@ class TestWhenItEnds:
             while follower.next():
                 pass
         refused = follow("auditor")
-        assert (refused.status, refused.problem()["code"]) == (503, "too_many_streams")
+        assert (refused.status, refused.problem()["code"]) == (503, "unavailable")
 
     def test_with_the_client(self, office: Office, follow: Follow) -> None:
         """Nothing of a stream is left when its client has gone away."""
