@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from time import perf_counter
 
-from benchmarks import commands, footprint, http, projections, reads, report
+from benchmarks import commands, followers, footprint, http, projections, reads, report
 from benchmarks.measuring import Figure
 from benchmarks.places import KINDS, Kind, Places, places
 from benchmarks.sizes import FULL, Sizes
 
-NAMES = ("commands", "hot-pool", "http", "projections")
+NAMES = ("commands", "hot-pool", "http", "followers", "projections")
 
 
 def run(places: Places, sizes: Sizes, names: tuple[str, ...] = NAMES) -> Iterator[Figure]:
@@ -23,6 +23,7 @@ def run(places: Places, sizes: Sizes, names: tuple[str, ...] = NAMES) -> Iterato
         "commands": commands.sessions,
         "hot-pool": commands.hot_pool,
         "http": http.over_http,
+        "followers": followers.followed,
     }
     for name in names:
         if name in simple:

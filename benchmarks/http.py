@@ -29,7 +29,7 @@ ENTRIES = 200  # different bodies
 def over_http(places: Places, kind: Kind, sizes: Sizes) -> Iterator[Figure]:
     """Requests a second, and how long clients wait."""
     database, theirs = places.migrated(kind), places.empty(kind)
-    posts, gets = _prepared(database, sizes)
+    posts, gets = prepared(database, sizes)
     with ExitStack() as stack:
         ours = stack.enter_context(servers.service(database))
         stock = stack.enter_context(servers.stock_server(theirs))
@@ -58,7 +58,7 @@ def over_http(places: Places, kind: Kind, sizes: Sizes) -> Iterator[Figure]:
                 yield from interleaved(benchmark, kind, f"{clients} clients", "/s", sizes.rounds, played)
 
 
-def _prepared(database: Database, sizes: Sizes) -> tuple[list[bytes], list[bytes]]:
+def prepared(database: Database, sizes: Sizes) -> tuple[list[bytes], list[bytes]]:
     """Requests that post sessions, and requests that read the balance."""
     with open_service(database.settings) as service:
         pool = office.open_pool(service)

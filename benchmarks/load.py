@@ -131,7 +131,7 @@ def _length(head: bytes) -> int:
     return 0 if at < 0 else int(head[at + len(_CONTENT_LENGTH) :].partition(b"\r\n")[0])
 
 
-def _requests(job: Job) -> Iterator[bytes]:
+def requests_of(job: Job) -> Iterator[bytes]:
     key = job.first_key
     keyed = KEY.encode() in job.requests[0]
     Random(job.first_key).shuffle(job.requests)
@@ -142,7 +142,7 @@ def _requests(job: Job) -> Iterator[bytes]:
 
 async def _play(job: Job) -> Outcome:
     outcome, statuses = Outcome(0.0, [], {}), Counter[bytes]()
-    requests = _requests(job)
+    requests = requests_of(job)
     began = perf_counter()
     clients = []
     for _ in range(job.clients):

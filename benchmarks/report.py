@@ -65,6 +65,13 @@ def marks(sizes: Sizes) -> list[Mark]:
         Mark("hot pool, 32 callers, beside stock uncached", "hot pool", f"{sizes.hot_callers} callers", "stock", 100),
         Mark("HTTP, 32 clients, beside stock behind FastAPI", "HTTP, session", "32 clients", "stock", 8),
         Mark("HTTP, 128 clients, beside stock behind FastAPI", "HTTP, session", "128 clients", "stock", 8),
+        Mark(
+            f"writes with {sizes.followers} followers, beside none",
+            "followed",
+            f"{sizes.followers} followers, full load",
+            "not followed",
+            0.8,
+        ),
         Mark("rebuild of all projections, beside the stock runner", "rebuild", "all projections", "stock", 100),
         Mark("rebuild of balances and bookings, beside the stock runner", "rebuild", "balances and bookings", "stock", 100),
         Mark("start-up to /readyz, seconds", "start-up", f"{sizes.log_events:,} events", None, 2),

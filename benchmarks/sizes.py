@@ -15,6 +15,10 @@ class Sizes:
     commands_seconds: float
     hot_seconds: float
     http_seconds: float
+    follower_clients: int  # that write while others follow
+    followers: int  # at full load
+    paced_followers: int
+    paced_events: int  # a second
     bookings: int  # that the callers log sessions on
     hot_before: int  # approvals that the hot pool has seen already
     hot_requests: int  # to approve, a round
@@ -34,6 +38,10 @@ FULL = Sizes(
     commands_seconds=2.0,
     hot_seconds=3.0,
     http_seconds=3.0,
+    follower_clients=32,
+    followers=100,
+    paced_followers=1_000,
+    paced_events=100,
     bookings=400,
     hot_before=1_000,
     hot_requests=6_000,
@@ -53,6 +61,10 @@ SMOKE = Sizes(
     commands_seconds=0.05,
     hot_seconds=0.05,
     http_seconds=0.05,
+    follower_clients=2,
+    followers=2,
+    paced_followers=3,
+    paced_events=100,
     bookings=2,
     hot_before=3,
     hot_requests=4,

@@ -58,4 +58,5 @@ def test_marks_name_benchmarks_that_there_are() -> None:
     assert {name for name, outcome in reached.items() if outcome.met} == {
         "HTTP, 32 clients, beside stock behind FastAPI",
         "HTTP, 128 clients, beside stock behind FastAPI",
+        f"writes with {SMOKE.followers} followers, beside none",
     }
