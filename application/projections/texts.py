@@ -28,8 +28,8 @@ class SealedText(msgspec.Struct, frozen=True, array_like=True):
         return opener.open(self.sealed, position=self.position, stream=self.stream, field=self.field)
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(SealedText).decode
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(SealedText).decode
 
 
 def sealed_text(event: Recorded, field: str) -> SealedText | None:
@@ -37,16 +37,16 @@ def sealed_text(event: Recorded, field: str) -> SealedText | None:
     text = getattr(event.data, field)
     if text is None:
         return None
-    assert isinstance(text, Sealed), f"{field} of {event.type} at position {event.position} is recorded without a seal"
+    assert not isinstance(text, str), f"{field} of {event.type} at position {event.position} is recorded without a seal"
     return SealedText(event.position, event.stream, field, text)
 
 
-def kept(event: Recorded, field: str) -> bytes | None:
+def kept(event: Recorded, field: str) -> str | None:
     """A personal text as a column holds it."""
     text = sealed_text(event, field)
-    return None if text is None else _encode(text)
+    return None if text is None else _encode(text).decode()
 
 
-def held(column: bytes | None) -> SealedText | None:
+def held(column: str | None) -> SealedText | None:
     """The reverse of ``kept``."""
     return None if column is None else _decode(column)

@@ -154,7 +154,7 @@ def _drop(tx: Transaction, name: str, tables: Sequence[str]) -> None:
 def _create(tx: Transaction, projection: Projection) -> None:
     for table in projection.tables:
         for slot in SLOTS:
-            for statement in table.create(slot):
+            for statement in (table.create(slot), *table.create_indexes(slot)):
                 tx.fetch(statement)
     tables = " ".join(table.name for table in projection.tables)
     tx.execute("INSERT INTO projections (name, version, tables) VALUES (?, ?, ?)", [(projection.name, projection.version, tables)])

@@ -130,7 +130,7 @@ def test_every_definition_is_delivered() -> None:
 def test_the_projection_takes_the_events_of_the_definitions_and_no_others() -> None:
     """An event that no definition names would be kept in vain, and one that is not kept could not count."""
     named = {event for described in (*FIGURES, *GROUPINGS) for event in described.events}
-    assert named == EVALUATION.handles
+    assert named == EVALUATION.folds.keys()
 
 
 def test_every_figure_counts_something(store_url: str) -> None:
