@@ -331,8 +331,8 @@ class Loading(Reader, Protocol):
     """A write transaction for many rows that nobody else reads or writes; what it commits may be lost with the machine's power
     until a turn has committed after it."""
 
-    def load(self, table: str, rows: Sequence[Any]) -> None:
-        """Inserts rows that have a value for each column of the table, in its order."""
+    def load(self, table: str, rows: Sequence[msgspec.Struct]) -> None:
+        """Inserts rows that have a value for each column of the table, in its order; they are ``array_like``."""
 
     def empty(self, tables: Sequence[str]) -> None:
         """Deletes all rows of tables that no projection's live slot is; waits for whoever may still read them as such."""

@@ -24,6 +24,7 @@ from application.projections.loading import LoadedRows
 from application.projections.tables import SLOTS, Projection, ProjectionOutdated, Row, Rows, Table, apply, folds_of, instant, micros
 
 BATCH_EVENTS = 2_000
+INDEXES_AT_A_TIME = 2
 DIFFERENCES_MAX = 100  # named per table and direction
 STALE_AFTER = timedelta(seconds=60)
 
@@ -153,9 +154,14 @@ class _Building:
                 rows.hand_over()
                 self._note(batch, total, progress)
             rows.hand_over(everything=True)
-        for statement in [each for table in tables for each in table.create_indexes(self._slots[table.name])]:
-            with self._store.loading() as tx:  # each alone, for nobody can write to SQLite meanwhile
+        with ThreadPoolExecutor(INDEXES_AT_A_TIME) as makers:
+            list(makers.map(self._index, tables))
+
+    def _index(self, table: Table[Any]) -> None:
+        for statement in table.create_indexes(self._slots[table.name]):
+            with self._store.loading() as tx:
                 self._sign(tx)
+            with self._store.loading() as tx:  # each alone, for nobody can write to SQLite meanwhile
                 tx.fetch(statement)
 
     def follow(self, progress: Progress) -> None:

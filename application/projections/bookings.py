@@ -6,7 +6,7 @@ from typing import cast
 from uuid import UUID
 
 from application.log import Reader, Recorded
-from application.projections.tables import Live, Projection, Row, Rows, Table, Value, matching, page
+from application.projections.tables import Live, Projection, Row, Rows, Table, Value, day_of, matching, micros, page
 from application.projections.texts import SealedText, held, kept
 from application.views import BookingView, SessionView, Versioned
 from domain.booking import (
@@ -54,7 +54,7 @@ class BookingRow(Row):
 
 
 class SessionRow(Row):
-    """A session as it stands; ``position`` is where it was logged, ``starts_at`` as it was stated."""
+    """A session as it stands; ``position`` is where it was logged, ``starts_at`` as it was stated, ``month`` is Berlin's."""
 
     booking: str
     session: str
@@ -66,6 +66,8 @@ class SessionRow(Row):
     worker: str | None
     state: str
     confirmed: int
+    month: str
+    late: int
     note: str | None
 
 
@@ -148,6 +150,8 @@ def _logged(event: Recorded, data: SessionLogged, rows: Rows) -> None:
         data.worker,
         "logged",
         0,
+        _month(data.starts_at),
+        int(data.late),
         kept(event, "note"),
     )
     rows.put(SESSIONS_TABLE, session)
@@ -158,7 +162,7 @@ def _corrected(event: Recorded, data: SessionCorrected, rows: Rows) -> None:
     _consume(_counted(event, rows), now.minutes - data.before.minutes)
     session = rows.change(SESSIONS_TABLE, str(data.session))
     session.starts_at, session.minutes, session.kind, session.worker = now.starts_at.isoformat(), now.minutes, now.kind, now.worker
-    session.state = "corrected"
+    session.state, session.month = "corrected", _month(now.starts_at)
     session.note = kept(event, "note") or session.note
 
 
@@ -180,6 +184,10 @@ def _reduced(event: Recorded, data: GrantReduced, rows: Rows) -> None:
 def _settled(event: Recorded, data: BookingSettled, rows: Rows) -> None:
     booking = _counted(event, rows)
     booking.state, booking.released = "settled", booking.granted - booking.consumed
+
+
+def _month(instant: datetime) -> str:
+    return day_of(micros(instant))[:7]
 
 
 def _consume(booking: BookingRow, change: int) -> None:

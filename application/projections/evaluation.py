@@ -1,6 +1,7 @@
 """The evaluation of a pool: demand, decisions, times, use, unmet need and outcomes, each figure with its definition.
 
-The rows keep what a request, a session and a case say today, as few columns as the figures need; the reader counts them. Instants
+The rows keep what a request and a case say today, as few columns as the figures need; the reader counts them and the sessions of
+the bookings. Instants
 are the effective ones of the payloads, microseconds UTC; what has none of its own – a waitlisting, the closing of a case – counts
 with the instant of its recording.
 """
@@ -12,6 +13,7 @@ from uuid import UUID
 
 from application.catalogue import BY_CLASS
 from application.log import Reader, Recorded
+from application.projections.bookings import BOOKINGS
 from application.projections.figures import (
     FIGURES,
     GROUPINGS,
@@ -24,7 +26,7 @@ from application.projections.figures import (
     Sessions,
     Where,
 )
-from application.projections.tables import Live, Projection, Row, Rows, Table, day_of, instant, micros
+from application.projections.tables import Live, Projection, Row, Rows, Table, instant, micros
 from application.views import Evaluation, FigureGroup, FigureView, GroupBy, GroupingView
 from domain.booking import (
     ApprovalProposed,
@@ -34,10 +36,6 @@ from domain.booking import (
     RequestDeclined,
     RequestWaitlisted,
     RequestWithdrawn,
-    SessionConfirmed,
-    SessionCorrected,
-    SessionLogged,
-    SessionReversed,
     SessionState,
 )
 from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred
@@ -66,19 +64,6 @@ class EvaluatedRequest(Row):
     ended: int | None
 
 
-class EvaluatedSession(Row):
-    """A session as it stands."""
-
-    booking: str
-    session: str
-    month: str
-    minutes: int
-    kind: str
-    state: str
-    confirmed: int
-    late: int
-
-
 class EvaluatedCase(Row):
     """A case as it stands."""
 
@@ -101,7 +86,6 @@ class EndedPool(Row):
 
 
 REQUESTS = Table("evaluated_requests", EvaluatedRequest, ("booking",), (("pool",),))
-SESSIONS = Table("evaluated_sessions", EvaluatedSession, ("booking", "session"))
 CASES = Table("evaluated_cases", EvaluatedCase, ("case_id",), (("pool",),))
 ENDED_POOLS = Table("ended_pools", EndedPool, ("pool",))
 
@@ -165,28 +149,6 @@ def _first(before: int | None, now: int) -> int:
     return now if before is None else before
 
 
-def _logged(event: Recorded, data: SessionLogged, rows: Rows) -> None:
-    booking, month = str(event.stream), _month(data.starts_at)
-    rows.put(SESSIONS, EvaluatedSession(booking, str(data.session), month, data.minutes, data.kind, "logged", 0, int(data.late)))
-
-
-def _corrected(event: Recorded, data: SessionCorrected, rows: Rows) -> None:
-    session, now = rows.change(SESSIONS, (str(event.stream), str(data.session))), data.now
-    session.month, session.minutes, session.kind, session.state = _month(now.starts_at), now.minutes, now.kind, "corrected"
-
-
-def _reversed(event: Recorded, data: SessionReversed, rows: Rows) -> None:
-    rows.change(SESSIONS, (str(event.stream), str(data.session))).state = "reversed"
-
-
-def _confirmed(event: Recorded, data: SessionConfirmed, rows: Rows) -> None:
-    rows.change(SESSIONS, (str(event.stream), str(data.session))).confirmed = 1
-
-
-def _month(instant: datetime) -> str:
-    return day_of(micros(instant))[:7]
-
-
 def _opened(event: Recorded, data: CaseOpened, rows: Rows) -> None:
     opened = EvaluatedCase(
         case_id=str(event.stream),
@@ -225,7 +187,7 @@ def _pool_closed(event: Recorded, data: PoolClosed, rows: Rows) -> None:
 EVALUATION = Projection(
     name="evaluation",
     version=2,
-    tables=(REQUESTS, SESSIONS, CASES, ENDED_POOLS),
+    tables=(REQUESTS, CASES, ENDED_POOLS),
     folds={
         HoursRequested: _requested,
         RequestWaitlisted: _waitlisted,
@@ -233,10 +195,6 @@ EVALUATION = Projection(
         HoursApproved: _approved,
         RequestDeclined: _declined,
         RequestWithdrawn: _withdrawn,
-        SessionLogged: _logged,
-        SessionCorrected: _corrected,
-        SessionReversed: _reversed,
-        SessionConfirmed: _confirmed,
         CaseOpened: _opened,
         CaseAmended: _amended,
         CaseTransferred: _transferred,
@@ -250,7 +208,7 @@ EVALUATION = Projection(
 
 def evaluation(reader: Reader, pool: UUID) -> Evaluation:
     """All figures of a pool as the log stands; a pool that nobody opened has nothing but zeros."""
-    live = Live(reader, EVALUATION)
+    live = Live(reader, EVALUATION, BOOKINGS)
     head = reader.head()
     cases = live.rows(CASES, "pool = ?", (str(pool),))
     places = {case.case_id: Where(case.district, case.service_area, case.concern, case.provider) for case in cases}
@@ -280,7 +238,7 @@ def _sessions(live: Live, pool: UUID, where: Mapping[str, Where]) -> list[tuple[
     """The sessions of each request, counted together where the figures do not tell them apart."""
     found = live.fetch(
         "SELECT s.booking, s.month, s.kind, s.state, COUNT(*), SUM(s.minutes), SUM(s.confirmed), SUM(s.late) "
-        "FROM {evaluated_sessions} s JOIN {evaluated_requests} r ON r.booking = s.booking "
+        "FROM {sessions} s JOIN {evaluated_requests} r ON r.booking = s.booking "
         "WHERE r.pool = ? GROUP BY s.booking, s.month, s.kind, s.state",
         (str(pool),),
     )

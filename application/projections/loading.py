@@ -10,8 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, NamedTuple, TypeVar
 
-from msgspec.structs import astuple
-
 from application.log import Loading, Store
 from application.projections.tables import Held, Key, Row, Rows, Table, Value, parts
 
@@ -28,7 +26,7 @@ class _Change(NamedTuple):
     table: Table[Any]
     statements: Sequence[str]
     taken: Values  # keys
-    rows: Values
+    rows: Sequence[Row]
     sums: Values
 
 
@@ -104,7 +102,7 @@ class LoadedRows(Rows):
         if found_again and table not in self._stored:
             self._stored.add(table)
             statements = table.create_indexes(self.slots[table.name])[:1]
-        return _Change(table, statements, self._taken.get(table, []), [astuple(row) for row in leaving], sums)
+        return _Change(table, statements, self._taken.get(table, []), leaving, sums)
 
     def _write(self, changes: Sequence[_Change]) -> None:
         with self._store.loading() as tx:
@@ -118,4 +116,4 @@ class LoadedRows(Rows):
                 if table in self._stored:
                     tx.execute(table.add_up(slot), sums)
                 else:
-                    tx.load(table.in_slot(slot), sums)
+                    tx.load(table.in_slot(slot), [table.make(*each) for each in sums])

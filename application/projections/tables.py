@@ -376,6 +376,7 @@ def page(
 # ── Values as columns hold them
 
 
+@lru_cache(maxsize=4096)  # several folds ask for the same instant, and all events of a turn have one
 def micros(instant: datetime) -> int:
     """Microseconds since 1970 in UTC; a naive instant is a mistake of the caller."""
     return (instant - _EPOCH) // _MICROSECOND

@@ -18,6 +18,7 @@ import eventsourcing.postgres as stock
 import msgspec
 import psycopg
 from eventsourcing.persistence import Notification, OperationalError, PersistenceError
+from msgspec.structs import astuple
 from psycopg.adapt import AdaptersMap, Dumper
 from psycopg.errors import LockNotAvailable
 from psycopg.pq import Format
@@ -83,7 +84,7 @@ _INSERTION = re.compile(r'INSERT INTO ([\w."]+) \(([\w, ]+)\) VALUES \([?, ]+\)(
 _DELETION = re.compile(r"DELETE FROM (\w+) WHERE (\w+ = \?(?: AND \w+ = \?)*)")
 _EMPTY_WAIT_MS = 100
 _EMPTY_PAUSE_SECONDS = 1
-_encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 _ESCAPED_LETTER = re.compile(rb'\\[^"\\]')
 _MARK = re.compile(r"\?")
 _LITERAL_OR_MARK = re.compile(r"'[^']*'|[?%]")
@@ -127,12 +128,30 @@ def _element(value: int | str | bytes | None) -> str:
     return "NULL" if value is None else str(value)
 
 
-def csv_lines(rows: Sequence[Sequence[int | str | None]]) -> bytes:
-    """Rows as PostgreSQL reads CSV with quotes escaped by a backslash, which is again nearly JSON."""
-    written = b"\n".join([_encode(row)[1:-1] for row in rows])
-    if _ESCAPED_LETTER.search(written):
-        return "\n".join(",".join([_csv(value) for value in row]) for row in rows).encode()
-    return written
+class Lines(NamedTuple):
+    """Rows as COPY reads them, and how it has to be told to."""
+
+    options: str
+    written: bytes
+
+
+def lines_of(rows: Sequence[msgspec.Struct]) -> Lines:
+    """Rows of numbers, texts and nothing, which msgspec writes many times as fast as the driver does, as JSON.
+
+    Without its quotes and brackets that is what COPY reads fastest – unless a value has such a sign, a comma or a backslash.
+    """
+    written = _encode_lines(rows)
+    number, columns = len(rows), len(rows[0].__struct_fields__)
+    plain = (
+        b"\\" not in written
+        and b'"null"' not in written
+        and written.count(b",") == number * (columns - 1)
+        and written.count(b"[") == written.count(b"]") == number
+    )
+    if plain:
+        return Lines("DELIMITER ',', NULL 'null'", written.translate(None, b'["]'))
+    quoted = "\n".join([",".join([_csv(value) for value in astuple(row)]) for row in rows])
+    return Lines("FORMAT csv, ESCAPE '\\', NULL 'null'", quoted.encode())
 
 
 def _csv(value: int | str | None) -> str:
@@ -160,9 +179,10 @@ class PostgresDialect(Dialect):
         rows = [(str(e.originator_id), e.originator_version, e.topic, e.state, e.id) for e in events]
         return self._insertion_of_events, rows
 
-    def load(self, cursor: psycopg.Cursor[TupleRow], table: str, rows: Sequence[Sequence[Any]]) -> None:
-        with cursor.copy(f"COPY {table} FROM STDIN (FORMAT csv, ESCAPE '\\', NULL 'null')") as copy:
-            copy.write(csv_lines(rows))
+    def load(self, cursor: psycopg.Cursor[TupleRow], table: str, rows: Sequence[msgspec.Struct]) -> None:
+        lines = lines_of(rows)
+        with cursor.copy(f"COPY {table} FROM STDIN ({lines.options})") as copy:
+            copy.write(lines.written)
 
     def empty(self, cursor: psycopg.Cursor[TupleRow], tables: Sequence[str]) -> None:
         """Truncates, which not even older snapshots survive; so nobody may be left who learned before the last switch which slot

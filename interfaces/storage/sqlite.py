@@ -6,12 +6,13 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
 from uuid import UUID
 
 # As a module: the library accepts only one factory among the names of a persistence module.
 import eventsourcing.sqlite as stock
+import msgspec
 from eventsourcing.persistence import Notification, OperationalError
+from msgspec.structs import astuple
 
 from application.log import CommitUnknown
 from interfaces.storage.turns import TURN_WAIT_SECONDS_MAX, Dialect, SnapshotReader, TurnRecorder, Write
@@ -46,8 +47,9 @@ class SQLiteDialect(Dialect):
         values = [part for key in keys for part in key]
         cursor.execute(statement.replace("IN (?)", f"IN (VALUES {', '.join(rows)})"), values)
 
-    def load(self, cursor: sqlite3.Cursor, table: str, rows: Sequence[Sequence[Any]]) -> None:
-        cursor.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' for _ in rows[0])})", rows)
+    def load(self, cursor: sqlite3.Cursor, table: str, rows: Sequence[msgspec.Struct]) -> None:
+        marks = ", ".join("?" for _ in rows[0].__struct_fields__)
+        cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", map(astuple, rows))
 
     def empty(self, cursor: sqlite3.Cursor, tables: Sequence[str]) -> None:
         for table in tables:  # whoever reads them goes on reading what they were

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any, Protocol, cast
 from uuid import UUID
 
+import msgspec
 from eventsourcing.persistence import (
     DatabaseError,
     DataError,
@@ -94,7 +95,7 @@ class Dialect(ABC):
         return nullcontext()
 
     @abstractmethod
-    def load(self, cursor: Any, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    def load(self, cursor: Any, table: str, rows: Sequence[msgspec.Struct]) -> None:
         """Inserts many rows that have a value for each column of the table, in its order."""
 
     @abstractmethod
@@ -303,8 +304,8 @@ class TurnTransaction(SnapshotReader):
 class LoadTransaction(TurnTransaction):
     """Writes many rows that nobody else reads or writes."""
 
-    def load(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Inserts rows that have a value for each column of the table, in its order."""
+    def load(self, table: str, rows: Sequence[msgspec.Struct]) -> None:
+        """Inserts rows that have a value for each column of the table, in its order; they are `array_like`."""
         self._write()
         if not rows:
             return
