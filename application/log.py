@@ -337,6 +337,9 @@ class Loading(Reader, Protocol):
     def empty(self, tables: Sequence[str]) -> None:
         """Deletes all rows of tables that no projection's live slot is; waits for whoever may still read them as such."""
 
+    def owns(self, table: str) -> bool:
+        """Whether indexes of this table may be made and dropped."""
+
     def execute(self, sql: str, rows: Iterable[Sequence[Any]]) -> None: ...
 
 

@@ -141,21 +141,24 @@ class _Building:
             tx.execute("UPDATE projections SET builder = ?, builder_seen = ? WHERE name = ?", names)
 
     def load(self, progress: Progress) -> None:
-        """Loads the log as it stands into the other slot, which is empty and without indexes until then."""
+        """Loads the log as it stands into the other slot, empty until then, and without indexes where we may drop them."""
         tables = [table for projection in self._projections for table in projection.tables]
+        names = [table.in_slot(self._slots[table.name]) for table in tables]
         with self._store.loading() as tx:
-            tx.empty([table.in_slot(self._slots[table.name]) for table in tables])
+            tx.empty(names)
             self._sign(tx)
-            for statement in [each for table in tables for each in table.drop_indexes(self._slots[table.name])]:
-                tx.fetch(statement)
-        with LoadedRows(self._slots, self._store, self._sign) as rows:
+            unindexed = all(tx.owns(name) for name in names)
+            for table in tables if unindexed else ():
+                for statement in table.drop_indexes(self._slots[table.name]):
+                    tx.fetch(statement)
+        with LoadedRows(self._slots, self._store, self._sign, unindexed=unindexed) as rows:
             for batch, total in self._batches():
                 apply(self._folds, batch, rows)
                 rows.hand_over()
                 self._note(batch, total, progress)
             rows.hand_over(everything=True)
         with ThreadPoolExecutor(INDEXES_AT_A_TIME) as makers:
-            list(makers.map(self._index, tables))
+            list(makers.map(self._index, tables if unindexed else ()))
 
     def _index(self, table: Table[Any]) -> None:
         for statement in table.create_indexes(self._slots[table.name]):

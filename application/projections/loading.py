@@ -33,13 +33,15 @@ class _Change(NamedTuple):
 class LoadedRows(Rows):
     """The rows of tables that were empty in the beginning. A thread of its own writes them while folds go on.
 
-    ``guard`` is called in each transaction that writes, and raises where that must not be.
+    ``guard`` is called in each transaction that writes, and raises where that must not be. ``unindexed`` tables get the index of
+    their key where rows have to be found again.
     """
 
-    def __init__(self, slots: Mapping[str, str], store: Store, guard: Callable[[Loading], None]) -> None:
+    def __init__(self, slots: Mapping[str, str], store: Store, guard: Callable[[Loading], None], *, unindexed: bool) -> None:
         self._snapshot = ExitStack()
         self._store = store
         self._guard = guard
+        self._unindexed = unindexed
         self._writer = ThreadPoolExecutor(1, "loading")
         self._written: Future[None] = Future()
         self._written.set_result(None)
@@ -101,7 +103,7 @@ class LoadedRows(Rows):
         statements = []
         if found_again and table not in self._stored:
             self._stored.add(table)
-            statements = table.create_indexes(self.slots[table.name])[:1]
+            statements = table.create_indexes(self.slots[table.name])[:1] if self._unindexed else []
         return _Change(table, statements, self._taken.get(table, []), leaving, sums)
 
     def _write(self, changes: Sequence[_Change]) -> None:

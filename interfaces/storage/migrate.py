@@ -29,7 +29,7 @@ GRANTS = {
     "projections": "SELECT, UPDATE",
     "migrations": "SELECT",
 }
-GRANT_ON_PROJECTIONS = "SELECT, INSERT, UPDATE, DELETE"
+GRANT_ON_PROJECTIONS = "SELECT, INSERT, UPDATE, DELETE, TRUNCATE"
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*")
 

@@ -195,6 +195,11 @@ class PostgresDialect(Dialect):
                 return
             time.sleep(_EMPTY_PAUSE_SECONDS)
 
+    def owns(self, cursor: psycopg.Cursor[TupleRow], table: str) -> bool:
+        cursor.execute("SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = %s::regclass", (table,))
+        [(owns,)] = cursor.fetchall()
+        return bool(owns)
+
     def select_many(self, cursor: psycopg.Cursor[TupleRow], statement: str, parameters: Sequence[Any]) -> None:
         cursor.execute(self.sql(statement), parameters, binary=True)
 

@@ -102,6 +102,10 @@ class Dialect(ABC):
     def empty(self, cursor: Any, tables: Sequence[str]) -> None:
         """Deletes all rows of tables that no projection's live slot is, once nobody reads them as such any more."""
 
+    def owns(self, cursor: Any, table: str) -> bool:
+        """Whether indexes of this table may be made and dropped."""
+        return True
+
     def select_many(self, cursor: Any, statement: str, parameters: Sequence[Any]) -> None:
         """Executes a statement that returns many long rows."""
         cursor.execute(self.sql(statement), parameters)
@@ -317,6 +321,11 @@ class LoadTransaction(TurnTransaction):
         self._write()
         with self._errors():
             self._dialect.empty(self._cursor, tables)
+
+    def owns(self, table: str) -> bool:
+        """Whether indexes of this table may be made and dropped."""
+        with self._errors():
+            return self._dialect.owns(self._cursor, table)
 
 
 class TurnRecorder(ABC):
