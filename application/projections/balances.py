@@ -130,11 +130,22 @@ def _move(event: Recorded, rows: Rows, booking: UUID, kind: MovementKind, minute
     account = rows.the(ACCOUNTS, str(booking))
     pool, provider, district = account.pool, account.provider, account.district
     at = micros(effective)
-    day, recorded = day_of(at), micros(event.recorded_at)
-    movement = Movement(
-        *(event.position, seq, pool, account.booking, account.case_id, provider, district, kind, minutes, at, day, recorded)
+    day = day_of(at)
+    booked = Movement(
+        event.position,
+        seq,
+        pool,
+        account.booking,
+        account.case_id,
+        provider,
+        district,
+        kind,
+        minutes,
+        at,
+        day,
+        micros(event.recorded_at),
     )
-    rows.add(MOVEMENTS, movement)
+    rows.add(MOVEMENTS, booked)
     rows.add_up(POOL_DAYS, (pool, day, kind), minutes)
     rows.add_up(PROVIDER_DAYS, (pool, provider, district, day, kind), minutes)
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 from application.log import Loading, Store
 from application.projections.tables import Held, Key, Row, Rows, Table, Value, parts
 
-ROWS_HELD_MAX = 40_000  # about 40 MB
-SUMS_HELD_MAX = 100_000  # about 30 MB
+ROWS_HELD_MAX = 10_000  # about 10 MB; half of them are what folds asked for last
+SUMS_HELD_MAX = 50_000  # about 15 MB
 
 R = TypeVar("R", bound=Row)
 Values = Sequence[tuple[Value, ...]]
