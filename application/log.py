@@ -6,20 +6,22 @@ from it, the payload under ``data``. So one column is enough to read everything,
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+import types
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
-from typing import Any, Protocol, cast, get_type_hints
+from typing import Annotated, Any, Protocol, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import msgspec
 from eventsourcing.persistence import Mapper, Notification, OperationalError, PersistenceError, StoredEvent
 
-from application.catalogue import BY_CLASS, BY_NAME, EventType, upcast
+from application.catalogue import BY_CLASS, BY_NAME, CATALOGUE, EventType, upcast
 from domain.booking import Event
-from domain.quantities import Actor
+from domain.quantities import Actor, Sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,81 @@ def _plain(entry: EventType, event: Event) -> list[str]:
     return [name for name in entry.personal if isinstance(getattr(event, name), str)]
 
 
+# ── Reading many events
+
+# Stream as text, version, topic, state, position.
+StoredRow = tuple[str, int, str, bytes, int]
+
+
+def read_events(rows: Iterable[StoredRow]) -> list[Recorded]:
+    """The events of many rows in today's schema, four times as fast as one by one; raises ``DamagedEvent`` like ``read_event``.
+
+    Ids are texts in them, and data and actor are of classes of the same fields (``forms_of``). What this does not find is what
+    changes no value: keys twice, unsorted, or other spaces; and of an id in the data it sees no more than its length.
+    """
+    found = []
+    for row in rows:
+        stream, version, topic, state, position = row
+        try:
+            decode, schema = _BULK[topic]
+            event = decode(state)
+        except (KeyError, msgspec.DecodeError, UnicodeDecodeError):
+            found.append(_read_alone(row))
+            continue
+        if (
+            event.position == position
+            and event.version == version
+            and event.stream == stream
+            and event.schema == schema
+            and event.type == topic
+        ):
+            found.append(event)
+        else:
+            found.append(_read_alone(row))
+    return found
+
+
+def _read_alone(row: StoredRow) -> Recorded:
+    """An older schema, or damage that is to be named."""
+    stream, version, topic, state, position = row
+    return read_event(Notification(UUID(stream), version, topic, state, position))
+
+
+def forms_of(event: type[Event]) -> tuple[type, type]:
+    """The class of an event, and the one in which ``read_events`` gives it."""
+    return event, _bulk_form(cast(Hashable, event))
+
+
+@cache
+def _bulk_form(cls: Any) -> type[msgspec.Struct]:
+    """The same fields, but ids as text; instants without a time zone and texts without a seal are refused."""
+    hints = [(name, _bulk_type(hint)) for name, hint in get_type_hints(cls).items()]
+    return msgspec.defstruct(cls.__name__, hints, forbid_unknown_fields=True, gc=False)
+
+
+def _bulk_type(hint: Any) -> Any:
+    if hint is UUID:
+        return Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
+    if hint is datetime:
+        return Annotated[datetime, msgspec.Meta(tz=True)]
+    if get_origin(hint) in (Union, types.UnionType):
+        options = get_args(hint)
+        return Union[tuple(_bulk_type(each) for each in options if not (each is str and Sealed in options))]  # noqa: UP007
+    return _bulk_form(cast(Hashable, hint)) if is_dataclass(hint) else hint
+
+
+def _bulk_decoder(entry: EventType) -> Callable[[bytes], Any]:
+    hints = get_type_hints(Envelope) | {"data": entry.cls}
+    envelope = [(name, _bulk_type(hint)) for name, hint in hints.items()]
+    return msgspec.json.Decoder(msgspec.defstruct("Envelope", envelope, forbid_unknown_fields=True, gc=False)).decode
+
+
+_BULK = {entry.name: (_bulk_decoder(entry), entry.schema) for entry in CATALOGUE}
+
+
+# ── Proofs
+
+
 def leaf_bytes(row: Notification) -> bytes:
     """What the proof of an event is taken over: position, stream, version, type and state, each with its length before it.
 
@@ -227,6 +304,9 @@ class Reader(Protocol):
     def notifications(self, after: int, limit: int) -> list[Notification]:
         """Rows with a position greater than ``after``, in order."""
 
+    def stored_rows(self, after: int, limit: int) -> list[StoredRow]:
+        """The same, for ``read_events``."""
+
     def stream(self, originator_id: UUID, after: int = 0) -> list[StoredEvent]:
         """Rows of one stream with a version greater than ``after``, in order."""
 
@@ -256,11 +336,30 @@ class Appends(Protocol):
     def close(self) -> None: ...
 
 
+class Loading(Reader, Protocol):
+    """A write transaction for many rows that nobody else reads or writes; what it commits may be lost with the machine's power
+    until a turn has committed after it."""
+
+    def load(self, table: str, rows: Sequence[msgspec.Struct]) -> None:
+        """Inserts rows that have a value for each column of the table, in its order; they are ``array_like``."""
+
+    def empty(self, tables: Sequence[str]) -> None:
+        """Deletes all rows of tables that no projection's live slot is; waits for whoever may still read them as such."""
+
+    def owns(self, table: str) -> bool:
+        """Whether indexes of this table may be made and dropped."""
+
+    def execute(self, sql: str, rows: Iterable[Sequence[Any]]) -> None: ...
+
+
 class Store(Protocol):
     """The log and everything that is kept beside it, in one database."""
 
     def turn(self) -> AbstractContextManager[Transaction]:
         """Takes the lock; commits on leaving, rolls back on an exception. ``CommitUnknown`` where that stays open."""
+
+    def loading(self) -> AbstractContextManager[Loading]:
+        """Turns go on meanwhile where the database can write two things at a time."""
 
     def reading(self) -> AbstractContextManager[Reader]: ...
 

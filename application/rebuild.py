@@ -1,13 +1,15 @@
 """Builds projections from the log in the slot beside the live one, while the service runs.
 
-The log is read in batches, each brought into the other slot in a short turn of its own. In the last one the rest of the log
-is caught up with, and the slots are switched – or compared, for ``check``.
+The log as it stands is folded in memory, and the rows are loaded into the other slot without any turn where the database can
+do that; indexes come last. In turns the slot catches up with what was appended meanwhile; in the last one the slots are switched
+– or compared, for ``check``.
 
-Who builds notes itself in the row of the projection, with a sign of life in every batch. Another one that wants to build
-is refused until that sign is stale; whoever was taken over finds it out in its next turn and stops.
+Who builds notes itself in the row of the projection, with a sign of life in every transaction. Another one that wants to build
+is refused until that sign is stale; whoever was taken over finds it out in its next transaction and stops.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,12 +18,13 @@ from uuid import uuid4
 
 from eventsourcing.persistence import PersistenceError
 
-from application.log import Recorded, Store, Transaction, read_event
+from application.log import Loading, Recorded, Store, StoredRow, Transaction, read_events
 from application.projections import PROJECTIONS
+from application.projections.loading import LoadedRows
 from application.projections.tables import SLOTS, Projection, ProjectionOutdated, Row, Rows, Table, apply, folds_of, instant, micros
 
 BATCH_EVENTS = 2_000
-CLEARED_ROWS_MAX = 10_000  # a turn
+INDEXES_AT_A_TIME = 2
 DIFFERENCES_MAX = 100  # named per table and direction
 STALE_AFTER = timedelta(seconds=60)
 
@@ -64,7 +67,8 @@ def rebuild(store: Store, names: Sequence[str], progress: Progress) -> None:
     whatever happens, the live rows stay as they are until the last turn.
     """
     with _building(store, _named(names)) as building:
-        building.fill(progress)
+        building.load(progress)
+        building.follow(progress)
         with store.turn() as tx:
             building.catch_up(tx)
             building.go_live(tx)
@@ -77,7 +81,8 @@ def check(store: Store, names: Sequence[str], progress: Progress) -> list[Differ
     The comparison holds the log's lock, so that both sides stand at the same event.
     """
     with _building(store, _named(names), live=True) as building:
-        building.fill(progress)
+        building.load(progress)
+        building.follow(progress)
         with store.turn() as tx:
             building.catch_up(tx)
             differences = building.differences(tx)
@@ -113,6 +118,7 @@ class _Building:
         self._folds = folds_of(projections)
         self._builder = uuid4().hex
         self._live: dict[str, str | None] = {}  # slot by table
+        self._slots: dict[str, str] = {}
         self._rows: Rows
         self.done = 0
 
@@ -122,7 +128,6 @@ class _Building:
             stored: dict[str, list[Any]] = {
                 name: rest for name, *rest in tx.fetch("SELECT name, version, slot, builder, builder_seen FROM projections")
             }
-            slots = {}
             for projection in self._projections:
                 version, slot, builder, seen = stored.get(projection.name, [None] * 4)
                 if version != projection.version or (live and slot is None):
@@ -131,29 +136,57 @@ class _Building:
                     raise BeingRebuilt(projection.name, seen)
                 for table in projection.tables:
                     self._live[table.name] = slot
-                    slots[table.name] = SLOTS[1] if slot == SLOTS[0] else SLOTS[0]
-            self._sign(tx)
-            self._rows = Rows(slots, tx)
+                    self._slots[table.name] = SLOTS[1] if slot == SLOTS[0] else SLOTS[0]
+            names = [(self._builder, micros(_now()), projection.name) for projection in self._projections]
+            tx.execute("UPDATE projections SET builder = ?, builder_seen = ? WHERE name = ?", names)
 
-    def fill(self, progress: Progress) -> None:
-        """Brings all of the log but the last batch into the other slot. Between two turns others take theirs."""
-        self._clear()
+    def load(self, progress: Progress) -> None:
+        """Loads the log as it stands into the other slot, empty until then, and without indexes where we may drop them."""
+        tables = [table for projection in self._projections for table in projection.tables]
+        names = [table.in_slot(self._slots[table.name]) for table in tables]
+        with self._store.loading() as tx:
+            tx.empty(names)
+            self._sign(tx)
+            unindexed = all(tx.owns(name) for name in names)
+            for table in tables if unindexed else ():
+                for statement in table.drop_indexes(self._slots[table.name]):
+                    tx.fetch(statement)
+        with LoadedRows(self._slots, self._store, self._sign, unindexed=unindexed) as rows:
+            for batch, total in self._batches():
+                apply(self._folds, batch, rows)
+                rows.hand_over()
+                self._note(batch, total, progress)
+            rows.hand_over(everything=True)
+        with ThreadPoolExecutor(INDEXES_AT_A_TIME) as makers:
+            list(makers.map(self._index, tables if unindexed else ()))
+
+    def _index(self, table: Table[Any]) -> None:
+        for statement in table.create_indexes(self._slots[table.name]):
+            with self._store.loading() as tx:
+                self._sign(tx)
+            with self._store.loading() as tx:  # each alone, for nobody can write to SQLite meanwhile
+                tx.fetch(statement)
+
+    def follow(self, progress: Progress) -> None:
+        """Brings in what was appended meanwhile, but the last batch. Between two turns others take theirs."""
+        self._rows = Rows(self._slots, None)  # type: ignore[arg-type]  # each turn reads by itself
         while True:
-            batch, total = self._read()
+            batch, total = self._read(self.done)
             if len(batch) < BATCH_EVENTS:
                 return
             with self._store.turn() as tx:
                 self._bring(tx, batch)
-            progress(self.done, total)
+            self._note(batch, total, progress)
 
     def catch_up(self, tx: Transaction) -> None:
         """Brings the rest of the log in; nobody can append to it during the turn."""
-        while rows := tx.notifications(self.done, BATCH_EVENTS):
-            self._bring(tx, [read_event(row) for row in rows])
+        while rows := tx.stored_rows(self.done, BATCH_EVENTS):
+            self._bring(tx, read_events(rows))
+            self.done = rows[-1][-1]
 
     def go_live(self, tx: Transaction) -> None:
         for projection in self._projections:
-            slot = self._rows.slots[projection.tables[0].name]
+            slot = self._slots[projection.tables[0].name]
             tx.execute("UPDATE projections SET slot = ? WHERE name = ?", [(slot, projection.name)])
 
     def differences(self, tx: Transaction) -> list[Difference]:
@@ -164,47 +197,51 @@ class _Building:
         with self._store.turn() as tx:
             tx.execute("UPDATE projections SET builder = NULL, builder_seen = NULL WHERE builder = ?", [(self._builder,)])
 
-    def _read(self) -> tuple[list[Recorded], int]:
+    def _batches(self) -> Iterator[tuple[list[Recorded], int]]:
+        """The log as it stands, up to its first batch that is not full. While one is folded, the next is read."""
+        with ThreadPoolExecutor(1, "reading") as reader:
+            coming = reader.submit(self._read_rows, 0)
+            while True:
+                rows, total = coming.result()
+                if len(rows) == BATCH_EVENTS:
+                    coming = reader.submit(self._read_rows, rows[-1][-1])
+                if rows:
+                    yield read_events(rows), total
+                if len(rows) < BATCH_EVENTS:
+                    return
+
+    def _read(self, after: int) -> tuple[list[Recorded], int]:
+        rows, total = self._read_rows(after)
+        return read_events(rows), total
+
+    def _read_rows(self, after: int) -> tuple[list[StoredRow], int]:
         """The next batch, read without the lock: what stands in the log stays there. And how long the log is."""
         with self._store.reading() as reader:
             head = reader.head()
-            rows = reader.notifications(self.done, BATCH_EVENTS)
-        return [read_event(row) for row in rows], head.id if head else 0
+            rows = reader.stored_rows(after, BATCH_EVENTS)
+        return rows, head.id if head else 0
 
     def _bring(self, tx: Transaction, batch: Sequence[Recorded]) -> None:
-        self._still_mine(tx)
+        self._sign(tx)
         self._rows.reader = tx
         apply(self._folds, batch, self._rows)
         self._rows.flush(tx)
-        self._sign(tx)
+
+    def _note(self, batch: Sequence[Recorded], total: int, progress: Progress) -> None:
         self.done = batch[-1].position
+        if len(batch) == BATCH_EVENTS:
+            progress(self.done, total)
 
-    def _clear(self) -> None:
-        """Empties the other slot, some rows a turn."""
-        for table in (table for projection in self._projections for table in projection.tables):
-            name, key = table.in_slot(self._rows.slots[table.name]), ", ".join(table.key)
-            while self._has_rows(name):
-                with self._store.turn() as tx:
-                    self._still_mine(tx)
-                    tx.fetch(f"DELETE FROM {name} WHERE ({key}) IN (SELECT {key} FROM {name} LIMIT {CLEARED_ROWS_MAX})")
-                    self._sign(tx)
-
-    def _has_rows(self, name: str) -> bool:
-        with self._store.reading() as reader:
-            return bool(reader.fetch(f"SELECT 1 FROM {name} LIMIT 1"))
-
-    def _still_mine(self, tx: Transaction) -> None:
+    def _sign(self, tx: Transaction | Loading) -> None:
+        """Gives a sign of life; raises ``BeingRebuilt`` where somebody has taken over. Until the transaction ends, nobody can."""
+        tx.execute("UPDATE projections SET builder_seen = ? WHERE builder = ?", [(micros(_now()), self._builder)])
         builders = dict(tx.fetch("SELECT name, builder FROM projections"))
         for projection in self._projections:
             if builders.get(projection.name) != self._builder:
                 raise BeingRebuilt(projection.name, None)
 
-    def _sign(self, tx: Transaction) -> None:
-        rows = [(self._builder, micros(_now()), projection.name) for projection in self._projections]
-        tx.execute("UPDATE projections SET builder = ?, builder_seen = ? WHERE name = ?", rows)
-
     def _compare(self, tx: Transaction, table: Table[Any]) -> list[Difference]:
-        live, rebuilt = str(self._live[table.name]), self._rows.slots[table.name]
+        live, rebuilt = str(self._live[table.name]), self._slots[table.name]
         differing = {**self._only_in(tx, table, live, rebuilt), **self._only_in(tx, table, rebuilt, live)}
         return [Difference(table.name, key, _row(tx, table, live, key), _row(tx, table, rebuilt, key)) for key in differing]
 

@@ -30,15 +30,11 @@ def followed(places: Places, kind: Kind, sizes: Sizes) -> Iterator[Figure]:
     database = places.migrated(kind)
     posts, _ = prepared(database, sizes)
     keys = count(1, 10_000_000)  # no run repeats a key of another
-    with (
-        closing(open_store(database.url, create=False)) as store,
-        servers.service(database) as server,
-        load.Generator() as generator,
-    ):
+    with closing(open_store(database.url, create=False)) as store, servers.service(database) as server:
         token = create_token(store, role="auditor", subject="rpa-1")
 
         def alone(seconds: float) -> Measured:
-            return generator.play(Job(server.port, sizes.follower_clients, seconds, posts, next(keys)), "201")
+            return load.play(Job(server.port, sizes.follower_clients, seconds, posts, next(keys)), "201")
 
         def paced(seconds: float) -> Measured:
             return _paced(Job(server.port, 1, seconds, posts, next(keys)), sizes.paced_events)

@@ -34,20 +34,19 @@ def over_http(places: Places, kind: Kind, sizes: Sizes) -> Iterator[Figure]:
         ours = stack.enter_context(servers.service(database))
         stock = stack.enter_context(servers.stock_server(theirs))
         trivial = stack.enter_context(servers.trivial_server())
-        against = partial(_against, stack.enter_context(load.Generator()))
-        validated = against(stock, [load.post("/validated", _body(Random(0)), keyed=False)])
-        limit = against(trivial, posts)
+        validated = _against(stock, [load.post("/validated", _body(Random(0)), keyed=False)])
+        limit = _against(trivial, posts)
         writing = {
-            "ours": against(ours, posts),
-            "stock": against(
+            "ours": _against(ours, posts),
+            "stock": _against(
                 stock, [load.post(f"/bookings/{uuid4()}/sessions", _body(Random(n)), keyed=False) for n in range(ENTRIES)]
             ),
             "validates only": validated,
             "load generator": limit,
         }
         reading = {
-            "ours": against(ours, gets, "200"),
-            "stock": against(stock, [load.get(f"/bookings/{uuid4()}/minutes") for _ in range(ENTRIES)], "200"),
+            "ours": _against(ours, gets, "200"),
+            "stock": _against(stock, [load.get(f"/bookings/{uuid4()}/minutes") for _ in range(ENTRIES)], "200"),
             "validates only": validated,
         }
         for benchmark, sides in (("HTTP, session", writing), ("HTTP, balance", reading)):
@@ -80,12 +79,10 @@ def _body(random: Random) -> bytes:
     return msgspec.json.encode(office.an_entry(random))
 
 
-def _against(
-    generator: load.Generator, server: servers.Server, requests: list[bytes], status: str = "201"
-) -> Callable[[int, float], Measured]:
+def _against(server: servers.Server, requests: list[bytes], status: str = "201") -> Callable[[int, float], Measured]:
     keys = count(1, 10_000_000)  # no run repeats a key of another
 
     def play(clients: int, seconds: float) -> Measured:
-        return generator.play(Job(server.port, clients, seconds, requests, next(keys)), status)
+        return load.play(Job(server.port, clients, seconds, requests, next(keys)), status)
 
     return play

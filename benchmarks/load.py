@@ -1,6 +1,6 @@
 """The load generator: keep-alive clients that ask again as soon as they are answered, in a process of its own.
 
-    python -m benchmarks.load       takes a job on every line of its input, and answers each with a line
+    python -m benchmarks.load       takes a job as its input, and answers with the outcome
 
 Raw protocols on uvloop and requests that are ready made: one client costs about 30 µs a request, so that it is the server that is
 measured. What it reaches against `trivial_server` is its own limit.
@@ -15,7 +15,7 @@ from itertools import cycle
 from pathlib import Path
 from random import Random
 from time import perf_counter
-from typing import Self, cast
+from typing import cast
 
 import msgspec
 import uvloop
@@ -23,7 +23,7 @@ import uvloop
 from benchmarks.measuring import Measured, throughput
 
 ROOT = Path(__file__).parents[1]
-STOP_SECONDS_MAX = 10
+ANSWER_SECONDS_MAX = 60  # beside the time that a job plays
 KEY = "%024d"  # where a request differs from all others
 _CONTENT_LENGTH = b"content-length: "
 
@@ -44,28 +44,21 @@ class Outcome(msgspec.Struct):
     statuses: dict[str, int]
 
 
-class Generator:
-    """The process that plays jobs, as long as its block lasts."""
-
-    def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "benchmarks.load"]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=STOP_SECONDS_MAX)  # the end of its input is its end
-
-    def play(self, job: Job, status: str) -> Measured:
-        """Plays a job. Raises ``RuntimeError`` where anything but this status was answered."""
-        into, out = self._process.stdin, self._process.stdout
-        assert into is not None
-        assert out is not None
-        into.write(msgspec.json.encode(job) + b"\n")
-        into.flush()
-        outcome = msgspec.json.decode(out.readline(), type=Outcome)
-        if outcome.statuses.keys() != {status}:
-            raise RuntimeError(f"answered {outcome.statuses} in place of {status} to {job.requests[0]!r}")
-        return throughput(outcome.latencies, outcome.seconds)
+def play(job: Job, status: str) -> Measured:
+    """Plays a job in a process that ends with it. Raises ``RuntimeError`` where anything but this status was answered."""
+    command = [sys.executable, "-m", "benchmarks.load"]
+    done = subprocess.run(
+        command,
+        input=msgspec.json.encode(job),
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        check=True,
+        timeout=job.seconds + ANSWER_SECONDS_MAX,
+    )
+    outcome = msgspec.json.decode(done.stdout, type=Outcome)
+    if outcome.statuses.keys() != {status}:
+        raise RuntimeError(f"answered {outcome.statuses} in place of {status} to {job.requests[0]!r}")
+    return throughput(outcome.latencies, outcome.seconds)
 
 
 def post(path: str, body: bytes, *, token: str = "", keyed: bool = True) -> bytes:
@@ -157,6 +150,5 @@ async def _play(job: Job) -> Outcome:
 
 
 if __name__ == "__main__":
-    for line in sys.stdin.buffer:
-        sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(_play(msgspec.json.decode(line, type=Job)))) + b"\n")
-        sys.stdout.buffer.flush()
+    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(_play(asked))))

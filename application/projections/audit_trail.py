@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, get_args
 from uuid import UUID
 
-from application.catalogue import BY_CLASS
 from application.log import Reader, Recorded, read_event
 from application.projections.cases import CASES
 from application.projections.pools import POOLS
-from application.projections.tables import Live, Projection, Rows, Table, Unhandled, matching, micros, place_after
+from application.projections.tables import Fold, Live, Projection, Row, Rows, Table, matching, micros, place_after
 from application.projections.texts import Opener
 from application.projections.trail_lines import About, deed, trail_line
 from application.views import TrailEntry
-from domain.booking import BookingEvent, HoursRequested
+from domain.booking import BookingEvent, Event, HoursRequested
 from domain.case import CaseEvent, CaseOpened
 from domain.pool import HoursReleased, HoursReserved, PlaceOffered, PoolEvent
 from domain.quantities import Actor
@@ -21,7 +20,7 @@ from domain.quantities import Actor
 GAP_MAX = 32  # rows that nobody asked for are cheaper to read than another question is to ask
 
 
-class TrailRow(NamedTuple):
+class TrailRow(Row):
     """Whom and what an event is about. ``provider`` is who may see it beside the office; ``recorded`` is microseconds UTC."""
 
     position: int
@@ -45,7 +44,7 @@ class Note(NamedTuple):
     provider: str | None
 
 
-class Subject(NamedTuple):
+class Subject(Row):
     """What the events of a case or booking are about, for they do not all say it again."""
 
     stream: str
@@ -71,36 +70,48 @@ SUBJECTS_TABLE = Table("trail_subjects", Subject, ("stream",))
 # ── Fold
 
 
-def fold(event: Recorded, rows: Rows) -> None:
-    """One row for every event of the log."""
-    pool, case_id, booking, provider = _subject(event, rows)
-    row = TrailRow(event.position, event.type, pool, case_id, booking, provider, event.actor.subject, micros(event.recorded_at))
-    rows.add(TRAIL_TABLE, row)
+def _case_opened(event: Recorded, data: CaseOpened, rows: Rows) -> None:
+    case = str(event.stream)
+    rows.put(SUBJECTS_TABLE, Subject(case, str(data.pool), case, None, data.provider))
+    _of_its_subject(event, data, rows)
 
 
-def _subject(event: Recorded, rows: Rows) -> tuple[str, str | None, str | None, str | None]:
-    data, stream = event.data, str(event.stream)
-    match data:
-        case CaseOpened():
-            rows.put(SUBJECTS_TABLE, Subject(stream, str(data.pool), stream, None, data.provider))
-        case HoursRequested():
-            rows.put(SUBJECTS_TABLE, Subject(stream, str(data.pool), str(data.case), stream, data.provider))
-        case _:
-            pass  # every other event is about what these two have said
-    if isinstance(data, HoursReserved | HoursReleased | PlaceOffered):
-        subject = rows.the(SUBJECTS_TABLE, str(data.booking))
-    elif isinstance(data, CaseEvent | BookingEvent):
-        subject = rows.the(SUBJECTS_TABLE, stream)._replace(provider=data.provider)
-    elif isinstance(data, PoolEvent):
-        return stream, None, None, None
-    else:
-        raise Unhandled(event)
-    return subject.pool, subject.case_id, subject.booking, subject.provider
+def _requested(event: Recorded, data: HoursRequested, rows: Rows) -> None:
+    booking = str(event.stream)
+    rows.put(SUBJECTS_TABLE, Subject(booking, str(data.pool), str(data.case), booking, data.provider))
+    _of_its_subject(event, data, rows)
 
 
-AUDIT_TRAIL = Projection(
-    name="audit_trail", version=1, tables=(TRAIL_TABLE, SUBJECTS_TABLE), handles=frozenset(BY_CLASS), fold=fold
-)
+def _of_its_subject(event: Recorded, data: Any, rows: Rows) -> None:
+    """An event of a case or a booking, which is about what its first one has said."""
+    subject = rows.the(SUBJECTS_TABLE, str(event.stream))
+    _line(event, rows, subject.pool, subject.case_id, subject.booking, data.provider)
+
+
+def _of_a_booking(event: Recorded, data: HoursReserved | HoursReleased | PlaceOffered, rows: Rows) -> None:
+    """The pool's side of what happened to a booking."""
+    subject = rows.the(SUBJECTS_TABLE, str(data.booking))
+    _line(event, rows, subject.pool, subject.case_id, subject.booking, subject.provider)
+
+
+def _of_the_pool(event: Recorded, data: object, rows: Rows) -> None:
+    _line(event, rows, str(event.stream), None, None, None)
+
+
+def _line(event: Recorded, rows: Rows, pool: str, case_id: str | None, booking: str | None, provider: str | None) -> None:
+    subject, recorded = event.actor.subject, micros(event.recorded_at)
+    rows.add(TRAIL_TABLE, TrailRow(event.position, event.type, pool, case_id, booking, provider, subject, recorded))
+
+
+_FOLDS: dict[type[Event], Fold] = {
+    **dict.fromkeys(get_args(PoolEvent), _of_the_pool),
+    **dict.fromkeys((HoursReserved, HoursReleased, PlaceOffered), _of_a_booking),
+    **dict.fromkeys((*get_args(CaseEvent), *get_args(BookingEvent)), _of_its_subject),
+    CaseOpened: _case_opened,
+    HoursRequested: _requested,
+}
+
+AUDIT_TRAIL = Projection(name="audit_trail", version=2, tables=(TRAIL_TABLE, SUBJECTS_TABLE), folds=_FOLDS)
 
 # ── Readers
 

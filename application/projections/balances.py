@@ -13,9 +13,9 @@ from uuid import UUID
 
 from application.log import Reader, Recorded
 from application.projections.cases import CASES
-from application.projections.tables import Live, Projection, Rows, Table, Unhandled, Value, matching, micros
+from application.projections.tables import Live, Projection, Row, Rows, Table, Value, day_of, matching, micros
 from application.views import Balance, ForecastView, Group
-from domain.booking import HoursRequested, SessionCorrected, SessionFacts, SessionLogged, SessionReversed
+from domain.booking import HoursRequested, SessionCorrected, SessionLogged, SessionReversed
 from domain.forecast import forecast
 from domain.pool import BudgetChanged, HoursReleased, HoursReserved, PoolOpened
 from domain.quantities import BERLIN, berlin_day, start_of_day
@@ -24,7 +24,7 @@ MovementKind = Literal["budget", "granted", "released", "consumed"]
 By = Literal["district", "provider", "case", "month", "booking"]
 
 
-class Movement(NamedTuple):
+class Movement(Row):
     """Signed minutes of one kind. ``effective`` and ``recorded`` are microseconds UTC; the day is Europe/Berlin."""
 
     position: int
@@ -41,7 +41,7 @@ class Movement(NamedTuple):
     recorded: int
 
 
-class PoolDay(NamedTuple):
+class PoolDay(Row):
     """All movements of one kind and day in a pool."""
 
     pool: str
@@ -50,7 +50,7 @@ class PoolDay(NamedTuple):
     minutes: int
 
 
-class ProviderDay(NamedTuple):
+class ProviderDay(Row):
     """All movements of one kind and day that a provider has in a district."""
 
     pool: str
@@ -61,7 +61,7 @@ class ProviderDay(NamedTuple):
     minutes: int
 
 
-class Account(NamedTuple):
+class Account(Row):
     """What the movements of a booking's sessions are booked on."""
 
     booking: str
@@ -84,91 +84,86 @@ ACCOUNTS = Table("accounts", Account, ("booking",))
 # ── Fold
 
 
-def fold(event: Recorded, rows: Rows) -> None:
-    """The movements of an event; a correction moves all of the session even where only its kind changed: the sum is the same,
-    and the rule has no exception."""
-    data = event.data
-    match data:
-        case PoolOpened():
-            _budget(event, rows, data.budget_minutes, start_of_day(data.period.start))
-        case BudgetChanged():
-            effective = start_of_day(data.effective_on) if data.effective_on else event.recorded_at
-            _budget(event, rows, data.change_minutes, effective)
-        case HoursRequested():
-            account = Account(str(event.stream), str(data.pool), str(data.case), data.provider, data.district)
-            rows.put(ACCOUNTS, account)
-        case HoursReserved():
-            _move(event, rows, "granted", [(data.minutes, data.decided_at)], data.booking)
-        case HoursReleased():
-            _move(event, rows, "released", [(data.minutes, data.released_at)], data.booking)
-        case SessionLogged():
-            _move(event, rows, "consumed", [(data.minutes, data.starts_at)], event.stream)
-        case SessionCorrected():
-            _move(event, rows, "consumed", [_back(data.before), (data.now.minutes, data.now.starts_at)], event.stream)
-        case SessionReversed():
-            _move(event, rows, "consumed", [_back(data.before)], event.stream)
-        case _:
-            raise Unhandled(event)
+def _opened(event: Recorded, data: PoolOpened, rows: Rows) -> None:
+    _budget(event, rows, data.budget_minutes, start_of_day(data.period.start))
 
 
-def _back(before: SessionFacts) -> tuple[int, datetime]:
-    return -before.minutes, before.starts_at
+def _budget_changed(event: Recorded, data: BudgetChanged, rows: Rows) -> None:
+    effective = start_of_day(data.effective_on) if data.effective_on else event.recorded_at
+    _budget(event, rows, data.change_minutes, effective)
+
+
+def _requested(event: Recorded, data: HoursRequested, rows: Rows) -> None:
+    rows.put(ACCOUNTS, Account(str(event.stream), str(data.pool), str(data.case), data.provider, data.district))
+
+
+def _reserved(event: Recorded, data: HoursReserved, rows: Rows) -> None:
+    _move(event, rows, data.booking, "granted", data.minutes, data.decided_at)
+
+
+def _released(event: Recorded, data: HoursReleased, rows: Rows) -> None:
+    _move(event, rows, data.booking, "released", data.minutes, data.released_at)
+
+
+def _logged(event: Recorded, data: SessionLogged, rows: Rows) -> None:
+    _move(event, rows, event.stream, "consumed", data.minutes, data.starts_at)
+
+
+def _corrected(event: Recorded, data: SessionCorrected, rows: Rows) -> None:
+    """Moves all of the session even where only its kind changed: the sum is the same, and the rule has no exception."""
+    _move(event, rows, event.stream, "consumed", -data.before.minutes, data.before.starts_at)
+    _move(event, rows, event.stream, "consumed", data.now.minutes, data.now.starts_at, seq=1)
+
+
+def _reversed(event: Recorded, data: SessionReversed, rows: Rows) -> None:
+    _move(event, rows, event.stream, "consumed", -data.before.minutes, data.before.starts_at)
 
 
 def _budget(event: Recorded, rows: Rows, minutes: int, effective: datetime) -> None:
-    _record(event, rows, 0, None, str(event.stream), "budget", minutes, effective)
+    pool, at = str(event.stream), micros(effective)
+    day, recorded = day_of(at), micros(event.recorded_at)
+    rows.add(MOVEMENTS, Movement(event.position, 0, pool, None, None, None, None, "budget", minutes, at, day, recorded))
+    rows.add_up(POOL_DAYS, (pool, day, "budget"), minutes)
 
 
-def _move(event: Recorded, rows: Rows, kind: MovementKind, moved: Iterable[tuple[int, datetime]], booking: UUID) -> None:
+def _move(event: Recorded, rows: Rows, booking: UUID, kind: MovementKind, minutes: int, effective: datetime, seq: int = 0) -> None:
     account = rows.the(ACCOUNTS, str(booking))
-    for seq, (minutes, effective) in enumerate(moved):
-        _record(event, rows, seq, account, account.pool, kind, minutes, effective)
-
-
-def _record(
-    event: Recorded, rows: Rows, seq: int, account: Account | None, pool: str, kind: MovementKind, minutes: int, effective: datetime
-) -> None:
-    day = berlin_day(effective).isoformat()
-    booking, case_id, provider, district = (
-        (account.booking, account.case_id, account.provider, account.district) if account else (None, None, None, None)
-    )
-    movement = Movement(
+    pool, provider, district = account.pool, account.provider, account.district
+    at = micros(effective)
+    day = day_of(at)
+    booked = Movement(
         event.position,
         seq,
         pool,
-        booking,
-        case_id,
+        account.booking,
+        account.case_id,
         provider,
         district,
         kind,
         minutes,
-        micros(effective),
+        at,
         day,
         micros(event.recorded_at),
     )
-    rows.add(MOVEMENTS, movement)
-    rows.add_up(POOL_DAYS, PoolDay(pool, day, kind, minutes))
-    if account is not None:
-        rows.add_up(PROVIDER_DAYS, ProviderDay(pool, account.provider, account.district, day, kind, minutes))
+    rows.add(MOVEMENTS, booked)
+    rows.add_up(POOL_DAYS, (pool, day, kind), minutes)
+    rows.add_up(PROVIDER_DAYS, (pool, provider, district, day, kind), minutes)
 
 
 BALANCES = Projection(
     name="balances",
-    version=2,
+    version=3,
     tables=(MOVEMENTS, POOL_DAYS, PROVIDER_DAYS, ACCOUNTS),
-    handles=frozenset(
-        {
-            PoolOpened,
-            BudgetChanged,
-            HoursRequested,
-            HoursReserved,
-            HoursReleased,
-            SessionLogged,
-            SessionCorrected,
-            SessionReversed,
-        }
-    ),
-    fold=fold,
+    folds={
+        PoolOpened: _opened,
+        BudgetChanged: _budget_changed,
+        HoursRequested: _requested,
+        HoursReserved: _reserved,
+        HoursReleased: _released,
+        SessionLogged: _logged,
+        SessionCorrected: _corrected,
+        SessionReversed: _reversed,
+    },
 )
 
 # ── Readers

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import cast
 from uuid import UUID
 
 from application.log import Reader, Recorded
-from application.projections.tables import Live, Projection, Rows, Table, Unhandled, Value, matching, page
+from application.projections.tables import Live, Projection, Row, Rows, Table, Value, day_of, matching, micros, page
 from application.projections.texts import SealedText, held, kept
 from application.views import BookingView, SessionView, Versioned
 from domain.booking import (
@@ -31,7 +31,7 @@ from domain.refusals import NotFound
 IDS_A_QUERY = 500
 
 
-class BookingRow(NamedTuple):
+class BookingRow(Row):
     """``position`` is where the booking was requested, ``last_position`` where it changed last. Minutes throughout."""
 
     booking: str
@@ -50,11 +50,11 @@ class BookingRow(NamedTuple):
     proposed: int | None
     requested_at: str
     requested_by: str
-    purpose: bytes | None
+    purpose: str | None
 
 
-class SessionRow(NamedTuple):
-    """A session as it stands; ``position`` is where it was logged, ``starts_at`` as it was stated."""
+class SessionRow(Row):
+    """A session as it stands; ``position`` is where it was logged, ``starts_at`` as it was stated, ``month`` is Berlin's."""
 
     booking: str
     session: str
@@ -66,7 +66,9 @@ class SessionRow(NamedTuple):
     worker: str | None
     state: str
     confirmed: int
-    note: bytes | None
+    month: str
+    late: int
+    note: str | None
 
 
 BOOKINGS_TABLE = Table(
@@ -80,46 +82,8 @@ SESSIONS_TABLE = Table("sessions", SessionRow, ("session",), (("booking", "posit
 # ── Fold
 
 
-def fold(event: Recorded, rows: Rows) -> None:
-    """The booking and its sessions after an event."""
-    data = event.data
-    if isinstance(data, HoursRequested):
-        rows.put(BOOKINGS_TABLE, _requested(event, data))
-        return
-    booking = rows.the(BOOKINGS_TABLE, str(event.stream))._replace(version=event.version, last_position=event.position)
-    match data:
-        case RequestWaitlisted():
-            booking = booking._replace(state="waitlisted", proposed=None)
-        case ApprovalProposed():
-            booking = booking._replace(state="awaiting_second", proposed=data.minutes)
-        case HoursApproved():
-            booking = booking._replace(state="approved", granted=data.minutes, proposed=None)
-        case RequestDeclined():
-            booking = booking._replace(state="declined", proposed=None)
-        case RequestWithdrawn():
-            booking = booking._replace(state="withdrawn", proposed=None)
-        case SessionLogged():
-            rows.put(SESSIONS_TABLE, _logged(event, data))
-            booking = booking._replace(consumed=booking.consumed + data.minutes)
-        case SessionCorrected():
-            rows.put(SESSIONS_TABLE, _corrected(event, data, _session(rows, data.session)))
-            booking = _consume(booking, data.now.minutes - data.before.minutes)
-        case SessionReversed():
-            rows.put(SESSIONS_TABLE, _session(rows, data.session)._replace(state="reversed"))
-            booking = _consume(booking, -data.before.minutes)
-        case SessionConfirmed():
-            rows.put(SESSIONS_TABLE, _session(rows, data.session)._replace(confirmed=1))
-        case GrantReduced():
-            booking = booking._replace(released=booking.granted - data.to_minutes)
-        case BookingSettled():
-            booking = booking._replace(state="settled", released=booking.granted - booking.consumed)
-        case _:
-            raise Unhandled(event)
-    rows.put(BOOKINGS_TABLE, booking)
-
-
-def _requested(event: Recorded, data: HoursRequested) -> BookingRow:
-    return BookingRow(
+def _requested(event: Recorded, data: HoursRequested, rows: Rows) -> None:
+    requested = BookingRow(
         booking=str(event.stream),
         position=event.position,
         version=event.version,
@@ -138,67 +102,119 @@ def _requested(event: Recorded, data: HoursRequested) -> BookingRow:
         requested_by=data.requested_by,
         purpose=kept(event, "purpose"),
     )
+    rows.put(BOOKINGS_TABLE, requested)
 
 
-def _logged(event: Recorded, data: SessionLogged) -> SessionRow:
-    return SessionRow(
-        booking=str(event.stream),
-        session=str(data.session),
-        position=event.position,
-        provider=data.provider,
-        starts_at=data.starts_at.isoformat(),
-        minutes=data.minutes,
-        kind=data.kind,
-        worker=data.worker,
-        state="logged",
-        confirmed=0,
-        note=kept(event, "note"),
+def _counted(event: Recorded, rows: Rows) -> BookingRow:
+    booking = rows.change(BOOKINGS_TABLE, str(event.stream))
+    booking.version, booking.last_position = event.version, event.position
+    return booking
+
+
+def _waitlisted(event: Recorded, data: RequestWaitlisted, rows: Rows) -> None:
+    booking = _counted(event, rows)
+    booking.state, booking.proposed = "waitlisted", None
+
+
+def _proposed(event: Recorded, data: ApprovalProposed, rows: Rows) -> None:
+    booking = _counted(event, rows)
+    booking.state, booking.proposed = "awaiting_second", data.minutes
+
+
+def _approved(event: Recorded, data: HoursApproved, rows: Rows) -> None:
+    booking = _counted(event, rows)
+    booking.state, booking.granted, booking.proposed = "approved", data.minutes, None
+
+
+def _declined(event: Recorded, data: RequestDeclined, rows: Rows) -> None:
+    booking = _counted(event, rows)
+    booking.state, booking.proposed = "declined", None
+
+
+def _withdrawn(event: Recorded, data: RequestWithdrawn, rows: Rows) -> None:
+    booking = _counted(event, rows)
+    booking.state, booking.proposed = "withdrawn", None
+
+
+def _logged(event: Recorded, data: SessionLogged, rows: Rows) -> None:
+    booking = _counted(event, rows)
+    booking.consumed += data.minutes
+    session = SessionRow(
+        booking.booking,
+        str(data.session),
+        event.position,
+        data.provider,
+        data.starts_at.isoformat(),
+        data.minutes,
+        data.kind,
+        data.worker,
+        "logged",
+        0,
+        _month(data.starts_at),
+        int(data.late),
+        kept(event, "note"),
     )
+    rows.put(SESSIONS_TABLE, session)
 
 
-def _corrected(event: Recorded, data: SessionCorrected, session: SessionRow) -> SessionRow:
+def _corrected(event: Recorded, data: SessionCorrected, rows: Rows) -> None:
     now = data.now
-    return session._replace(
-        starts_at=now.starts_at.isoformat(),
-        minutes=now.minutes,
-        kind=now.kind,
-        worker=now.worker,
-        state="corrected",
-        note=kept(event, "note") or session.note,
-    )
+    _consume(_counted(event, rows), now.minutes - data.before.minutes)
+    session = rows.change(SESSIONS_TABLE, str(data.session))
+    session.starts_at, session.minutes, session.kind, session.worker = now.starts_at.isoformat(), now.minutes, now.kind, now.worker
+    session.state, session.month = "corrected", _month(now.starts_at)
+    session.note = kept(event, "note") or session.note
 
 
-def _session(rows: Rows, session: UUID) -> SessionRow:
-    return rows.the(SESSIONS_TABLE, str(session))
+def _reversed(event: Recorded, data: SessionReversed, rows: Rows) -> None:
+    _consume(_counted(event, rows), -data.before.minutes)
+    rows.change(SESSIONS_TABLE, str(data.session)).state = "reversed"
 
 
-def _consume(booking: BookingRow, change: int) -> BookingRow:
+def _confirmed(event: Recorded, data: SessionConfirmed, rows: Rows) -> None:
+    _counted(event, rows)
+    rows.change(SESSIONS_TABLE, str(data.session)).confirmed = 1
+
+
+def _reduced(event: Recorded, data: GrantReduced, rows: Rows) -> None:
+    booking = _counted(event, rows)
+    booking.released = booking.granted - data.to_minutes
+
+
+def _settled(event: Recorded, data: BookingSettled, rows: Rows) -> None:
+    booking = _counted(event, rows)
+    booking.state, booking.released = "settled", booking.granted - booking.consumed
+
+
+def _month(instant: datetime) -> str:
+    return day_of(micros(instant))[:7]
+
+
+def _consume(booking: BookingRow, change: int) -> None:
     """After settlement what is no longer consumed is released (rule 15)."""
-    released = booking.released - change if booking.state == "settled" else booking.released
-    return booking._replace(consumed=booking.consumed + change, released=released)
+    booking.consumed += change
+    if booking.state == "settled":
+        booking.released -= change
 
 
 BOOKINGS = Projection(
     name="bookings",
-    version=2,
+    version=3,
     tables=(BOOKINGS_TABLE, SESSIONS_TABLE),
-    handles=frozenset(
-        {
-            HoursRequested,
-            RequestWaitlisted,
-            ApprovalProposed,
-            HoursApproved,
-            RequestDeclined,
-            RequestWithdrawn,
-            SessionLogged,
-            SessionCorrected,
-            SessionReversed,
-            SessionConfirmed,
-            GrantReduced,
-            BookingSettled,
-        }
-    ),
-    fold=fold,
+    folds={
+        HoursRequested: _requested,
+        RequestWaitlisted: _waitlisted,
+        ApprovalProposed: _proposed,
+        HoursApproved: _approved,
+        RequestDeclined: _declined,
+        RequestWithdrawn: _withdrawn,
+        SessionLogged: _logged,
+        SessionCorrected: _corrected,
+        SessionReversed: _reversed,
+        SessionConfirmed: _confirmed,
+        GrantReduced: _reduced,
+        BookingSettled: _settled,
+    },
 )
 
 # ── Readers

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import cast
 from uuid import UUID
 
 import msgspec
 
 from application.log import Reader, Recorded
-from application.projections.tables import Live, Projection, Rows, Table, Unhandled, matching, page
+from application.projections.tables import Live, Projection, Row, Rows, Table, matching, page
 from application.projections.texts import SealedText, held, kept
 from application.views import CaseView, Versioned
 from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred, PersonalDataErased
@@ -16,7 +16,7 @@ from domain.quantities import Concern, Outcome, ServiceArea
 from domain.refusals import NotFound
 
 
-class CaseRow(NamedTuple):
+class CaseRow(Row):
     """``position`` is where the case was opened, ``last_position`` where it changed last."""
 
     case_id: str
@@ -33,11 +33,11 @@ class CaseRow(NamedTuple):
     opened_at: str
     outcome: str | None
     erased: int
-    name: bytes | None
-    birth_year: bytes | None
-    contact: bytes | None
-    notes: bytes | None
-    closing_note: bytes | None
+    name: str | None
+    birth_year: str | None
+    contact: str | None
+    notes: str | None
+    closing_note: str | None
 
 
 CASES_TABLE = Table("cases", CaseRow, ("case_id",), (("position",), ("pool", "position"), ("provider", "position")))
@@ -45,29 +45,8 @@ CASES_TABLE = Table("cases", CaseRow, ("case_id",), (("position",), ("pool", "po
 # ── Fold
 
 
-def fold(event: Recorded, rows: Rows) -> None:
-    """The case after an event. An erasure also drops the sealed texts, although nobody could open them any more."""
-    data = event.data
-    if isinstance(data, CaseOpened):
-        rows.put(CASES_TABLE, _opened(event, data))
-        return
-    case = rows.the(CASES_TABLE, str(event.stream))._replace(version=event.version, last_position=event.position)
-    match data:
-        case CaseAmended():
-            case = _amended(event, data, case)
-        case CaseTransferred():
-            case = case._replace(provider=data.provider)
-        case CaseClosed():
-            case = case._replace(outcome=data.outcome, closing_note=kept(event, "note"))
-        case PersonalDataErased():
-            case = case._replace(erased=1, name=None, birth_year=None, contact=None, notes=None, closing_note=None)
-        case _:
-            raise Unhandled(event)
-    rows.put(CASES_TABLE, case)
-
-
-def _opened(event: Recorded, data: CaseOpened) -> CaseRow:
-    return CaseRow(
+def _opened(event: Recorded, data: CaseOpened, rows: Rows) -> None:
+    opened = CaseRow(
         case_id=str(event.stream),
         position=event.position,
         version=event.version,
@@ -88,27 +67,54 @@ def _opened(event: Recorded, data: CaseOpened) -> CaseRow:
         notes=kept(event, "notes"),
         closing_note=None,
     )
+    rows.put(CASES_TABLE, opened)
 
 
-def _amended(event: Recorded, data: CaseAmended, case: CaseRow) -> CaseRow:
-    return case._replace(
-        offer=data.offer or case.offer,
-        district=data.district or case.district,
-        service_area=data.service_area or case.service_area,
-        concern=data.concern or case.concern,
-        name=kept(event, "name") or case.name,
-        birth_year=kept(event, "birth_year") or case.birth_year,
-        contact=kept(event, "contact") or case.contact,
-        notes=kept(event, "notes") or case.notes,
-    )
+def _counted(event: Recorded, rows: Rows) -> CaseRow:
+    case = rows.change(CASES_TABLE, str(event.stream))
+    case.version, case.last_position = event.version, event.position
+    return case
+
+
+def _amended(event: Recorded, data: CaseAmended, rows: Rows) -> None:
+    case = _counted(event, rows)
+    case.offer = data.offer or case.offer
+    case.district = data.district or case.district
+    case.service_area = data.service_area or case.service_area
+    case.concern = data.concern or case.concern
+    case.name = kept(event, "name") or case.name
+    case.birth_year = kept(event, "birth_year") or case.birth_year
+    case.contact = kept(event, "contact") or case.contact
+    case.notes = kept(event, "notes") or case.notes
+
+
+def _transferred(event: Recorded, data: CaseTransferred, rows: Rows) -> None:
+    _counted(event, rows).provider = data.provider
+
+
+def _closed(event: Recorded, data: CaseClosed, rows: Rows) -> None:
+    case = _counted(event, rows)
+    case.outcome, case.closing_note = data.outcome, kept(event, "note")
+
+
+def _erased(event: Recorded, data: PersonalDataErased, rows: Rows) -> None:
+    """Drops the sealed texts as well, although nobody could open them any more."""
+    case = _counted(event, rows)
+    case.erased = 1
+    case.name = case.birth_year = case.contact = case.notes = case.closing_note = None
 
 
 CASES = Projection(
     name="cases",
-    version=1,
+    version=2,
     tables=(CASES_TABLE,),
-    handles=frozenset({CaseOpened, CaseAmended, CaseTransferred, CaseClosed, PersonalDataErased}),
-    fold=fold,
+    folds={
+        CaseOpened: _opened,
+        CaseAmended: _amended,
+        CaseTransferred: _transferred,
+        CaseClosed: _closed,
+        PersonalDataErased: _erased,
+    },
 )
 
 # ── Readers

@@ -1,17 +1,19 @@
 """The evaluation of a pool: demand, decisions, times, use, unmet need and outcomes, each figure with its definition.
 
-The rows keep what a request, a session and a case say today, as few columns as the figures need; the reader counts them. Instants
+The rows keep what a request and a case say today, as few columns as the figures need; the reader counts them and the sessions of
+the bookings. Instants
 are the effective ones of the payloads, microseconds UTC; what has none of its own – a waitlisting, the closing of a case – counts
 with the instant of its recording.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 from uuid import UUID
 
 from application.catalogue import BY_CLASS
 from application.log import Reader, Recorded
+from application.projections.bookings import BOOKINGS
 from application.projections.figures import (
     FIGURES,
     GROUPINGS,
@@ -24,7 +26,7 @@ from application.projections.figures import (
     Sessions,
     Where,
 )
-from application.projections.tables import Live, Projection, Rows, Table, Unhandled, instant, micros
+from application.projections.tables import Live, Projection, Row, Rows, Table, instant, micros
 from application.views import Evaluation, FigureGroup, FigureView, GroupBy, GroupingView
 from domain.booking import (
     ApprovalProposed,
@@ -34,10 +36,6 @@ from domain.booking import (
     RequestDeclined,
     RequestWaitlisted,
     RequestWithdrawn,
-    SessionConfirmed,
-    SessionCorrected,
-    SessionLogged,
-    SessionReversed,
     SessionState,
 )
 from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred
@@ -47,7 +45,7 @@ from domain.quantities import Outcome, berlin_month
 MINUTE = 60_000_000  # microseconds
 
 
-class EvaluatedRequest(NamedTuple):
+class EvaluatedRequest(Row):
     """A request; ``answered_at`` is when something was first decided about it, ``ended`` the position of the last decision."""
 
     booking: str
@@ -66,20 +64,7 @@ class EvaluatedRequest(NamedTuple):
     ended: int | None
 
 
-class EvaluatedSession(NamedTuple):
-    """A session as it stands."""
-
-    booking: str
-    session: str
-    month: str
-    minutes: int
-    kind: str
-    state: str
-    confirmed: int
-    late: int
-
-
-class EvaluatedCase(NamedTuple):
+class EvaluatedCase(Row):
     """A case as it stands."""
 
     case_id: str
@@ -93,7 +78,7 @@ class EvaluatedCase(NamedTuple):
     closed_at: int | None
 
 
-class EndedPool(NamedTuple):
+class EndedPool(Row):
     """A closed pool; ``since`` is the position at which the decision that closed it begins."""
 
     pool: str
@@ -101,38 +86,14 @@ class EndedPool(NamedTuple):
 
 
 REQUESTS = Table("evaluated_requests", EvaluatedRequest, ("booking",), (("pool",),))
-SESSIONS = Table("evaluated_sessions", EvaluatedSession, ("booking", "session"))
 CASES = Table("evaluated_cases", EvaluatedCase, ("case_id",), (("pool",),))
 ENDED_POOLS = Table("ended_pools", EndedPool, ("pool",))
 
 # ── Fold
 
 
-def fold(event: Recorded, rows: Rows) -> None:
-    """What the figures know of a request, a session or a case after an event."""
-    data = event.data
-    match data:
-        case HoursRequested():
-            rows.put(REQUESTS, _requested(event, data))
-        case CaseOpened():
-            rows.put(CASES, _opened(event, data))
-        case SessionLogged():
-            rows.put(SESSIONS, _logged(event, data))
-        case PoolClosed():
-            rows.put(ENDED_POOLS, EndedPool(str(event.stream), event.cause or event.position))
-        case CaseAmended() | CaseTransferred() | CaseClosed():
-            rows.put(CASES, _case_after(event, data, rows.the(CASES, str(event.stream))))
-        case SessionCorrected() | SessionReversed() | SessionConfirmed():
-            session = rows.the(SESSIONS, str(event.stream), str(data.session))
-            rows.put(SESSIONS, _session_after(data, session))
-        case RequestWaitlisted() | ApprovalProposed() | HoursApproved() | RequestDeclined() | RequestWithdrawn():
-            rows.put(REQUESTS, _request_after(event, data, rows.the(REQUESTS, str(event.stream))))
-        case _:
-            raise Unhandled(event)
-
-
-def _requested(event: Recorded, data: HoursRequested) -> EvaluatedRequest:
-    return EvaluatedRequest(
+def _requested(event: Recorded, data: HoursRequested, rows: Rows) -> None:
+    requested = EvaluatedRequest(
         booking=str(event.stream),
         pool=str(data.pool),
         case_id=str(data.case),
@@ -148,66 +109,48 @@ def _requested(event: Recorded, data: HoursRequested) -> EvaluatedRequest:
         decided_at=None,
         ended=None,
     )
+    rows.put(REQUESTS, requested)
 
 
-def _request_after(
-    event: Recorded,
-    data: RequestWaitlisted | ApprovalProposed | HoursApproved | RequestDeclined | RequestWithdrawn,
-    request: EvaluatedRequest,
-) -> EvaluatedRequest:
-    match data:
-        case RequestWaitlisted():
-            listed = micros(event.recorded_at)
-            return _answered(request, listed)._replace(listed_at=_first(request.listed_at, listed))
-        case ApprovalProposed():
-            proposed = micros(data.proposed_at)
-            return _answered(request, proposed)._replace(proposed_at=_first(request.proposed_at, proposed))
-        case HoursApproved():
-            return _decided(event, _answered(request, micros(data.decided_at)), "approved", data.decided_at, data.minutes)
-        case RequestDeclined():
-            return _decided(event, _answered(request, micros(data.decided_at)), "declined", data.decided_at)
-        case RequestWithdrawn():
-            return _decided(event, request, "withdrawn", data.withdrawn_at)
+def _waitlisted(event: Recorded, data: RequestWaitlisted, rows: Rows) -> None:
+    request, listed = rows.change(REQUESTS, str(event.stream)), micros(event.recorded_at)
+    request.answered_at = _first(request.answered_at, listed)
+    request.listed_at = _first(request.listed_at, listed)
 
 
-def _answered(request: EvaluatedRequest, at: int) -> EvaluatedRequest:
-    return request._replace(answered_at=_first(request.answered_at, at))
+def _proposed(event: Recorded, data: ApprovalProposed, rows: Rows) -> None:
+    request, proposed = rows.change(REQUESTS, str(event.stream)), micros(data.proposed_at)
+    request.answered_at = _first(request.answered_at, proposed)
+    request.proposed_at = _first(request.proposed_at, proposed)
 
 
-def _decided(event: Recorded, request: EvaluatedRequest, decision: Decision, at: datetime, granted: int = 0) -> EvaluatedRequest:
-    return request._replace(decision=decision, granted=granted, decided_at=micros(at), ended=event.position)
+def _approved(event: Recorded, data: HoursApproved, rows: Rows) -> None:
+    request = _decided(event, rows, "approved", data.decided_at)
+    request.answered_at = _first(request.answered_at, micros(data.decided_at))
+    request.granted = data.minutes
+
+
+def _declined(event: Recorded, data: RequestDeclined, rows: Rows) -> None:
+    request = _decided(event, rows, "declined", data.decided_at)
+    request.answered_at = _first(request.answered_at, micros(data.decided_at))
+
+
+def _withdrawn(event: Recorded, data: RequestWithdrawn, rows: Rows) -> None:
+    _decided(event, rows, "withdrawn", data.withdrawn_at)
+
+
+def _decided(event: Recorded, rows: Rows, decision: Decision, at: datetime) -> EvaluatedRequest:
+    request = rows.change(REQUESTS, str(event.stream))
+    request.decision, request.granted, request.decided_at, request.ended = decision, 0, micros(at), event.position
+    return request
 
 
 def _first(before: int | None, now: int) -> int:
     return now if before is None else before
 
 
-def _logged(event: Recorded, data: SessionLogged) -> EvaluatedSession:
-    return EvaluatedSession(
-        booking=str(event.stream),
-        session=str(data.session),
-        month=berlin_month(data.starts_at),
-        minutes=data.minutes,
-        kind=data.kind,
-        state="logged",
-        confirmed=0,
-        late=int(data.late),
-    )
-
-
-def _session_after(data: SessionCorrected | SessionReversed | SessionConfirmed, session: EvaluatedSession) -> EvaluatedSession:
-    match data:
-        case SessionCorrected():
-            now = data.now
-            return session._replace(month=berlin_month(now.starts_at), minutes=now.minutes, kind=now.kind, state="corrected")
-        case SessionReversed():
-            return session._replace(state="reversed")
-        case SessionConfirmed():
-            return session._replace(confirmed=1)
-
-
-def _opened(event: Recorded, data: CaseOpened) -> EvaluatedCase:
-    return EvaluatedCase(
+def _opened(event: Recorded, data: CaseOpened, rows: Rows) -> None:
+    opened = EvaluatedCase(
         case_id=str(event.stream),
         pool=str(data.pool),
         provider=data.provider,
@@ -218,46 +161,46 @@ def _opened(event: Recorded, data: CaseOpened) -> EvaluatedCase:
         outcome=None,
         closed_at=None,
     )
+    rows.put(CASES, opened)
 
 
-def _case_after(event: Recorded, data: CaseAmended | CaseTransferred | CaseClosed, case: EvaluatedCase) -> EvaluatedCase:
-    match data:
-        case CaseAmended():
-            return case._replace(
-                district=data.district or case.district,
-                service_area=data.service_area or case.service_area,
-                concern=data.concern or case.concern,
-            )
-        case CaseTransferred():
-            return case._replace(provider=data.provider)
-        case CaseClosed():
-            return case._replace(outcome=data.outcome, closed_at=micros(event.recorded_at))
+def _amended(event: Recorded, data: CaseAmended, rows: Rows) -> None:
+    case = rows.change(CASES, str(event.stream))
+    case.district = data.district or case.district
+    case.service_area = data.service_area or case.service_area
+    case.concern = data.concern or case.concern
+
+
+def _transferred(event: Recorded, data: CaseTransferred, rows: Rows) -> None:
+    rows.change(CASES, str(event.stream)).provider = data.provider
+
+
+def _case_closed(event: Recorded, data: CaseClosed, rows: Rows) -> None:
+    case = rows.change(CASES, str(event.stream))
+    case.outcome, case.closed_at = data.outcome, micros(event.recorded_at)
+
+
+def _pool_closed(event: Recorded, data: PoolClosed, rows: Rows) -> None:
+    rows.put(ENDED_POOLS, EndedPool(str(event.stream), event.cause or event.position))
 
 
 EVALUATION = Projection(
     name="evaluation",
-    version=1,
-    tables=(REQUESTS, SESSIONS, CASES, ENDED_POOLS),
-    handles=frozenset(
-        {
-            HoursRequested,
-            RequestWaitlisted,
-            ApprovalProposed,
-            HoursApproved,
-            RequestDeclined,
-            RequestWithdrawn,
-            SessionLogged,
-            SessionCorrected,
-            SessionReversed,
-            SessionConfirmed,
-            CaseOpened,
-            CaseAmended,
-            CaseTransferred,
-            CaseClosed,
-            PoolClosed,
-        }
-    ),
-    fold=fold,
+    version=2,
+    tables=(REQUESTS, CASES, ENDED_POOLS),
+    folds={
+        HoursRequested: _requested,
+        RequestWaitlisted: _waitlisted,
+        ApprovalProposed: _proposed,
+        HoursApproved: _approved,
+        RequestDeclined: _declined,
+        RequestWithdrawn: _withdrawn,
+        CaseOpened: _opened,
+        CaseAmended: _amended,
+        CaseTransferred: _transferred,
+        CaseClosed: _case_closed,
+        PoolClosed: _pool_closed,
+    },
 )
 
 # ── Reader
@@ -265,7 +208,7 @@ EVALUATION = Projection(
 
 def evaluation(reader: Reader, pool: UUID) -> Evaluation:
     """All figures of a pool as the log stands; a pool that nobody opened has nothing but zeros."""
-    live = Live(reader, EVALUATION)
+    live = Live(reader, EVALUATION, BOOKINGS)
     head = reader.head()
     cases = live.rows(CASES, "pool = ?", (str(pool),))
     places = {case.case_id: Where(case.district, case.service_area, case.concern, case.provider) for case in cases}
@@ -295,7 +238,7 @@ def _sessions(live: Live, pool: UUID, where: Mapping[str, Where]) -> list[tuple[
     """The sessions of each request, counted together where the figures do not tell them apart."""
     found = live.fetch(
         "SELECT s.booking, s.month, s.kind, s.state, COUNT(*), SUM(s.minutes), SUM(s.confirmed), SUM(s.late) "
-        "FROM {evaluated_sessions} s JOIN {evaluated_requests} r ON r.booking = s.booking "
+        "FROM {sessions} s JOIN {evaluated_requests} r ON r.booking = s.booking "
         "WHERE r.pool = ? GROUP BY s.booking, s.month, s.kind, s.state",
         (str(pool),),
     )

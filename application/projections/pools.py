@@ -1,14 +1,13 @@
 """Pools: period, rules and state; the balance beside them is read from the movements."""
 
 from datetime import date
-from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 
 from application.log import Reader, Recorded
 from application.projections.balances import balance
-from application.projections.tables import Live, Projection, Rows, Table, Unhandled, page
+from application.projections.tables import Live, Projection, Row, Rows, Table, page
 from application.views import PoolView, Versioned
 from domain.pool import (
     BudgetChanged,
@@ -29,7 +28,7 @@ from domain.quantities import Period, Rules
 from domain.refusals import NotFound
 
 
-class PoolRow(NamedTuple):
+class PoolRow(Row):
     """``rules`` is JSON, ``closed_months`` are written like ``2021-12`` with spaces between them."""
 
     pool: str
@@ -54,37 +53,8 @@ _decode_rules = msgspec.json.Decoder(Rules).decode
 # ── Fold
 
 
-def fold(event: Recorded, rows: Rows) -> None:
-    """The pool after an event; each of them counts its version."""
-    data = event.data
-    if isinstance(data, PoolOpened):
-        rows.put(POOLS_TABLE, _opened(event, data))
-        return
-    pool = rows.the(POOLS_TABLE, str(event.stream))._replace(version=event.version, last_position=event.position)
-    match data:
-        case DemonstrationStarted():
-            pool = pool._replace(demonstration=1)
-        case RulesChanged():
-            pool = pool._replace(rules=_encode_rules(data.rules).decode())
-        case PoolExhausted():
-            pool = pool._replace(exhausted=1)
-        case PoolReplenished():
-            pool = pool._replace(exhausted=0)
-        case MonthClosed():
-            pool = _with_months(pool, {*pool.closed_months.split(), data.month})
-        case MonthReopened():
-            pool = _with_months(pool, {*pool.closed_months.split()} - {data.month})
-        case PoolClosed():
-            pool = pool._replace(closed=1)
-        case BudgetChanged() | HoursReserved() | HoursReleased() | PlaceOffered() | ImportRecorded():
-            pass  # the version alone: sums stand in the balances, places on the waiting list
-        case _:
-            raise Unhandled(event)
-    rows.put(POOLS_TABLE, pool)
-
-
-def _opened(event: Recorded, data: PoolOpened) -> PoolRow:
-    return PoolRow(
+def _opened(event: Recorded, data: PoolOpened, rows: Rows) -> None:
+    opened = PoolRow(
         pool=str(event.stream),
         position=event.position,
         version=event.version,
@@ -98,34 +68,65 @@ def _opened(event: Recorded, data: PoolOpened) -> PoolRow:
         closed_months="",
         demonstration=0,
     )
+    rows.put(POOLS_TABLE, opened)
 
 
-def _with_months(pool: PoolRow, months: set[str]) -> PoolRow:
-    return pool._replace(closed_months=" ".join(sorted(months)))
+def _counted(event: Recorded, data: object, rows: Rows) -> PoolRow:
+    """The version alone, where that is all that changes: sums stand in the balances, places on the waiting list."""
+    pool = rows.change(POOLS_TABLE, str(event.stream))
+    pool.version, pool.last_position = event.version, event.position
+    return pool
+
+
+def _demonstration_started(event: Recorded, data: DemonstrationStarted, rows: Rows) -> None:
+    _counted(event, data, rows).demonstration = 1
+
+
+def _rules_changed(event: Recorded, data: RulesChanged, rows: Rows) -> None:
+    _counted(event, data, rows).rules = _encode_rules(data.rules).decode()
+
+
+def _exhausted(event: Recorded, data: PoolExhausted, rows: Rows) -> None:
+    _counted(event, data, rows).exhausted = 1
+
+
+def _replenished(event: Recorded, data: PoolReplenished, rows: Rows) -> None:
+    _counted(event, data, rows).exhausted = 0
+
+
+def _month_closed(event: Recorded, data: MonthClosed, rows: Rows) -> None:
+    pool = _counted(event, data, rows)
+    pool.closed_months = " ".join(sorted({*pool.closed_months.split(), data.month}))
+
+
+def _month_reopened(event: Recorded, data: MonthReopened, rows: Rows) -> None:
+    pool = _counted(event, data, rows)
+    pool.closed_months = " ".join(sorted({*pool.closed_months.split()} - {data.month}))
+
+
+def _closed(event: Recorded, data: PoolClosed, rows: Rows) -> None:
+    _counted(event, data, rows).closed = 1
 
 
 POOLS = Projection(
     name="pools",
-    version=2,
+    version=3,
     tables=(POOLS_TABLE,),
-    handles=frozenset(
-        {
-            PoolOpened,
-            DemonstrationStarted,
-            BudgetChanged,
-            RulesChanged,
-            HoursReserved,
-            HoursReleased,
-            PoolExhausted,
-            PoolReplenished,
-            PlaceOffered,
-            MonthClosed,
-            MonthReopened,
-            ImportRecorded,
-            PoolClosed,
-        }
-    ),
-    fold=fold,
+    folds={
+        PoolOpened: _opened,
+        DemonstrationStarted: _demonstration_started,
+        BudgetChanged: _counted,
+        RulesChanged: _rules_changed,
+        HoursReserved: _counted,
+        HoursReleased: _counted,
+        PoolExhausted: _exhausted,
+        PoolReplenished: _replenished,
+        PlaceOffered: _counted,
+        MonthClosed: _month_closed,
+        MonthReopened: _month_reopened,
+        ImportRecorded: _counted,
+        PoolClosed: _closed,
+    },
 )
 
 # ── Readers: a pool is the same for everybody who may ask

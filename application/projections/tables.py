@@ -6,29 +6,40 @@ always consistent in itself.
 """
 
 import types
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
-from operator import itemgetter
+from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import Any, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from application.log import Reader, Recorded, Transaction
+import msgspec
+from msgspec.structs import astuple
+
+from application.log import Reader, Recorded, Transaction, forms_of
 from domain.booking import Event
+from domain.quantities import berlin_day
 from domain.refusals import Malformed
 
 SLOTS = ("a", "b")
-ROWS_CACHED_MAX = 200_000  # about 100 MB at worst
+ROWS_HELD_MAX = 200_000  # about 100 MB at worst
 POSITION_MAX = 2**63 - 1
 
-Value = int | str | bytes | None
-Row = tuple[Any, ...]
+Value = int | str | None
+Key = str | int | tuple[Value, ...]
+
+
+class Row(msgspec.Struct, array_like=True, gc=False):
+    """A row of a table: int, str or None in every column. Folds change it in place."""
+
+
 R = TypeVar("R", bound=Row)
 
-_SQL_TYPES = {int: "BIGINT", str: "TEXT", bytes: "BYTEA"}  # SQLite takes these names as well
+_SQL_TYPES = {int: "BIGINT", str: "TEXT"}  # SQLite takes these names as well
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_HOUR = 3_600_000_000  # microseconds
 
 
 class ProjectionOutdated(Exception):
@@ -42,9 +53,9 @@ class ProjectionOutdated(Exception):
 # ── Tables
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table(Generic[R]):
-    """A table of a projection; its columns are the fields of the row type, a ``NamedTuple`` of int, str, bytes or None."""
+    """A table of a projection; its columns are the fields of the row type. The key is an index like the others, but unique."""
 
     name: str
     row: type[R]
@@ -66,25 +77,31 @@ class Table(Generic[R]):
         return cast("Callable[..., R]", self.row)
 
     @cached_property
-    def key_of(self) -> Callable[[R], tuple[Value, ...]]:
-        """The key of a row."""
-        names = list(self.columns)
-        indexes = [names.index(column) for column in self.key]
-        only = indexes[0]
-        return itemgetter(*indexes) if len(indexes) > 1 else lambda row: (row[only],)
+    def key_of(self) -> Callable[[R], Key]:
+        """The key of a row: the value of its only column, or a tuple."""
+        return attrgetter(*self.key)
 
     def in_slot(self, slot: str) -> str:
         """The name in the database."""
         return f"{self.name}_{slot}"
 
-    def create(self, slot: str) -> list[str]:
-        """The statements that create the table and its indexes in a slot."""
-        name = self.in_slot(slot)
-        columns = ", ".join(f"{column} {kind}" for column, kind in self.columns.items())
+    def create(self, slot: str) -> str:
+        """The statement that creates the table in a slot, without any index."""
+        return f"CREATE TABLE {self.in_slot(slot)} ({', '.join(f'{column} {kind}' for column, kind in self.columns.items())})"
+
+    def create_indexes(self, slot: str) -> list[str]:
+        """The statements that create the indexes that are missing in a slot, the key first."""
+        table = self.in_slot(slot)
         return [
-            f"CREATE TABLE {name} ({columns}, PRIMARY KEY ({', '.join(self.key)}))",
-            *(f"CREATE INDEX {name}_by_{'_'.join(columns)} ON {name} ({', '.join(columns)})" for columns in self.indexes),
+            f"CREATE {'UNIQUE INDEX' if columns == self.key else 'INDEX'} IF NOT EXISTS {name} ON {table} ({', '.join(columns)})"
+            for name, columns in self._indexes(slot)
         ]
+
+    def drop_indexes(self, slot: str) -> list[str]:
+        return [f"DROP INDEX IF EXISTS {name}" for name, _ in self._indexes(slot)]
+
+    def _indexes(self, slot: str) -> list[tuple[str, tuple[str, ...]]]:
+        return [(f"{self.in_slot(slot)}_by_{'_'.join(columns)}", columns) for columns in (self.key, *self.indexes)]
 
     def select(self, slot: str) -> str:
         return f"SELECT {self.column_list} FROM {self.in_slot(slot)} WHERE {self._is_key}"
@@ -121,6 +138,34 @@ def _sql_type(hint: Any) -> str:
 # ── Rows
 
 
+class Held(Generic[R]):
+    """What is known of a table: rows by key, ``None`` where there is none, and what of it is not written yet.
+
+    Rows that nobody asked for since ``age`` was called twice are forgotten.
+    """
+
+    __slots__ = ("added", "changed", "old", "rows", "sums", "table")
+
+    def __init__(self, table: Table[R]) -> None:
+        self.table = table
+        self.rows: dict[Key, R | None] = {}
+        self.old: dict[Key, R | None] = {}
+        self.changed: dict[Key, R | None] = {}
+        self.added: list[R] = []
+        self.sums: dict[tuple[Value, ...], int] = {}
+
+    def age(self) -> dict[Key, R | None]:
+        """Forgets the oldest rows, and returns them."""
+        forgotten, self.old, self.rows = self.old, self.rows, {}
+        return forgotten
+
+
+class _Tables(dict[Table[Any], Held[Any]]):
+    def __missing__(self, table: Table[Any]) -> Held[Any]:
+        held = self[table] = Held(table)
+        return held
+
+
 class Rows:
     """The rows that folds read and write, each read once and written once a flush.
 
@@ -130,110 +175,113 @@ class Rows:
     def __init__(self, slots: Mapping[str, str], reader: Reader) -> None:
         self.slots = dict(slots)  # by table
         self.reader = reader
-        self._cached: OrderedDict[tuple[str, tuple[Value, ...]], Row | None] = OrderedDict()
-        self._changed: dict[str, tuple[Table[Any], dict[tuple[Value, ...], Row | None]]] = {}
-        self._added: dict[str, tuple[Table[Any], list[Row]]] = {}
-        self._sums: dict[str, tuple[Table[Any], dict[Row, int]]] = {}
+        self.tables = _Tables()
 
-    def get(self, table: Table[R], *key: Value) -> R | None:
-        """The row of that key as the fold left it."""
-        place = table.name, key
-        if place in self._cached:
-            self._cached.move_to_end(place)
-            return cast("R | None", self._cached[place])
-        found = self.reader.fetch(table.select(self.slots[table.name]), key)
-        row = table.make(*found[0]) if found else None
-        self._cached[place] = row
-        return row
+    def get(self, table: Table[R], key: Key) -> R | None:
+        """The row of that key as the fold left it. The key of several columns is a tuple."""
+        held: Held[R] = self.tables[table]
+        try:
+            return held.rows[key]
+        except KeyError:
+            row = held.rows[key] = held.old.pop(key) if key in held.old else self.recall(held, key)
+            return row
 
-    def the(self, table: Table[R], *key: Value) -> R:
+    def the(self, table: Table[R], key: Key) -> R:
         """The row that earlier events must have left."""
-        row = self.get(table, *key)
+        row = self.get(table, key)
         if row is None:
             raise LookupError(f"{table.name} has no row {key}, although an earlier event should have left one")
         return row
 
-    def put(self, table: Table[R], row: R) -> None:
-        """Writes a row, in place of the one of the same key."""
-        self._change(table, table.key_of(row), row)
+    def change(self, table: Table[R], key: Key) -> R:
+        """The row that earlier events must have left, for the fold to change its columns other than the key."""
+        held: Held[R] = self.tables[table]
+        row = held.rows.get(key) or self.the(table, key)
+        held.changed[key] = row
+        return row
 
-    def delete(self, table: Table[R], *key: Value) -> None:
-        self._change(table, key, None)
+    def put(self, table: Table[R], row: R) -> None:
+        """Writes a row whose key no other has."""
+        held: Held[R] = self.tables[table]
+        key = table.key_of(row)
+        held.rows[key] = held.changed[key] = row
+
+    def delete(self, table: Table[R], key: Key) -> None:
+        """Deletes the row of that key, if there is one."""
+        held: Held[R] = self.tables[table]
+        held.rows[key] = held.changed[key] = None
 
     def add(self, table: Table[R], row: R) -> None:
         """Writes a row that no fold ever reads or changes again."""
-        self._added.setdefault(table.name, (table, []))[1].append(row)
+        self.tables[table].added.append(row)
 
-    def add_up(self, table: Table[R], row: R) -> None:
-        """Adds the last column to that of the row of the same key, whose others are all key. Nobody has to read the sum for it."""
-        *key, amount = row
-        sums = self._sums.setdefault(table.name, (table, {}))[1]
-        place = tuple(key)
-        sums[place] = sums.get(place, 0) + amount
+    def add_up(self, table: Table[R], key: tuple[Value, ...], amount: int) -> None:
+        """Adds to the last column of the row of that key, whose others are all key. Nobody has to read the sum for it."""
+        sums = self.tables[table].sums
+        sums[key] = sums.get(key, 0) + amount
 
     def flush(self, tx: Transaction) -> None:
-        """Writes what changed since the last flush: at most three statements for a table."""
-        for name, (table, sums) in self._sums.items():
-            tx.execute(table.add_up(self.slots[name]), [(*key, amount) for key, amount in sums.items()])
-        for name, (table, added) in self._added.items():
-            tx.execute(table.insert(self.slots[name]), added)
-        for name, (table, changed) in self._changed.items():
-            gone = [key for key, row in changed.items() if row is None]
-            left = [row for row in changed.values() if row is not None]
-            if gone:
-                tx.execute(table.delete(self.slots[name]), gone)
-            if left:
-                tx.execute(table.upsert(self.slots[name]), left)
-        self._sums, self._added, self._changed = {}, {}, {}
-        while len(self._cached) > ROWS_CACHED_MAX:
-            self._cached.popitem(last=False)
+        """Writes what changed since the last flush: at most four statements for a table."""
+        for table, held in self.tables.items():
+            slot = self.slots[table.name]
+            tx.execute(table.add_up(slot), [(*key, amount) for key, amount in held.sums.items()])
+            tx.execute(table.insert(slot), map(astuple, held.added))
+            tx.execute(table.delete(slot), [parts(key) for key, row in held.changed.items() if row is None])
+            tx.execute(table.upsert(slot), [astuple(row) for row in held.changed.values() if row is not None])
+            held.sums, held.added, held.changed = {}, [], {}
+        if sum(len(held.rows) for held in self.tables.values()) > ROWS_HELD_MAX // 2:
+            for held in self.tables.values():
+                held.age()
 
-    def _change(self, table: Table[Any], key: tuple[Value, ...], row: Row | None) -> None:
-        self._cached[table.name, key] = row
-        self._changed.setdefault(table.name, (table, {}))[1][key] = row
+    def recall(self, held: Held[R], key: Key) -> R | None:
+        """Reads a row that is not held."""
+        found = self.reader.fetch(held.table.select(self.slots[held.table.name]), parts(key))
+        return held.table.make(*found[0]) if found else None
+
+
+def parts(key: Key) -> tuple[Value, ...]:
+    """The values of a key's columns."""
+    return key if isinstance(key, tuple) else (key,)
 
 
 # ── Projections
 
+Fold = Callable[[Recorded, Any, Rows], object]
+
 
 @dataclass(frozen=True)
 class Projection:
-    """One question, answered by tables that a fold keeps. ``version`` counts whenever fold or tables change.
+    """One question, answered by tables that folds keep. ``version`` counts whenever folds or tables change.
 
-    ``handles`` are the events that the fold is given; it raises ``Unhandled`` for any other.
+    ``folds`` has the fold of each kind of event that it is about: given the event, its data and the rows. The data may come with
+    ids as text, where nobody has made ``UUID`` of them, so a fold takes their ``str``; it does not ask for its class.
     """
 
     name: str
     version: int
     tables: tuple[Table[Any], ...]
-    handles: frozenset[type[Event]]
-    fold: Callable[[Recorded, Rows], None]
+    folds: Mapping[type[Event], Fold]
 
 
-class Unhandled(TypeError):
-    """A fold was given an event that it does not know: ``handles`` and the fold disagree."""
-
-    def __init__(self, event: Recorded) -> None:
-        super().__init__(f"no fold for {event.type} at position {event.position}")
-
-
-Folds = Mapping[type[Event], Sequence[Callable[[Recorded, Rows], None]]]
+Folds = Mapping[type, Sequence[Fold]]
 
 
 def folds_of(projections: Iterable[Projection]) -> Folds:
-    """The folds that each kind of event goes through."""
-    folds: dict[type[Event], list[Callable[[Recorded, Rows], None]]] = {}
+    """The folds that each kind of event goes through, by both of its classes."""
+    folds: dict[type, list[Fold]] = {}
     for projection in projections:
-        for handled in projection.handles:
-            folds.setdefault(handled, []).append(projection.fold)
+        for event, fold in projection.folds.items():
+            for form in forms_of(event):
+                folds.setdefault(form, []).append(fold)
     return folds
 
 
 def apply(folds: Folds, events: Iterable[Recorded], rows: Rows) -> None:
-    """Folds events, in their order, into the rows of all projections that handle them."""
+    """Folds events, in their order, into the rows of all projections that they are about."""
     for event in events:
-        for fold in folds.get(type(event.data), ()):
-            fold(event, rows)
+        data = event.data
+        for fold in folds.get(type(data), ()):
+            fold(event, data, rows)
 
 
 def live_slots(reader: Reader, projections: Iterable[Projection]) -> dict[str, str]:
@@ -322,22 +370,32 @@ def page(
         (*params, place_after(after), limit + 1),
     )
     shown = rows[:limit]
-    position = list(table.columns).index("position")
-    return shown, str(shown[-1][position]) if len(rows) > limit else None
+    return shown, str(cast(Any, shown[-1]).position) if len(rows) > limit else None
 
 
 # ── Values as columns hold them
 
 
+@lru_cache(maxsize=4096)  # several folds ask for the same instant, and all events of a turn have one
 def micros(instant: datetime) -> int:
     """Microseconds since 1970 in UTC; a naive instant is a mistake of the caller."""
-    since = instant - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return (instant - _EPOCH) // _MICROSECOND
 
 
 def instant(micros: int) -> datetime:
     """The reverse of ``micros``, in UTC."""
     return _EPOCH + timedelta(microseconds=micros)
+
+
+def day_of(micros: int) -> str:
+    """The calendar day in Europe/Berlin of an instant in microseconds, as ``2022-03-01``."""
+    return _day_of_hour(micros // _HOUR)
+
+
+@lru_cache(maxsize=16_384)
+def _day_of_hour(hour: int) -> str:
+    """Of all instants in an hour since 1970: Berlin's clocks have been whole hours apart from UTC since 1893."""
+    return berlin_day(instant(hour * _HOUR)).isoformat()
 
 
 def iso(day: date | None) -> str | None:

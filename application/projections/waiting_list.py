@@ -1,17 +1,16 @@
 """The waiting list of each pool, in its recorded order: priority first, then the time of the request."""
 
-from typing import NamedTuple
 from uuid import UUID
 
 from application.log import Reader, Recorded
-from application.projections.tables import Live, Projection, Rows, Table, Unhandled, instant, matching, micros
+from application.projections.tables import Live, Projection, Row, Rows, Table, instant, matching, micros
 from application.views import WaitingView
 from domain.booking import HoursApproved, HoursRequested, RequestDeclined, RequestWaitlisted, RequestWithdrawn
 from domain.pool import PlaceOffered
 from domain.waiting_list import Entry
 
 
-class WaitingRow(NamedTuple):
+class WaitingRow(Row):
     """A request; ``listed`` while it waits. ``requested_at`` is microseconds UTC."""
 
     booking: str
@@ -28,33 +27,39 @@ class WaitingRow(NamedTuple):
 
 WAITING_TABLE = Table("waiting_list", WaitingRow, ("booking",), (("pool", "listed"),))
 
-# ── Fold
+# ── Fold: every open request has its row, for a waitlisting does not say again whose it is; decided ones leave
 
 
-def fold(event: Recorded, rows: Rows) -> None:
-    """Every open request has its row, for a waitlisting does not say again whose it is; decided ones leave."""
-    data = event.data
-    match data:
-        case HoursRequested():
-            requested = (str(event.stream), str(data.pool), str(data.case), data.provider, data.district, data.minutes)
-            rows.put(WAITING_TABLE, WaitingRow(*requested, None, micros(data.requested_at), 0, 0))
-        case RequestWaitlisted():
-            request = rows.the(WAITING_TABLE, str(event.stream))
-            rows.put(WAITING_TABLE, request._replace(listed=1, priority=data.priority))
-        case PlaceOffered():
-            rows.put(WAITING_TABLE, rows.the(WAITING_TABLE, str(data.booking))._replace(offered=1))
-        case HoursApproved() | RequestDeclined() | RequestWithdrawn():
-            rows.delete(WAITING_TABLE, str(event.stream))
-        case _:
-            raise Unhandled(event)
+def _requested(event: Recorded, data: HoursRequested, rows: Rows) -> None:
+    requested = (str(event.stream), str(data.pool), str(data.case), data.provider, data.district, data.minutes)
+    rows.put(WAITING_TABLE, WaitingRow(*requested, None, micros(data.requested_at), 0, 0))
+
+
+def _waitlisted(event: Recorded, data: RequestWaitlisted, rows: Rows) -> None:
+    request = rows.change(WAITING_TABLE, str(event.stream))
+    request.listed, request.priority = 1, data.priority
+
+
+def _offered(event: Recorded, data: PlaceOffered, rows: Rows) -> None:
+    rows.change(WAITING_TABLE, str(data.booking)).offered = 1
+
+
+def _decided(event: Recorded, data: HoursApproved | RequestDeclined | RequestWithdrawn, rows: Rows) -> None:
+    rows.delete(WAITING_TABLE, str(event.stream))
 
 
 WAITING_LIST = Projection(
     name="waiting_list",
-    version=1,
+    version=2,
     tables=(WAITING_TABLE,),
-    handles=frozenset({HoursRequested, RequestWaitlisted, PlaceOffered, HoursApproved, RequestDeclined, RequestWithdrawn}),
-    fold=fold,
+    folds={
+        HoursRequested: _requested,
+        RequestWaitlisted: _waitlisted,
+        PlaceOffered: _offered,
+        HoursApproved: _decided,
+        RequestDeclined: _decided,
+        RequestWithdrawn: _decided,
+    },
 )
 
 # ── Readers

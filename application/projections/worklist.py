@@ -5,7 +5,7 @@ from typing import NamedTuple, cast
 from uuid import UUID
 
 from application.log import Reader, Recorded
-from application.projections.tables import Live, Projection, Rows, Table, Unhandled, instant, iso, matching, micros, page
+from application.projections.tables import Live, Projection, Row, Rows, Table, instant, iso, matching, micros, page
 from application.views import WorkItem
 from domain.booking import (
     ApprovalProposed,
@@ -18,7 +18,7 @@ from domain.booking import (
 )
 
 
-class WorkRow(NamedTuple):
+class WorkRow(Row):
     """An open request; ``position`` is where it was requested, ``requested_at`` microseconds UTC."""
 
     booking: str
@@ -43,30 +43,11 @@ class Waiting(NamedTuple):
 
 WORK_TABLE = Table("worklist", WorkRow, ("booking",), (("position",), ("pool", "position"), ("provider", "position")))
 
-# ── Fold
+# ── Fold: a request comes on the list, changes its state on it and leaves it once it is decided
 
 
-def fold(event: Recorded, rows: Rows) -> None:
-    """A request comes on the list, changes its state on it and leaves it once it is decided."""
-    data, booking = event.data, str(event.stream)
-    match data:
-        case HoursRequested():
-            rows.put(WORK_TABLE, _requested(event, data))
-        case RequestWaitlisted():
-            request = rows.the(WORK_TABLE, booking)
-            rows.put(WORK_TABLE, request._replace(state="waitlisted", proposed_by=None, review_on=None))
-        case ApprovalProposed():
-            request = rows.the(WORK_TABLE, booking)
-            proposed = request._replace(state="awaiting_second", proposed_by=data.proposed_by, review_on=iso(data.review_on))
-            rows.put(WORK_TABLE, proposed)
-        case HoursApproved() | RequestDeclined() | RequestWithdrawn():
-            rows.delete(WORK_TABLE, booking)
-        case _:
-            raise Unhandled(event)
-
-
-def _requested(event: Recorded, data: HoursRequested) -> WorkRow:
-    return WorkRow(
+def _requested(event: Recorded, data: HoursRequested, rows: Rows) -> None:
+    requested = WorkRow(
         booking=str(event.stream),
         position=event.position,
         pool=str(data.pool),
@@ -79,14 +60,35 @@ def _requested(event: Recorded, data: HoursRequested) -> WorkRow:
         proposed_by=None,
         review_on=None,
     )
+    rows.put(WORK_TABLE, requested)
+
+
+def _waitlisted(event: Recorded, data: RequestWaitlisted, rows: Rows) -> None:
+    request = rows.change(WORK_TABLE, str(event.stream))
+    request.state, request.proposed_by, request.review_on = "waitlisted", None, None
+
+
+def _proposed(event: Recorded, data: ApprovalProposed, rows: Rows) -> None:
+    request = rows.change(WORK_TABLE, str(event.stream))
+    request.state, request.proposed_by, request.review_on = "awaiting_second", data.proposed_by, iso(data.review_on)
+
+
+def _decided(event: Recorded, data: HoursApproved | RequestDeclined | RequestWithdrawn, rows: Rows) -> None:
+    rows.delete(WORK_TABLE, str(event.stream))
 
 
 WORKLIST = Projection(
     name="worklist",
-    version=1,
+    version=2,
     tables=(WORK_TABLE,),
-    handles=frozenset({HoursRequested, RequestWaitlisted, ApprovalProposed, HoursApproved, RequestDeclined, RequestWithdrawn}),
-    fold=fold,
+    folds={
+        HoursRequested: _requested,
+        RequestWaitlisted: _waitlisted,
+        ApprovalProposed: _proposed,
+        HoursApproved: _decided,
+        RequestDeclined: _decided,
+        RequestWithdrawn: _decided,
+    },
 )
 
 # ── Readers

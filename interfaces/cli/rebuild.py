@@ -6,7 +6,7 @@ from application import rebuild as building
 from application.projections import PROJECTIONS
 from interfaces.cli.commands import Failed, note
 from interfaces.cli.progress import progress_bar
-from interfaces.cli.stores import opened_store
+from interfaces.cli.stores import store_of
 from interfaces.settings import read_settings
 
 NAMES = [projection.name for projection in PROJECTIONS]
@@ -17,7 +17,7 @@ NAMES = [projection.name for projection in PROJECTIONS]
 @click.option("--check", is_flag=True, help="Nur vergleichen: Status 1 und die Unterschiede, wo neu und bestehend abweichen.")
 def command(names: tuple[str, ...], check: bool) -> None:
     """Baut Projektionen neben den bestehenden neu auf und tauscht sie aus, während der Dienst läuft; ohne Namen alle."""
-    with opened_store(read_settings()) as store, progress_bar("Ereignisse") as progress:
+    with store_of(read_settings().schema_url, create=False) as store, progress_bar("Ereignisse") as progress:
         if check:
             differences = building.check(store, names, progress)
         else:

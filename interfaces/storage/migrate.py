@@ -29,7 +29,7 @@ GRANTS = {
     "projections": "SELECT, UPDATE",
     "migrations": "SELECT",
 }
-GRANT_ON_PROJECTIONS = "SELECT, INSERT, UPDATE, DELETE"
+GRANT_ON_PROJECTIONS = "SELECT, INSERT, UPDATE, DELETE, TRUNCATE"
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*")
 
@@ -154,7 +154,7 @@ def _drop(tx: Transaction, name: str, tables: Sequence[str]) -> None:
 def _create(tx: Transaction, projection: Projection) -> None:
     for table in projection.tables:
         for slot in SLOTS:
-            for statement in table.create(slot):
+            for statement in (table.create(slot), *table.create_indexes(slot)):
                 tx.fetch(statement)
     tables = " ".join(table.name for table in projection.tables)
     tx.execute("INSERT INTO projections (name, version, tables) VALUES (?, ?, ?)", [(projection.name, projection.version, tables)])

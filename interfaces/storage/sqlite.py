@@ -11,7 +11,9 @@ from uuid import UUID
 
 # As a module: the library accepts only one factory among the names of a persistence module.
 import eventsourcing.sqlite as stock
+import msgspec
 from eventsourcing.persistence import Notification, OperationalError
+from msgspec.structs import astuple
 
 from application.log import CommitUnknown
 from interfaces.storage.turns import TURN_WAIT_SECONDS_MAX, Dialect, SnapshotReader, TurnRecorder, Write
@@ -25,6 +27,10 @@ class SQLiteDialect(Dialect):
     """Originators' ids are stored as the library's own recorder does: as hexadecimal text."""
 
     driver_error = sqlite3.Error
+    stream_text = (
+        "substr(originator_id, 1, 8) || '-' || substr(originator_id, 9, 4) || '-' || substr(originator_id, 13, 4) || '-' || "
+        "substr(originator_id, 17, 4) || '-' || substr(originator_id, 21)"
+    )
 
     def __init__(self, recorder: SQLiteTurnRecorder) -> None:
         super().__init__(recorder.events_table_name, position="rowid")
@@ -43,6 +49,14 @@ class SQLiteDialect(Dialect):
         rows = [f"({', '.join('?' * len(key))})" for key in keys]
         values = [part for key in keys for part in key]
         cursor.execute(statement.replace("IN (?)", f"IN (VALUES {', '.join(rows)})"), values)
+
+    def load(self, cursor: sqlite3.Cursor, table: str, rows: Sequence[msgspec.Struct]) -> None:
+        marks = ", ".join("?" for _ in rows[0].__struct_fields__)
+        cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", map(astuple, rows))
+
+    def empty(self, cursor: sqlite3.Cursor, tables: Sequence[str]) -> None:
+        for table in tables:  # whoever reads them goes on reading what they were
+            cursor.execute(f"DELETE FROM {table}")
 
     def insertion(self, events: Sequence[Notification]) -> Write:
         rows = [(self.stored_id(e.originator_id), e.originator_version, e.topic, e.state, e.id) for e in events]
@@ -113,6 +127,11 @@ class SQLiteTurnRecorder(TurnRecorder, stock.SQLiteApplicationRecorder):
                 self._roll_back(connection)
                 raise
             self._commit(connection)
+
+    @contextmanager
+    def _loading(self) -> Iterator[sqlite3.Cursor]:
+        with self._alone(), self._writing() as cursor:  # SQLite has one writer at a time
+            yield cursor
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

@@ -9,9 +9,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from uuid import UUID
 
+import msgspec
 from eventsourcing.persistence import (
     DatabaseError,
     DataError,
@@ -62,6 +63,7 @@ class Dialect(ABC):
     """Where the two databases differ when they read and append."""
 
     driver_error: type[Exception]  # the base of everything that the driver raises
+    stream_text: str  # an originator's id in SQL, as a UUID is written
 
     def __init__(self, table: str, position: str) -> None:
         self.table = table  # as SQL writes it, quoted where it has to be
@@ -91,6 +93,22 @@ class Dialect(ABC):
     def under_way(self, cursor: Any) -> AbstractContextManager[object]:
         """Inside, nobody waits for what is written; on leaving, everybody has."""
         return nullcontext()
+
+    @abstractmethod
+    def load(self, cursor: Any, table: str, rows: Sequence[msgspec.Struct]) -> None:
+        """Inserts many rows that have a value for each column of the table, in its order."""
+
+    @abstractmethod
+    def empty(self, cursor: Any, tables: Sequence[str]) -> None:
+        """Deletes all rows of tables that no projection's live slot is, once nobody reads them as such any more."""
+
+    def owns(self, cursor: Any, table: str) -> bool:
+        """Whether indexes of this table may be made and dropped."""
+        return True
+
+    def select_many(self, cursor: Any, statement: str, parameters: Sequence[Any]) -> None:
+        """Executes a statement that returns many long rows."""
+        cursor.execute(self.sql(statement), parameters)
 
     @abstractmethod
     def select_in(self, cursor: Any, statement: str, keys: Collection[Sequence[str]]) -> None:
@@ -142,6 +160,17 @@ class SnapshotReader:
         """At most `limit` events behind the position `after`, in the order of the log."""
         position = self._dialect.position
         return self._notifications(f"WHERE {position} > ? ORDER BY {position} LIMIT ?", (after, limit))
+
+    def stored_rows(self, after: int, limit: int) -> list[tuple[str, int, str, bytes, int]]:
+        """The same as plain values: stream, version, topic, state, position."""
+        position = self._dialect.position
+        statement = (
+            f"SELECT {self._dialect.stream_text}, originator_version, topic, state, {position} FROM {self._dialect.table} "
+            f"WHERE {position} > ? ORDER BY {position} LIMIT ?"
+        )
+        with self._errors():
+            self._dialect.select_many(self._cursor, statement, (after, limit))
+            return cast("list[tuple[str, int, str, bytes, int]]", self._rows())
 
     def stream(self, originator_id: UUID, after: int = 0) -> list[StoredEvent]:
         """The events of one stream whose version is greater than `after`, in the order of versions."""
@@ -276,6 +305,29 @@ class TurnTransaction(SnapshotReader):
             raise
 
 
+class LoadTransaction(TurnTransaction):
+    """Writes many rows that nobody else reads or writes."""
+
+    def load(self, table: str, rows: Sequence[msgspec.Struct]) -> None:
+        """Inserts rows that have a value for each column of the table, in its order; they are `array_like`."""
+        self._write()
+        if not rows:
+            return
+        with self._errors():
+            self._dialect.load(self._cursor, table, rows)
+
+    def empty(self, tables: Sequence[str]) -> None:
+        """Deletes all rows of tables that no projection's live slot is, once nobody reads them as such any more."""
+        self._write()
+        with self._errors():
+            self._dialect.empty(self._cursor, tables)
+
+    def owns(self, table: str) -> bool:
+        """Whether indexes of this table may be made and dropped."""
+        with self._errors():
+            return self._dialect.owns(self._cursor, table)
+
+
 class TurnRecorder(ABC):
     """The half of a recorder that takes turns. It is mixed into the library's recorder for the same database."""
 
@@ -294,6 +346,17 @@ class TurnRecorder(ABC):
         """
         with self._alone(), self._writing() as cursor:
             transaction = TurnTransaction(cursor, self.dialect)
+            try:
+                yield transaction
+                transaction.finish()
+            finally:
+                transaction.leave()
+
+    @contextmanager
+    def loading(self) -> Iterator[LoadTransaction]:
+        """A write transaction for many rows, beside the turns where the database can write two things at a time."""
+        with self._loading() as cursor:
+            transaction = LoadTransaction(cursor, self.dialect)
             try:
                 yield transaction
                 transaction.finish()
@@ -344,6 +407,10 @@ class TurnRecorder(ABC):
     @abstractmethod
     def _writing(self) -> AbstractContextManager[DriverCursor]:
         """A transaction with the log's lock on a connection outside the pool; errors leave it as the library's."""
+
+    @abstractmethod
+    def _loading(self) -> AbstractContextManager[DriverCursor]:
+        """The same without the lock, where the database can do without it."""
 
     @abstractmethod
     def _discard_connection(self) -> None:

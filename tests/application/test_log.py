@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from eventsourcing.persistence import Notification, StoredEvent
 
 from application import catalogue
 from application.catalogue import BY_NAME, CATALOGUE, UPCASTERS, EventType
-from application.log import DamagedEvent, EventMapper, leaf_bytes, leaf_hash, read_event
+from application.log import DamagedEvent, EventMapper, StoredRow, forms_of, leaf_bytes, leaf_hash, read_event, read_events
 from domain.booking import GrantReduced
 from domain.quantities import Sealed
 from tests.application.golden_events import EVENTS, POOL, recorded
@@ -242,6 +243,69 @@ class TestDamage:
         assert read_event(stored) == read_event(row)
         with pytest.raises(DamagedEvent, match=f"stream {row.originator_id}, version {row.originator_version}"):
             read_event(StoredEvent(row.originator_id, row.originator_version, row.topic, b""))
+
+
+class TestReadingMany:
+    """Many rows are read another way, which says the same and finds the same damage."""
+
+    @pytest.mark.parametrize(("name", "schema"), STORED)
+    def test_nothing_is_lost_or_changed(self, name: str, schema: int) -> None:
+        """given an event of each type / when it is read among many / then it says what is stored, in today's schema."""
+        row, entry = golden(name, schema), BY_NAME[name]
+        [event] = read_events([plain_row(row)])
+        assert type(event.data) in forms_of(entry.cls)
+        if schema == entry.schema:
+            assert msgspec.json.encode(event, order="sorted") == row.state
+        else:
+            assert event == read_event(row)
+
+    def test_damage_is_found_and_named(self) -> None:
+        """What has another type or place, an unknown or no field, no time zone, or no seal."""
+        for name, damage in (
+            ("session-corrected", lambda state: state["data"]["before"].update(starts_at="2022-03-15T10:00:00")),
+            ("session-logged", lambda state: state.update(recorded_at="2022-03-15T10:00:00")),
+            ("session-logged", lambda state: state["data"].update(minutes="90")),
+            ("session-logged", lambda state: state["data"].update(session="no id")),
+            ("session-logged", lambda state: state["data"].update(note="Kim war da")),
+            ("session-logged", lambda state: state["data"].update(weather="fine")),
+            ("session-logged", lambda state: state["data"].pop("late")),
+            ("session-logged", lambda state: state.update(position=7)),
+            ("session-logged", lambda state: state.update(schema=2)),
+            ("session-logged", lambda state: state.update(type="session-lost")),
+        ):
+            row = golden(name)
+            state = json.loads(row.state)
+            damage(state)
+            with pytest.raises(DamagedEvent, match=f"position {row.id} "):
+                read_events([plain_row(row), plain_row(replace_state(row, plain(state)))])
+
+    def test_a_row_that_stands_elsewhere(self) -> None:
+        """The columns of the row are held against the state."""
+        stream, version, topic, state, position = plain_row(golden("hours-approved"))
+        for moved in (
+            (str(POOL), version, topic, state, position),
+            (stream, version + 1, topic, state, position),
+            (stream, version, "hours-reserved", state, position),
+            (stream, version, "hours-lost", state, position),
+            (stream, version, topic, state, position + 1),
+        ):
+            with pytest.raises(DamagedEvent, match=f"position {moved[-1]} "):
+                read_events([moved])
+
+    def test_every_byte_counts(self) -> None:
+        """Any one byte that is changed is either noticed, or changes what is read; no other error ever leaves."""
+        row = golden("hours-approved")
+        as_recorded = read_events([plain_row(row)])
+        for place in range(len(row.state)):
+            state = bytearray(row.state)
+            state[place] ^= 0x01
+            with suppress(DamagedEvent):
+                assert read_events([plain_row(replace_state(row, bytes(state)))]) != as_recorded, place
+
+
+def plain_row(row: Notification) -> StoredRow:
+    """The row as ``Reader.stored_rows`` gives it."""
+    return str(row.originator_id), row.originator_version, row.topic, row.state, row.id
 
 
 def replace_state(row: Notification, state: bytes) -> Notification:

@@ -35,7 +35,6 @@ def slots(log: Log) -> dict[str, str]:
 def log(store_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
     """A log of 25 events, to be rebuilt in batches of ten."""
     monkeypatch.setattr(rebuilding, "BATCH_EVENTS", 10)
-    monkeypatch.setattr(rebuilding, "CLEARED_ROWS_MAX", 7)
     with opened_log(store_url) as log:
         log.append([*BEGINNING, *(session(number) for number in range(20))])
         yield log

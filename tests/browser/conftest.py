@@ -30,9 +30,9 @@ class Site:
     tokens: Mapping[str, str]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of a process."""
+    """One Chromium for the tests of a module: while it is driven, nobody else may run an event loop in the process."""
     with running_chromium() as running:
         yield running
 

@@ -210,7 +210,7 @@ def test_commits_cut_under_load(kind: str, errands: int, tmp_path: Path, request
 
         def cut() -> None:
             nonlocal cuts
-            while not done.wait(random.uniform(0.02, 0.15)):
+            while not done.wait(random.uniform(0.005, 0.08)):
                 faulty.cut(random.choice(["before", "after"]))
                 cuts += 1
 

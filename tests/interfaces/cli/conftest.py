@@ -1,5 +1,6 @@
 """An installation of its own for each test, and its command line, in this process or as a program."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -102,4 +103,11 @@ def filled_pool(run: Run) -> str:
 
 def started(*words: str) -> subprocess.Popen[str]:
     """The program, started with these words; both its outputs are pipes."""
-    return subprocess.Popen([PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts
+    )
+
+
+def _heed_interrupts() -> None:
+    """What a shell runs in the background ignores them, and so would whatever that starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
