@@ -40,6 +40,8 @@ from interfaces.storage.turns import (
 _T = TypeVar("_T")
 
 _STATEMENT_SECONDS_MAX = 120  # of one statement in a turn, waiting for the lock included
+_EMPTY_WAIT_MS = 100  # for readers of a table to be done before it is emptied; they wait as long
+_EMPTY_PAUSE_SECONDS = 1  # before the next attempt
 
 # PostgreSQL sums whole numbers up to a "numeric"; whoever reads expects the whole number that SQLite returns.
 _ADAPTERS = AdaptersMap(psycopg.adapters)
@@ -82,8 +84,6 @@ _ADAPTERS.register_dumper(ByteArray, _ByteArrayDumper)
 _PLAIN_NAME = re.compile("[a-z][a-z0-9_]{0,62}")  # the library does not quote names everywhere
 _INSERTION = re.compile(r'INSERT INTO ([\w."]+) \(([\w, ]+)\) VALUES \([?, ]+\)([^?]*)')
 _DELETION = re.compile(r"DELETE FROM (\w+) WHERE (\w+ = \?(?: AND \w+ = \?)*)")
-_EMPTY_WAIT_MS = 100
-_EMPTY_PAUSE_SECONDS = 1
 _encode_lines = msgspec.json.Encoder().encode_lines
 _ESCAPED_LETTER = re.compile(rb'\\[^"\\]')
 _MARK = re.compile(r"\?")
@@ -122,7 +122,7 @@ def array_literal(values: Sequence[int | str | None]) -> str:
     return "{" + written[1:-1].decode() + "}"
 
 
-def _element(value: int | str | bytes | None) -> str:
+def _element(value: int | str | None) -> str:
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return "NULL" if value is None else str(value)
@@ -167,9 +167,8 @@ class PostgresDialect(Dialect):
     def __init__(self, recorder: PostgresTurnRecorder) -> None:
         table = Identifier(recorder.datastore.schema, recorder.events_table_name)
         super().__init__(table.as_string(), position="notification_id")
-        self._events = table.as_string()
         self._insertion_of_events = (
-            f"INSERT INTO {self._events} (originator_id, originator_version, topic, state, notification_id) VALUES (?, ?, ?, ?, ?)"
+            f"INSERT INTO {self.table} (originator_id, originator_version, topic, state, notification_id) VALUES (?, ?, ?, ?, ?)"
         )
         self._notice = SQL("pg_notify({}, '')").format(Literal(recorder.channel_name)).as_string()
         self._changes: dict[str, _Change | None] = {}
@@ -219,7 +218,7 @@ class PostgresDialect(Dialect):
 
     def _execute(self, cursor: psycopg.Cursor[TupleRow], joined: Collection[tuple[_Change, Sequence[Sequence[Any]]]]) -> None:
         if joined:
-            statement = self._join(tuple(change.statement for change, _ in joined), self._events in {c.table for c, _ in joined})
+            statement = self._join(tuple(change.statement for change, _ in joined), self.table in {c.table for c, _ in joined})
             # On a cursor of its own: while statements are under way, each has one result.
             sender = psycopg.RawCursor(cursor.connection)
             sender.execute(statement, [array for change, rows in joined for array in change.parameters(rows)])

@@ -217,8 +217,7 @@ class TurnTransaction(SnapshotReader):
     def __init__(self, cursor: DriverCursor, dialect: Dialect) -> None:
         super().__init__(cursor, dialect)
         self._writes: list[Write] = []
-        self._under_way = ExitStack()
-        self._is_under_way = False
+        self._under_way: ExitStack | None = None
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         self._write()
@@ -276,23 +275,23 @@ class TurnTransaction(SnapshotReader):
     def send(self) -> None:
         """Sets what was written on its way, for the database to begin with while the turn goes on."""
         with self._errors():
-            if not self._is_under_way:
+            if self._under_way is None:
+                self._under_way = ExitStack()
                 self._under_way.enter_context(self._dialect.under_way(self._cursor))
-                self._is_under_way = True
             self._dialect.write(self._cursor, self._writes)
             self._writes = []
 
     def leave(self) -> None:
         """Waits for what is still under way where a turn is given up: whether it failed does not matter any more."""
-        with suppress(PersistenceError), self._errors():
-            self._under_way.close()
+        with suppress(PersistenceError), self._errors(), self._under_way or nullcontext():
+            self._under_way = None
 
     def _write(self) -> None:
         """Whatever was written is in the database when this returns."""
         writes, self._writes = self._writes, []
-        if writes or self._is_under_way:
-            self._is_under_way = False
-            with self._errors(), self._under_way:
+        under_way, self._under_way = self._under_way, None
+        if writes or under_way:
+            with self._errors(), under_way or nullcontext():
                 self._dialect.write(self._cursor, writes)
 
     @contextmanager
