@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from application.log import Reader
+from application.log import Found, Question, Reader
 from domain.quantities import Actor
 from domain.refusals import KeyReused
 
@@ -66,11 +66,21 @@ class Receipt:
 
 def read(reader: Reader, identities: Collection[Identity]) -> dict[Identity, Receipt]:
     """The receipts that exist among these identities."""
-    found = reader.fetch_all(
+    [found] = reader.ask(asked(identities))
+    return receipts_of(found)
+
+
+def asked(identities: Collection[Identity]) -> Question:
+    """What ``read`` asks, to be asked together with something else."""
+    return Question(
         "SELECT subject, organisation, idempotency_key, request, outcome, body, position, version FROM receipts "
         "WHERE (subject, organisation, idempotency_key) IN (?)",
         identities,
     )
+
+
+def receipts_of(found: Found) -> dict[Identity, Receipt]:
+    """What ``asked`` is answered with."""
     return {
         (subject, organisation, key): Receipt(bytes(request), Answer(outcome, bytes(body), position, version))
         for subject, organisation, key, request, outcome, body, position, version in found

@@ -31,7 +31,7 @@ from eventsourcing.persistence import (
 from eventsourcing.tests import application as application_suite
 from eventsourcing.tests import persistence as recorder_suite
 
-from application.log import CommitUnknown, Store
+from application.log import CommitUnknown, Question, Store
 from interfaces.storage import open_store
 from interfaces.storage.postgres import PostgresTurnRecorder, with_format_placeholders
 from interfaces.storage.sqlite import SQLiteTurnRecorder
@@ -344,9 +344,11 @@ def test_many_rows_come_back_as_they_were_written(store: Store) -> None:
     with store.reading() as reader:
         assert sorted(reader.fetch("SELECT * FROM notes")) == sorted(rows)
         keys = [(text, str(number)) for text, number, _ in rows[2:9]]
-        found = reader.fetch_all("SELECT * FROM notes WHERE (text, CAST(number AS TEXT)) IN (?)", [*keys, ("x", "1"), keys[0]])
+        [found] = reader.ask(
+            Question("SELECT * FROM notes WHERE (text, CAST(number AS TEXT)) IN (?)", [*keys, ("x", "1"), keys[0]])
+        )
         assert sorted(found) == sorted(rows[2:9])
-        assert reader.fetch_all("SELECT * FROM notes WHERE (text) IN (?)", []) == []
+        assert reader.ask(Question("SELECT * FROM notes WHERE (text) IN (?)", [])) == [[]]
 
 
 @pytest.mark.parametrize("text", ["\x00", "a\ud800"])
