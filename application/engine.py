@@ -32,7 +32,7 @@ from domain.refusals import KeyReused, Malformed, NotFound, Refusal, VersionDiff
 log = logging.getLogger(__name__)
 
 TURN_COMMANDS_MAX = 256
-SENT_COMMANDS = 16  # the store writes them while the next are decided
+SENT_COMMANDS = 32  # the store writes them while the next are decided
 CATCH_UP_ROWS = 1_000
 PATIENCE_SECONDS = 6.0  # how long a turn is tried again, after its first attempt
 PAUSE_SECONDS = 0.1  # before the second attempt, doubled with each further one

@@ -9,7 +9,7 @@ import hashlib
 import types
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
@@ -24,8 +24,7 @@ from domain.booking import Event
 from domain.quantities import Actor, Sealed
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     """An event with its envelope.
 
     ``position`` is gap-free over the whole log, ``version`` over its stream, both from 1. ``recorded_at`` is UTC and never runs

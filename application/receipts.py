@@ -5,8 +5,9 @@ another one is refused.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from application.log import Found, Question, Reader
 from domain.quantities import Actor
@@ -20,8 +21,7 @@ INSERT = (
 Identity = tuple[str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a caller gets.
 
     ``outcome`` is ``created``, ``done``, ``accepted`` or the code of a refusal; ``position`` is that of the log after the
@@ -34,8 +34,7 @@ class Answer:
     version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RequestKey:
+class RequestKey(msgspec.Struct, frozen=True):
     """An idempotency key, and the fingerprint of the request that it comes with."""
 
     key: str
@@ -45,8 +44,7 @@ class RequestKey:
         return actor.subject, actor.organisation, self.key
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """An answer with the fingerprint of the request it was given to."""
 
     fingerprint: bytes
