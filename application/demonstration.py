@@ -14,7 +14,7 @@ from application.log import Reader, Transaction, read_event
 from application.privacy import Keyring
 from application.projections import PROJECTIONS
 from application.projections import pools as pool_rows
-from application.projections.tables import Projector
+from application.projections.tables import LIVE, Projector
 from application.receipts import Answer
 from application.states import States
 from application.turn import Abandoned, Turn, Work
@@ -66,7 +66,8 @@ class Narrator:
         self._new_id = new_id
         self._states = States()
         self._projector = Projector(PROJECTIONS)
-        self._projector.begin(transaction, foreign=True)
+        [live] = transaction.ask(LIVE)
+        self._projector.begin(transaction, live, foreign=True)
         head = transaction.head()
         self._position = head.id if head else 0
 

@@ -19,10 +19,10 @@ from uuid import uuid4
 from eventsourcing.persistence import InterfaceError, Notification, OperationalError
 
 from application import receipts
-from application.log import CommitUnknown, Recorded, Store, StoreUnavailable, Transaction, read_event
+from application.log import CommitUnknown, Store, StoreUnavailable, Transaction, read_event
 from application.privacy import Keyring
 from application.projections import PROJECTIONS
-from application.projections.tables import Projector
+from application.projections.tables import LIVE, Projector
 from application.receipts import Answer, Identity, Receipt, RequestKey
 from application.states import States
 from application.turn import Abandoned, Culprit, Turn, Work
@@ -32,7 +32,7 @@ from domain.refusals import KeyReused, Malformed, NotFound, Refusal, VersionDiff
 log = logging.getLogger(__name__)
 
 TURN_COMMANDS_MAX = 256
-SENT_COMMANDS = 16  # the store writes them while the next are decided
+SENT_COMMANDS = 32  # the store writes them while the next are decided
 CATCH_UP_ROWS = 1_000
 PATIENCE_SECONDS = 6.0  # how long a turn is tried again, after its first attempt
 PAUSE_SECONDS = 0.1  # before the second attempt, doubled with each further one
@@ -52,6 +52,7 @@ class Decided:
     """What a turn brought into its transaction, to be found again where the outcome of the commit is unknown."""
 
     answers: list[Answer]
+    recorded_at: datetime
     last_row: Notification | None
     receipts: dict[Identity, Receipt]
 
@@ -190,10 +191,16 @@ class Engine:
             return receipts.read(transaction, [identity]).get(identity) == receipt
 
     def _decide(self, transaction: Transaction, works: Sequence[Work]) -> Decided:
-        foreign = self._catch_up(transaction)
-        self._projector.begin(transaction, foreign)
         if works is self._gathered:  # those that are decided again without a culprit stay among themselves
             self._gather()
+        foreign = self._last is None
+        if self._last is None:
+            self._start_over(transaction)
+        keys = {work.key.identity(work.actor) for work in works if work.key}
+        behind, (live, kept) = transaction.look(self._before(), CATCH_UP_ROWS, LIVE, receipts.asked(keys))
+        foreign |= self._catch_up(transaction, behind)
+        known = receipts.receipts_of(kept)
+        self._projector.begin(transaction, live, foreign)
         turn = Turn(
             transaction,
             self._states,
@@ -203,7 +210,6 @@ class Engine:
             recorded_at=max(self._clock(), self._recorded_at),
             new_id=uuid4,
         )
-        known = receipts.read(transaction, {work.key.identity(work.actor) for work in works if work.key})
         fresh: dict[Identity, Receipt] = {}
         answers: list[Answer] = []
         for work in works:
@@ -211,7 +217,7 @@ class Engine:
                 turn.send()
             answers.append(self._answered(turn, work, known, fresh))
         turn.write(receipts.INSERT, [receipt.row(identity) for identity, receipt in fresh.items()])
-        return Decided(answers, turn.rows[-1] if turn.rows else None, fresh)
+        return Decided(answers, turn.recorded_at, turn.rows[-1] if turn.rows else None, fresh)
 
     def _answered(self, turn: Turn, work: Work, known: dict[Identity, Receipt], fresh: dict[Identity, Receipt]) -> Answer:
         """The answer that the key was given before, or a new one, which is kept."""
@@ -229,38 +235,42 @@ class Engine:
             known[identity] = fresh[identity] = Receipt(work.key.fingerprint, answer)
         return answer
 
-    def _catch_up(self, transaction: Transaction) -> bool:
-        """Folds what others appended since the last turn; says whether there was anything.
+    def _before(self) -> int:
+        """The position before the last row known, which is read once more."""
+        return self._last.id - 1 if self._last else 0
 
-        The last row known must still stand where it stood: a restore or a failover may have shortened the log.
+    def _catch_up(self, transaction: Transaction, rows: Sequence[Notification]) -> bool:
+        """Folds what others appended since the last turn; says whether there was anything. ``rows`` begin with the last one known.
+
+        That one must still stand where it stood: a restore or a failover may have shortened the log.
         """
-        if self._last is None:
-            return self._start_over(transaction)
         foreign = False
-        rows = transaction.notifications(self._last.id - 1, CATCH_UP_ROWS)
-        while rows and rows[0] == self._last and len(rows) > 1:
+        while self._last is not None:
+            if not rows or rows[0] != self._last:
+                self._start_over(transaction)
+                return True
+            if len(rows) == 1:
+                break
             self._states.catch_up([read_event(row) for row in rows[1:]])
             self._adopt(rows[-1])
             foreign = True
-            rows = transaction.notifications(self._last.id - 1, CATCH_UP_ROWS)
-        return foreign if rows and rows[0] == self._last else self._start_over(transaction)
+            rows = rows[-1:] if len(rows) < CATCH_UP_ROWS else transaction.notifications(self._before(), CATCH_UP_ROWS)
+        return foreign
 
-    def _start_over(self, transaction: Transaction) -> bool:
+    def _start_over(self, transaction: Transaction) -> None:
         self._states.forget()
         self._last = None
         head = transaction.head()
         if head is not None:
             self._adopt(head)
-        return True
 
     def _adopt(self, row: Notification) -> None:
-        event: Recorded = read_event(row)
-        self._last, self._recorded_at = row, event.recorded_at
+        self._last, self._recorded_at = row, read_event(row).recorded_at
 
     def _committed(self, decided: Decided) -> None:
         self._states.trim()
         if decided.last_row is not None:
-            self._adopt(decided.last_row)
+            self._last, self._recorded_at = decided.last_row, decided.recorded_at
 
     def _forget(self) -> None:
         """States and rows run ahead of the commit: after a failed turn the next one starts over."""

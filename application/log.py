@@ -9,11 +9,11 @@ import hashlib
 import types
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
-from typing import Annotated, Any, Protocol, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, Protocol, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -24,8 +24,7 @@ from domain.booking import Event
 from domain.quantities import Actor, Sealed
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     """An event with its envelope.
 
     ``position`` is gap-free over the whole log, ``version`` over its stream, both from 1. ``recorded_at`` is UTC and never runs
@@ -290,25 +289,38 @@ class StoreUnavailable(PersistenceError):
     """The store is away; nothing can be decided or read now."""
 
 
+class Question(NamedTuple):
+    """A query without placeholders, or one whose ``IN (?)`` means any of these keys, all of them texts."""
+
+    sql: str
+    keys: Collection[Sequence[str]] | None = None
+
+
+Found = list[tuple[Any, ...]]  # the rows of a query
+
+
 class Reader(Protocol):
     """One consistent snapshot. Placeholders are ``?``; values are ``int``, ``str``, ``bytes`` and ``None``."""
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
 
-    def fetch_all(self, sql: str, keys: Collection[Sequence[str]]) -> list[tuple[Any, ...]]:
-        """The rows of a statement in which ``IN (?)`` means any of these keys, all texts; none where there are no keys."""
-
     def head(self) -> Notification | None:
         """The last row of the log."""
 
     def notifications(self, after: int, limit: int) -> list[Notification]:
-        """Rows with a position greater than ``after``, in order."""
+        """Found with a position greater than ``after``, in order."""
+
+    def ask(self, *questions: Question) -> list[Found]:
+        """The rows that answer each question. All go in one message: each would cost a way to the store and back."""
+
+    def look(self, after: int, limit: int, *questions: Question) -> tuple[list[Notification], list[Found]]:
+        """``notifications`` and ``ask`` in one message."""
 
     def stored_rows(self, after: int, limit: int) -> list[StoredRow]:
         """The same, for ``read_events``."""
 
     def stream(self, originator_id: UUID, after: int = 0) -> list[StoredEvent]:
-        """Rows of one stream with a version greater than ``after``, in order."""
+        """Found of one stream with a version greater than ``after``, in order."""
 
 
 class Transaction(Reader, Protocol):

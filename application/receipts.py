@@ -5,10 +5,11 @@ another one is refused.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
-from application.log import Reader
+import msgspec
+
+from application.log import Found, Question, Reader
 from domain.quantities import Actor
 from domain.refusals import KeyReused
 
@@ -20,8 +21,7 @@ INSERT = (
 Identity = tuple[str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a caller gets.
 
     ``outcome`` is ``created``, ``done``, ``accepted`` or the code of a refusal; ``position`` is that of the log after the
@@ -34,8 +34,7 @@ class Answer:
     version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RequestKey:
+class RequestKey(msgspec.Struct, frozen=True):
     """An idempotency key, and the fingerprint of the request that it comes with."""
 
     key: str
@@ -45,8 +44,7 @@ class RequestKey:
         return actor.subject, actor.organisation, self.key
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """An answer with the fingerprint of the request it was given to."""
 
     fingerprint: bytes
@@ -66,11 +64,21 @@ class Receipt:
 
 def read(reader: Reader, identities: Collection[Identity]) -> dict[Identity, Receipt]:
     """The receipts that exist among these identities."""
-    found = reader.fetch_all(
+    [found] = reader.ask(asked(identities))
+    return receipts_of(found)
+
+
+def asked(identities: Collection[Identity]) -> Question:
+    """What ``read`` asks, to be asked together with something else."""
+    return Question(
         "SELECT subject, organisation, idempotency_key, request, outcome, body, position, version FROM receipts "
         "WHERE (subject, organisation, idempotency_key) IN (?)",
         identities,
     )
+
+
+def receipts_of(found: Found) -> dict[Identity, Receipt]:
+    """What ``asked`` is answered with."""
     return {
         (subject, organisation, key): Receipt(bytes(request), Answer(outcome, bytes(body), position, version))
         for subject, organisation, key, request, outcome, body, position, version in found

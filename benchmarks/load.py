@@ -39,8 +39,7 @@ class Job(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    seconds: float
-    latencies: list[float]
+    measured: Measured
     statuses: dict[str, int]
 
 
@@ -58,7 +57,7 @@ def play(job: Job, status: str) -> Measured:
     outcome = msgspec.json.decode(done.stdout, type=Outcome)
     if outcome.statuses.keys() != {status}:
         raise RuntimeError(f"answered {outcome.statuses} in place of {status} to {job.requests[0]!r}")
-    return throughput(outcome.latencies, outcome.seconds)
+    return outcome.measured
 
 
 def post(path: str, body: bytes, *, token: str = "", keyed: bool = True) -> bytes:
@@ -83,11 +82,11 @@ def _authorization(token: str) -> str:
 class Client(asyncio.Protocol):
     """One connection: a request, its answer, the next request."""
 
-    def __init__(self, requests: Iterator[bytes], deadline: float, outcome: Outcome, statuses: Counter[bytes]) -> None:
+    def __init__(self, requests: Iterator[bytes], deadline: float, latencies: list[float], statuses: Counter[bytes]) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._requests = requests
         self._deadline = deadline
-        self._latencies = outcome.latencies
+        self._latencies = latencies
         self._statuses = statuses
         self._received = b""
         self._asked = 0.0
@@ -134,19 +133,19 @@ def requests_of(job: Job) -> Iterator[bytes]:
 
 
 async def _play(job: Job) -> Outcome:
-    outcome, statuses = Outcome(0.0, [], {}), Counter[bytes]()
+    latencies: list[float] = []
+    statuses = Counter[bytes]()
     requests = requests_of(job)
     began = perf_counter()
     clients = []
     for _ in range(job.clients):
         _, client = await asyncio.get_running_loop().create_connection(
-            lambda: Client(requests, began + job.seconds, outcome, statuses), "127.0.0.1", job.port
+            lambda: Client(requests, began + job.seconds, latencies, statuses), "127.0.0.1", job.port
         )
         clients.append(client)
     await asyncio.gather(*(client.done for client in clients))
-    outcome.seconds = perf_counter() - began
-    outcome.statuses = {status.decode(): number for status, number in statuses.items()}
-    return outcome
+    measured = throughput(latencies, perf_counter() - began)
+    return Outcome(measured, {status.decode(): number for status, number in statuses.items()})
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from eventsourcing.persistence import Notification
 from application.engine import TURN_COMMANDS_MAX
 from application.log import Store, read_event
 from application.projections import PROJECTIONS
-from application.projections.tables import Projector
+from application.projections.tables import LIVE, Projector
 from benchmarks import limits, stock
 from benchmarks.measuring import Figure, Measured, Sides, interleaved
 from benchmarks.one_log import Written
@@ -81,7 +81,8 @@ class _Bringing:
         for start in range(0, len(rows), TURN_COMMANDS_MAX):
             part = rows[start : start + TURN_COMMANDS_MAX]
             with self._store.turn() as transaction:
-                self._projector.begin(transaction, foreign=False)
+                [live] = transaction.ask(LIVE)
+                self._projector.begin(transaction, live, foreign=False)
                 transaction.append(part)
                 self._projector.project(transaction, [read_event(row) for row in part])
         return Measured(len(rows) / (perf_counter() - began))

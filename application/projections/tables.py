@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import astuple
 
-from application.log import Reader, Recorded, Transaction, forms_of
+from application.log import Found, Question, Reader, Recorded, Transaction, forms_of
 from domain.booking import Event
 from domain.quantities import berlin_day
 from domain.refusals import Malformed
@@ -103,23 +103,30 @@ class Table(Generic[R]):
     def _indexes(self, slot: str) -> list[tuple[str, tuple[str, ...]]]:
         return [(f"{self.in_slot(slot)}_by_{'_'.join(columns)}", columns) for columns in (self.key, *self.indexes)]
 
+    # Rows are written thousands of times a second, and every table is a constant of the program.
+
+    @cache  # noqa: B019
     def select(self, slot: str) -> str:
         return f"SELECT {self.column_list} FROM {self.in_slot(slot)} WHERE {self._is_key}"
 
+    @cache  # noqa: B019
     def insert(self, slot: str) -> str:
         marks = ", ".join("?" for _ in self.columns)
         return f"INSERT INTO {self.in_slot(slot)} ({self.column_list}) VALUES ({marks})"
 
+    @cache  # noqa: B019
     def upsert(self, slot: str) -> str:
         others = ", ".join(f"{column} = excluded.{column}" for column in self.columns if column not in self.key)
         return f"{self.insert(slot)} ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {others}"
 
+    @cache  # noqa: B019
     def add_up(self, slot: str) -> str:
         """Adds the last column to that of the row of the same key, or makes one."""
         name, summed = self.in_slot(slot), list(self.columns)[-1]
         sum_up = f"DO UPDATE SET {summed} = {name}.{summed} + excluded.{summed}"
         return f"{self.insert(slot)} ON CONFLICT ({', '.join(self.key)}) {sum_up}"
 
+    @cache  # noqa: B019
     def delete(self, slot: str) -> str:
         return f"DELETE FROM {self.in_slot(slot)} WHERE {self._is_key}"
 
@@ -284,9 +291,17 @@ def apply(folds: Folds, events: Iterable[Recorded], rows: Rows) -> None:
             fold(event, data, rows)
 
 
+LIVE = Question("SELECT name, version, slot FROM projections")
+
+
 def live_slots(reader: Reader, projections: Iterable[Projection]) -> dict[str, str]:
     """The live slot of every table; raises ``ProjectionOutdated``."""
-    stored = {name: (version, slot) for name, version, slot in reader.fetch("SELECT name, version, slot FROM projections")}
+    return slots_of(reader.fetch(LIVE.sql), projections)
+
+
+def slots_of(live: Found, projections: Iterable[Projection]) -> dict[str, str]:
+    """The same from the answer to ``LIVE``."""
+    stored = {name: (version, slot) for name, version, slot in live}
     slots = {}
     for projection in projections:
         version, slot = stored.get(projection.name, (None, None))
@@ -304,12 +319,14 @@ class Projector:
         self._folds = folds_of(projections)
         self._rows: Rows | None = None
 
-    def begin(self, tx: Transaction, foreign: bool) -> None:
+    def begin(self, tx: Transaction, live: Found, foreign: bool) -> None:
         """At the start of a turn; ``foreign`` when somebody else has appended since the last one, or that one failed.
+
+        ``live`` is the answer to ``LIVE``.
 
         Raises ``ProjectionOutdated``.
         """
-        slots = live_slots(tx, self._projections)
+        slots = slots_of(live, self._projections)
         if foreign or self._rows is None or self._rows.slots != slots:
             self._rows = Rows(slots, tx)
         self._rows.reader = tx

@@ -20,19 +20,20 @@ import psycopg
 from eventsourcing.persistence import Notification, OperationalError, PersistenceError
 from msgspec.structs import astuple
 from psycopg.adapt import AdaptersMap, Dumper
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import LockNotAvailable, PipelineAborted
 from psycopg.pq import Format
 from psycopg.rows import TupleRow, tuple_row
 from psycopg.sql import SQL, Identifier, Literal
 from psycopg.types.numeric import IntLoader
 from psycopg_pool import PoolTimeout
 
-from application.log import CommitUnknown
+from application.log import CommitUnknown, Found
 from interfaces.storage.turns import (
     IDLE_SECONDS_MAX,
     TURN_WAIT_SECONDS_MAX,
     Dialect,
     SnapshotReader,
+    Statement,
     TurnRecorder,
     Write,
 )
@@ -40,6 +41,8 @@ from interfaces.storage.turns import (
 _T = TypeVar("_T")
 
 _STATEMENT_SECONDS_MAX = 120  # of one statement in a turn, waiting for the lock included
+_EMPTY_WAIT_MS = 100  # for readers of a table to be done before it is emptied; they wait as long
+_EMPTY_PAUSE_SECONDS = 1  # before the next attempt
 
 # PostgreSQL sums whole numbers up to a "numeric"; whoever reads expects the whole number that SQLite returns.
 _ADAPTERS = AdaptersMap(psycopg.adapters)
@@ -82,8 +85,6 @@ _ADAPTERS.register_dumper(ByteArray, _ByteArrayDumper)
 _PLAIN_NAME = re.compile("[a-z][a-z0-9_]{0,62}")  # the library does not quote names everywhere
 _INSERTION = re.compile(r'INSERT INTO ([\w."]+) \(([\w, ]+)\) VALUES \([?, ]+\)([^?]*)')
 _DELETION = re.compile(r"DELETE FROM (\w+) WHERE (\w+ = \?(?: AND \w+ = \?)*)")
-_EMPTY_WAIT_MS = 100
-_EMPTY_PAUSE_SECONDS = 1
 _encode_lines = msgspec.json.Encoder().encode_lines
 _ESCAPED_LETTER = re.compile(rb'\\[^"\\]')
 _MARK = re.compile(r"\?")
@@ -122,21 +123,21 @@ def array_literal(values: Sequence[int | str | None]) -> str:
     return "{" + written[1:-1].decode() + "}"
 
 
-def _element(value: int | str | bytes | None) -> str:
+def _element(value: int | str | None) -> str:
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return "NULL" if value is None else str(value)
 
 
 class Lines(NamedTuple):
-    """Rows as COPY reads them, and how it has to be told to."""
+    """Found as COPY reads them, and how it has to be told to."""
 
     options: str
     written: bytes
 
 
 def lines_of(rows: Sequence[msgspec.Struct]) -> Lines:
-    """Rows of numbers, texts and nothing, which msgspec writes many times as fast as the driver does, as JSON.
+    """Found of numbers, texts and nothing, which msgspec writes many times as fast as the driver does, as JSON.
 
     Without its quotes and brackets that is what COPY reads fastest – unless a value has such a sign, a comma or a backslash.
     """
@@ -167,9 +168,8 @@ class PostgresDialect(Dialect):
     def __init__(self, recorder: PostgresTurnRecorder) -> None:
         table = Identifier(recorder.datastore.schema, recorder.events_table_name)
         super().__init__(table.as_string(), position="notification_id")
-        self._events = table.as_string()
         self._insertion_of_events = (
-            f"INSERT INTO {self._events} (originator_id, originator_version, topic, state, notification_id) VALUES (?, ?, ?, ?, ?)"
+            f"INSERT INTO {self.table} (originator_id, originator_version, topic, state, notification_id) VALUES (?, ?, ?, ?, ?)"
         )
         self._notice = SQL("pg_notify({}, '')").format(Literal(recorder.channel_name)).as_string()
         self._changes: dict[str, _Change | None] = {}
@@ -203,6 +203,16 @@ class PostgresDialect(Dialect):
     def select_many(self, cursor: psycopg.Cursor[TupleRow], statement: str, parameters: Sequence[Any]) -> None:
         cursor.execute(self.sql(statement), parameters, binary=True)
 
+    def select_all(self, cursor: psycopg.Cursor[TupleRow], statements: Sequence[Statement]) -> list[Found]:
+        with self.under_way(cursor):
+            asked = [_of_its_own(cursor).execute(self.sql(statement), parameters) for statement, parameters in statements]
+        for each in asked:
+            _demand_answer(each)
+        return [each.fetchall() for each in asked]
+
+    def under_way(self, cursor: psycopg.Cursor[TupleRow]) -> AbstractContextManager[object]:
+        return cursor.connection.pipeline()
+
     def write(self, cursor: psycopg.Cursor[TupleRow], writes: Sequence[Write]) -> None:
         """All tables in one statement, over arrays: a statement for each row, or only for each table, costs many times as much."""
         joined: dict[str, tuple[_Change, Sequence[Sequence[Any]]]] = {}
@@ -212,17 +222,16 @@ class PostgresDialect(Dialect):
                 self._execute(cursor, joined.values())
                 joined = {}
             if change is None:
-                cursor.executemany(self.sql(statement), rows)
+                _of_its_own(cursor).executemany(self.sql(statement), rows)
             else:
                 joined[change.table] = change, rows
         self._execute(cursor, joined.values())
 
     def _execute(self, cursor: psycopg.Cursor[TupleRow], joined: Collection[tuple[_Change, Sequence[Sequence[Any]]]]) -> None:
         if joined:
-            statement = self._join(tuple(change.statement for change, _ in joined), self._events in {c.table for c, _ in joined})
-            # On a cursor of its own: while statements are under way, each has one result.
-            sender = psycopg.RawCursor(cursor.connection)
-            sender.execute(statement, [array for change, rows in joined for array in change.parameters(rows)])
+            statement = self._join(tuple(change.statement for change, _ in joined), self.table in {c.table for c, _ in joined})
+            parameters = [array for change, rows in joined for array in change.parameters(rows)]
+            psycopg.RawCursor(cursor.connection).execute(statement, parameters)
 
     def _join(self, statements: tuple[str, ...], appends: bool) -> str:
         joined = self._joined.get(statements)
@@ -253,16 +262,13 @@ class PostgresDialect(Dialect):
             return None
         return _Change(table, over, [ByteArray if each == "bytea" else array_literal for each in types])
 
-    def under_way(self, cursor: psycopg.Cursor[TupleRow]) -> AbstractContextManager[object]:
-        return cursor.connection.pipeline()
-
-    def select_in(self, cursor: psycopg.Cursor[TupleRow], statement: str, keys: Collection[Sequence[str]]) -> None:
+    def any_of(self, statement: str, keys: Collection[Sequence[str]]) -> Statement:
         columns = [array_literal(column) for column in zip(*keys, strict=True)]
-        asked = statement.replace("IN (?)", f"IN (SELECT * FROM {_unnested(['text'] * len(columns))})")
-        cursor.execute(self.sql(asked), columns)
+        return statement.replace("IN (?)", f"IN (SELECT * FROM {_unnested(['text'] * len(columns))})"), columns
 
     def library_error(self, error: Exception) -> PersistenceError:
-        if isinstance(error, psycopg.Error) and _severity(error) == "FATAL":
+        error = _first(error)
+        if _severity(error) == "FATAL":
             return OperationalError(str(error))  # the connection is lost, whatever class the reason belongs to
         return super().library_error(error)
 
@@ -358,15 +364,15 @@ class PostgresTurnRecorder(TurnRecorder, stock.PostgresApplicationRecorder):
         return _leaving(kept, cursor)
 
     @contextmanager
-    def _writing(self) -> Iterator[psycopg.Cursor[TupleRow]]:
+    def _writing(self, under_way: ExitStack) -> Iterator[psycopg.Cursor[TupleRow]]:
         with self.dialect.library_errors():
             connection = self._begin()
         try:
             yield connection.cursor()
         except BaseException:
-            self._roll_back(connection)
+            self._roll_back(connection, under_way)
             raise
-        self._commit(connection)
+        self._commit(connection, under_way)
 
     @contextmanager
     def _loading(self) -> Iterator[psycopg.Cursor[TupleRow]]:
@@ -409,19 +415,23 @@ class PostgresTurnRecorder(TurnRecorder, stock.PostgresApplicationRecorder):
             parameters["password"] = get_password()
         return psycopg.connect(**parameters)
 
-    def _roll_back(self, connection: psycopg.Connection[TupleRow]) -> None:
+    def _roll_back(self, connection: psycopg.Connection[TupleRow], under_way: ExitStack) -> None:
+        with suppress(psycopg.Error):  # what was written and failed is given up anyway
+            under_way.close()
         try:
             connection.rollback()
         except psycopg.Error:  # broken, or interrupted within a statement; the server rolls back what it was told
             self._discard_connection()
 
-    def _commit(self, connection: psycopg.Connection[TupleRow]) -> None:
+    def _commit(self, connection: psycopg.Connection[TupleRow], under_way: ExitStack) -> None:
         try:
-            connection.commit()
+            with under_way:
+                committing = connection.execute("COMMIT", prepare=False)
+            _demand_answer(committing)
         except psycopg.Error as error:
             self._discard_connection()
             # An answer of the server says that it did not commit; silence, or a crash, says nothing.
-            if _severity(error) in ("ERROR", "FATAL"):
+            if _severity(_first(error)) in ("ERROR", "FATAL"):
                 raise self.dialect.library_error(error) from error
             raise CommitUnknown(str(error)) from error
         except BaseException:
@@ -469,9 +479,28 @@ def _lock_key(schema: str, table: str) -> int:
     return int.from_bytes(sha256(f"stundenpool {schema}.{table}".encode()).digest()[:8], signed=True)
 
 
-def _severity(error: psycopg.Error) -> str | None:
+def _of_its_own(cursor: psycopg.Cursor[TupleRow]) -> psycopg.Cursor[TupleRow]:
+    """Another cursor on the same connection: while statements are under way, one for several mistakes the answer to one for
+    that to another."""
+    return cursor.connection.cursor(row_factory=tuple_row)
+
+
+def _demand_answer(sent: psycopg.Cursor[TupleRow]) -> None:
+    """Where many statements were under way, the driver itself does not say that the connection was lost."""
+    if sent.pgresult is None:
+        raise psycopg.OperationalError("the connection was lost before the answer came")
+
+
+def _first(error: Exception) -> Exception:
+    """What failed, where the driver speaks of the statements behind it, which were not executed for that."""
+    while isinstance(error, PipelineAborted) and isinstance(error.__context__, psycopg.Error):
+        error = error.__context__
+    return error
+
+
+def _severity(error: Exception) -> str | None:
     """What the server calls its answer: ERROR, FATAL, PANIC; None if there was no answer."""
-    return error.diag.severity_nonlocalized
+    return error.diag.severity_nonlocalized if isinstance(error, psycopg.Error) else None
 
 
 def _ends_connection(error: psycopg.Error) -> bool:

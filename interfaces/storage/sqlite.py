@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Condition
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from eventsourcing.persistence import Notification, OperationalError
 from msgspec.structs import astuple
 
 from application.log import CommitUnknown
-from interfaces.storage.turns import TURN_WAIT_SECONDS_MAX, Dialect, SnapshotReader, TurnRecorder, Write
+from interfaces.storage.turns import TURN_WAIT_SECONDS_MAX, Dialect, SnapshotReader, Statement, TurnRecorder, Write
 
 POLL_SECONDS = 0.1  # SQLite tells nobody what other processes write: whoever follows the log looks as often as that
 
@@ -45,10 +45,9 @@ class SQLiteDialect(Dialect):
     def loaded_id(self, stored: str) -> UUID | str:
         return self._recorder.convert_originator_id(stored)
 
-    def select_in(self, cursor: sqlite3.Cursor, statement: str, keys: Collection[Sequence[str]]) -> None:
+    def any_of(self, statement: str, keys: Collection[Sequence[str]]) -> Statement:
         rows = [f"({', '.join('?' * len(key))})" for key in keys]
-        values = [part for key in keys for part in key]
-        cursor.execute(statement.replace("IN (?)", f"IN (VALUES {', '.join(rows)})"), values)
+        return statement.replace("IN (?)", f"IN (VALUES {', '.join(rows)})"), [part for key in keys for part in key]
 
     def load(self, cursor: sqlite3.Cursor, table: str, rows: Sequence[msgspec.Struct]) -> None:
         marks = ", ".join("?" for _ in rows[0].__struct_fields__)
@@ -114,7 +113,7 @@ class SQLiteTurnRecorder(TurnRecorder, stock.SQLiteApplicationRecorder):
                 cursor.execute("PRAGMA query_only = OFF")
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Cursor]:
+    def _writing(self, under_way: ExitStack) -> Iterator[sqlite3.Cursor]:
         with self._connection() as connection:
             # The deferred BEGIN of the library fails with "locked" where another one writes after the first read.
             with self.dialect.library_errors():
@@ -130,7 +129,7 @@ class SQLiteTurnRecorder(TurnRecorder, stock.SQLiteApplicationRecorder):
 
     @contextmanager
     def _loading(self) -> Iterator[sqlite3.Cursor]:
-        with self._alone(), self._writing() as cursor:  # SQLite has one writer at a time
+        with self._alone(), ExitStack() as under_way, self._writing(under_way) as cursor:  # SQLite has one writer at a time
             yield cursor
 
     @contextmanager

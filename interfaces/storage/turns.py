@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from threading import Lock
 from typing import Any, Protocol, cast
 from uuid import UUID
@@ -26,6 +26,8 @@ from eventsourcing.persistence import (
     ProgrammingError,
     StoredEvent,
 )
+
+from application.log import Found, Question
 
 # A process that vanished in the middle of its turn loses it after this time; idling is counted by the database server.
 IDLE_SECONDS_MAX = 30
@@ -47,7 +49,8 @@ _LIBRARY_ERRORS: dict[str, type[PersistenceError]] = {
 }
 
 
-Write = tuple[str, Sequence[Sequence[Any]]]  # a statement with `?` placeholders, and rows of parameters for it
+Statement = tuple[str, Sequence[Any]]  # with `?` placeholders, and what they stand for
+Write = tuple[str, Sequence[Sequence[Any]]]  # the same with many rows of parameters
 
 
 class DriverCursor(Protocol):
@@ -90,10 +93,6 @@ class Dialect(ABC):
         for statement, rows in writes:
             cursor.executemany(self.sql(statement), rows)
 
-    def under_way(self, cursor: Any) -> AbstractContextManager[object]:
-        """Inside, nobody waits for what is written; on leaving, everybody has."""
-        return nullcontext()
-
     @abstractmethod
     def load(self, cursor: Any, table: str, rows: Sequence[msgspec.Struct]) -> None:
         """Inserts many rows that have a value for each column of the table, in its order."""
@@ -106,13 +105,21 @@ class Dialect(ABC):
         """Whether indexes of this table may be made and dropped."""
         return True
 
+    def under_way(self, cursor: Any) -> AbstractContextManager[object]:
+        """Inside, nobody waits for what is written; on leaving, everybody has."""
+        return nullcontext()
+
     def select_many(self, cursor: Any, statement: str, parameters: Sequence[Any]) -> None:
         """Executes a statement that returns many long rows."""
         cursor.execute(self.sql(statement), parameters)
 
+    def select_all(self, cursor: Any, statements: Sequence[Statement]) -> list[Found]:
+        """Executes statements that all return rows."""
+        return [cursor.execute(self.sql(statement), parameters).fetchall() for statement, parameters in statements]
+
     @abstractmethod
-    def select_in(self, cursor: Any, statement: str, keys: Collection[Sequence[str]]) -> None:
-        """Executes a statement in which `IN (?)` means any of these keys."""
+    def any_of(self, statement: str, keys: Collection[Sequence[str]]) -> Statement:
+        """A statement in which `IN (?)` means any of these keys, as one with parameters."""
 
     def library_error(self, error: Exception) -> PersistenceError:
         """The library's error for a driver's, found by its name: all three take theirs from the DB-API."""
@@ -143,23 +150,26 @@ class SnapshotReader:
             self._cursor.execute(self._dialect.sql(sql), params)
             return self._rows()
 
-    def fetch_all(self, sql: str, keys: Collection[Sequence[str]]) -> list[tuple[Any, ...]]:
-        """The rows of a statement in which `IN (?)` means any of these keys, all of them texts; none where there are no keys."""
-        if not keys:
-            return []
-        with self._errors():
-            self._dialect.select_in(self._cursor, sql, keys)
-            return self._rows()
+    def ask(self, *questions: Question) -> list[Found]:
+        """The rows that answer each question, all in one message; none where a question has no key."""
+        return self._select_all([self._asking(question) for question in questions])
+
+    def look(self, after: int, limit: int, *questions: Question) -> tuple[list[Notification], list[Found]]:
+        """At most `limit` events behind the position `after`, in the order of the log, and the answers to questions."""
+        behind, *answers = self._select_all([self._behind(after, limit), *(self._asking(question) for question in questions)])
+        return self._loaded(behind), answers
 
     def head(self) -> Notification | None:
         """The last event of the log."""
-        last = self._notifications(f"ORDER BY {self._dialect.position} DESC LIMIT 1", ())
+        last = self._loaded(
+            self.fetch(f"SELECT {self._columns} FROM {self._dialect.table} ORDER BY {self._dialect.position} DESC LIMIT 1")
+        )
         return last[0] if last else None
 
     def notifications(self, after: int, limit: int) -> list[Notification]:
         """At most `limit` events behind the position `after`, in the order of the log."""
-        position = self._dialect.position
-        return self._notifications(f"WHERE {position} > ? ORDER BY {position} LIMIT ?", (after, limit))
+        found, _ = self.look(after, limit)
+        return found
 
     def stored_rows(self, after: int, limit: int) -> list[tuple[str, int, str, bytes, int]]:
         """The same as plain values: stream, version, topic, state, position."""
@@ -181,17 +191,34 @@ class SnapshotReader:
         )
         return [StoredEvent(originator_id, version, topic, state) for version, topic, state in rows]
 
-    def _notifications(self, condition: str, params: Sequence[Any]) -> list[Notification]:
-        rows = self.fetch(
-            f"SELECT originator_id, originator_version, topic, state, {self._dialect.position} "
-            f"FROM {self._dialect.table} {condition}",
-            params,
+    def _behind(self, after: int, limit: int) -> Statement:
+        position = self._dialect.position
+        return (
+            f"SELECT {self._columns} FROM {self._dialect.table} WHERE {position} > ? ORDER BY {position} LIMIT ?",
+            (after, limit),
         )
+
+    def _rows(self) -> Found:
+        return self._cursor.fetchall() if self._cursor.description else []
+
+    @property
+    def _columns(self) -> str:
+        return f"originator_id, originator_version, topic, state, {self._dialect.position}"
+
+    def _loaded(self, rows: Found) -> list[Notification]:
         loaded_id = self._dialect.loaded_id
         return [Notification(loaded_id(stored_id), *others) for stored_id, *others in rows]
 
-    def _rows(self) -> list[tuple[Any, ...]]:
-        return self._cursor.fetchall() if self._cursor.description else []
+    def _asking(self, question: Question) -> Statement | None:
+        """``None`` where there is nothing to ask."""
+        if question.keys is None:
+            return question.sql, ()
+        return self._dialect.any_of(question.sql, question.keys) if question.keys else None
+
+    def _select_all(self, statements: Sequence[Statement | None]) -> list[Found]:
+        with self._errors():
+            answers = iter(self._dialect.select_all(self._cursor, [each for each in statements if each is not None]))
+        return [[] if each is None else next(answers) for each in statements]
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -205,7 +232,7 @@ class SnapshotReader:
 class TurnTransaction(SnapshotReader):
     """A turn: reads what is committed up to this moment, and writes.
 
-    What is written goes to the database in one piece, before the next read or at the end; it fails there.
+    What is written goes to the database before the next read or at the end, and fails there.
 
     After an error the turn is spoilt and can only be left with an exception: PostgreSQL would answer the commit with a
     silent rollback, SQLite would commit the half of a statement's rows that went in.
@@ -214,30 +241,26 @@ class TurnTransaction(SnapshotReader):
     _head_position: int | None = None  # unknown until somebody asks; nobody else can change it during the turn
     _spoilt = False
 
-    def __init__(self, cursor: DriverCursor, dialect: Dialect) -> None:
+    def __init__(self, cursor: DriverCursor, dialect: Dialect, under_way: ExitStack) -> None:
         super().__init__(cursor, dialect)
         self._writes: list[Write] = []
-        self._under_way = ExitStack()
-        self._is_under_way = False
+        self._under_way = under_way
+        self._sent = False  # whether something is under way
 
     def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        self._write()
+        self._settle()
         return super().fetch(sql, params)
-
-    def fetch_all(self, sql: str, keys: Collection[Sequence[str]]) -> list[tuple[Any, ...]]:
-        self._write()
-        return super().fetch_all(sql, keys)
 
     def head(self) -> Notification | None:
         last = super().head()
         self._head_position = last.id if last else 0
         return last
 
-    def notifications(self, after: int, limit: int) -> list[Notification]:
-        found = super().notifications(after, limit)
+    def look(self, after: int, limit: int, *questions: Question) -> tuple[list[Notification], list[Found]]:
+        found, answers = super().look(after, limit, *questions)
         if found and len(found) < limit:
             self._head_position = found[-1].id
-        return found
+        return found, answers
 
     def head_position(self) -> int:
         """The position of the last event, 0 in an empty log."""
@@ -271,29 +294,29 @@ class TurnTransaction(SnapshotReader):
         failed."""
         if self._spoilt:
             raise ProgrammingError("a statement of this turn failed: it must be left with an exception and taken again")
-        self._write()
+        self.send()
 
     def send(self) -> None:
         """Sets what was written on its way, for the database to begin with while the turn goes on."""
-        with self._errors():
-            if not self._is_under_way:
-                self._under_way.enter_context(self._dialect.under_way(self._cursor))
-                self._is_under_way = True
-            self._dialect.write(self._cursor, self._writes)
-            self._writes = []
-
-    def leave(self) -> None:
-        """Waits for what is still under way where a turn is given up: whether it failed does not matter any more."""
-        with suppress(PersistenceError), self._errors():
-            self._under_way.close()
-
-    def _write(self) -> None:
-        """Whatever was written is in the database when this returns."""
         writes, self._writes = self._writes, []
-        if writes or self._is_under_way:
-            self._is_under_way = False
-            with self._errors(), self._under_way:
+        if writes:
+            with self._errors():
+                if not self._sent:
+                    self._under_way.enter_context(self._dialect.under_way(self._cursor))
+                    self._sent = True
                 self._dialect.write(self._cursor, writes)
+
+    def _settle(self) -> None:
+        """Whatever was written is in the database when this returns."""
+        self.send()
+        if self._sent:
+            self._sent = False
+            with self._errors():
+                self._under_way.close()
+
+    def _select_all(self, statements: Sequence[Statement | None]) -> list[Found]:
+        self._settle()
+        return super()._select_all(statements)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -310,7 +333,7 @@ class LoadTransaction(TurnTransaction):
 
     def load(self, table: str, rows: Sequence[msgspec.Struct]) -> None:
         """Inserts rows that have a value for each column of the table, in its order; they are `array_like`."""
-        self._write()
+        self._settle()
         if not rows:
             return
         with self._errors():
@@ -318,7 +341,7 @@ class LoadTransaction(TurnTransaction):
 
     def empty(self, tables: Sequence[str]) -> None:
         """Deletes all rows of tables that no projection's live slot is, once nobody reads them as such any more."""
-        self._write()
+        self._settle()
         with self._errors():
             self._dialect.empty(self._cursor, tables)
 
@@ -344,24 +367,18 @@ class TurnRecorder(ABC):
         Raises OperationalError when others keep the lock for more than TURN_WAIT_SECONDS_MAX, and CommitUnknown when
         nobody can say whether the commit happened. A turn within a turn of the same recorder waits for itself in vain.
         """
-        with self._alone(), self._writing() as cursor:
-            transaction = TurnTransaction(cursor, self.dialect)
-            try:
-                yield transaction
-                transaction.finish()
-            finally:
-                transaction.leave()
+        with self._alone(), ExitStack() as under_way, self._writing(under_way) as cursor:
+            transaction = TurnTransaction(cursor, self.dialect, under_way)
+            yield transaction
+            transaction.finish()
 
     @contextmanager
     def loading(self) -> Iterator[LoadTransaction]:
         """A write transaction for many rows, beside the turns where the database can write two things at a time."""
-        with self._loading() as cursor:
-            transaction = LoadTransaction(cursor, self.dialect)
-            try:
-                yield transaction
-                transaction.finish()
-            finally:
-                transaction.leave()
+        with self._loading() as cursor, ExitStack() as under_way:
+            transaction = LoadTransaction(cursor, self.dialect, under_way)
+            yield transaction
+            transaction.finish()
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
         """The library's way to record events, as a turn of its own; returns their positions.
@@ -405,8 +422,11 @@ class TurnRecorder(ABC):
             self._turn_lock.release()
 
     @abstractmethod
-    def _writing(self) -> AbstractContextManager[DriverCursor]:
-        """A transaction with the log's lock on a connection outside the pool; errors leave it as the library's."""
+    def _writing(self, under_way: ExitStack) -> AbstractContextManager[DriverCursor]:
+        """A transaction with the log's lock on a connection outside the pool; errors leave it as the library's.
+
+        The commit goes out with whatever is still under way.
+        """
 
     @abstractmethod
     def _loading(self) -> AbstractContextManager[DriverCursor]:

@@ -220,7 +220,7 @@ class TestDamage:
     def test_a_readable_personal_text_is_never_stored(self) -> None:
         """Whoever forgot to seal it learns so before anything is written."""
         recorded = read_event(golden("hours-approved"))
-        readable = replace(recorded, data=replace(recorded.data, reason="weil es nötig ist"))
+        readable = recorded.saying(replace(recorded.data, reason="weil es nötig ist"))
         with pytest.raises(ValueError, match="not sealed"):
             mapper.to_stored_event(readable)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from application.catalogue import BY_CLASS
 from application.log import EventMapper, Reader, Recorded, Store
 from application.projections import PROJECTIONS
-from application.projections.tables import Projector
+from application.projections.tables import LIVE, Projector
 from domain.quantities import Actor, Sealed
 from interfaces.storage import open_store
 from interfaces.storage.migrate import migrate
@@ -46,7 +46,7 @@ class Log:
             events += [self._event(first, number, *fact, recorded_at, by) for number, fact in enumerate(facts)]
         with self.store.turn() as tx:
             tx.append([self._mapper.to_stored_event(event) for event in events])
-            self.projector.begin(tx, foreign)
+            self.projector.begin(tx, *tx.ask(LIVE), foreign)
             self.projector.project(tx, events)
         self.recorded += events
         return events

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -24,7 +25,7 @@ from application.projections.bookings import (
 )
 from application.projections.cases import case_texts, list_cases, versioned_case
 from application.projections.pools import list_pools, pool, versioned_pool
-from application.projections.tables import POSITION_MAX, ProjectionOutdated, Projector
+from application.projections.tables import LIVE, POSITION_MAX, ProjectionOutdated, Projector
 from application.projections.waiting_list import entries, waiting_list
 from application.projections.worklist import worklist
 from application.rebuild import check
@@ -293,8 +294,8 @@ def test_a_failed_turn_leaves_nothing_in_memory(store_url: str) -> None:
     with opened_log(store_url) as log:
         log.append([pool_opened(600), case_opened(), hours_requested(60), *approved(60)])
         with suppress(RuntimeError), log.store.turn() as tx:
-            log.projector.begin(tx, foreign=False)
-            log.projector.project(tx, [replace(log.recorded[4], position=6)])
+            log.projector.begin(tx, *tx.ask(LIVE), foreign=False)
+            log.projector.project(tx, [msgspec.structs.replace(log.recorded[4], position=6)])
             raise RuntimeError
         log.append_all([([logged(15)], None)], foreign=True)
         assert log.ask(pool, log.recorded[0].stream).balance.granted == 60

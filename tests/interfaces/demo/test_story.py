@@ -245,7 +245,7 @@ def test_a_seed_tells_the_same_story_again(log: list[Recorded], tmp_path: Path) 
 
 def without_seals(event: Recorded) -> Recorded:
     sealed = {each.name: "…" for each in fields(event.data) if isinstance(getattr(event.data, each.name), Sealed)}
-    return replace(event, data=replace(event.data, **sealed)) if sealed else event
+    return event.saying(replace(event.data, **sealed)) if sealed else event
 
 
 STARTED: Any = {"name": "Probe", "period": PERIOD, "budget_minutes": 6000, "rules": Rules(), "seed": 1, "clock": CLOCK}

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from functools import partial
 from pathlib import Path
 from threading import Barrier, Event, Thread
@@ -31,7 +31,7 @@ from eventsourcing.persistence import (
 from eventsourcing.tests import application as application_suite
 from eventsourcing.tests import persistence as recorder_suite
 
-from application.log import CommitUnknown, Store
+from application.log import CommitUnknown, Question, Store
 from interfaces.storage import open_store
 from interfaces.storage.postgres import PostgresTurnRecorder, with_format_placeholders
 from interfaces.storage.sqlite import SQLiteTurnRecorder
@@ -344,20 +344,23 @@ def test_many_rows_come_back_as_they_were_written(store: Store) -> None:
     with store.reading() as reader:
         assert sorted(reader.fetch("SELECT * FROM notes")) == sorted(rows)
         keys = [(text, str(number)) for text, number, _ in rows[2:9]]
-        found = reader.fetch_all("SELECT * FROM notes WHERE (text, CAST(number AS TEXT)) IN (?)", [*keys, ("x", "1"), keys[0]])
+        [found] = reader.ask(
+            Question("SELECT * FROM notes WHERE (text, CAST(number AS TEXT)) IN (?)", [*keys, ("x", "1"), keys[0]])
+        )
         assert sorted(found) == sorted(rows[2:9])
-        assert reader.fetch_all("SELECT * FROM notes WHERE (text) IN (?)", []) == []
+        assert reader.ask(Question("SELECT * FROM notes WHERE (text) IN (?)", [])) == [[]]
 
 
 @pytest.mark.parametrize("text", ["\x00", "a\ud800"])
 def test_a_text_that_no_column_holds_is_a_data_error_among_many_rows(text: str, store: Store) -> None:
     """SQLite holds a NUL in a text; nothing holds half a character."""
-    if text == "\x00" and not is_postgres(store):
-        pytest.skip("SQLite holds it")
+    held = text == "\x00" and not is_postgres(store)
     with store.turn() as turn:
         turn.fetch("CREATE TABLE notes (text TEXT)")
-    with pytest.raises(DataError), store.turn() as turn:
+    with nullcontext() if held else pytest.raises(DataError), store.turn() as turn:
         turn.execute("INSERT INTO notes (text) VALUES (?)", [("a",), (text,)])
+    with store.reading() as reader:
+        assert reader.fetch("SELECT text FROM notes") == ([("a",), (text,)] if held else [])
 
 
 def test_what_was_sent_is_read_and_fails_like_all_else(store: Store) -> None:
