@@ -27,7 +27,7 @@ GARBAGE_THRESHOLD = 50_000  # allocations between two collections: rare ones kee
 
 def serve(settings: Settings) -> None:
     """Serves HTTP until SIGTERM or SIGINT. Exits with 1 and a German sentence where the database is not set up."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _log_to_stderr()
     _demand_schema(settings)
     with open_service(settings) as service:
         if service.clock is not utc_now:
@@ -47,6 +47,13 @@ def serve(settings: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _leave)
         uvicorn.Server(config).run()
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Every request writes a line, and to find out what no line says costs more than to write it.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # the documented way not to look for the caller
 
 
 def _leave(*_: Any) -> NoReturn:
