@@ -51,6 +51,19 @@ class TestRoutes:
         served = {operation.name for resource in app.resources for operation in resource.operations}
         assert served == {each.name for each in OPERATIONS}
 
+    def test_a_resource_is_found_by_its_path_alone(self, app: Application) -> None:
+        """With whatever stands in place of its ids; a part too few, too many or empty leads to none."""
+        for resource in app.resources:
+            path = resource.path.format_map({name: f"{name}-1" for name in PATH_IDS})
+            found = app.resources.find(path)
+            assert found is not None
+            assert found[0] is resource
+            assert found[1] == [part for part in path.split("/") if part.endswith("-1")]
+            for other in (f"{path}/", f"{path}/x/y", path.replace("/v1", "//v1"), path.removeprefix("/"), path.replace("v1", "v2")):
+                assert app.resources.find(other) is None
+        for path in ("", "/", "/api/v1", "/api/v1/pools//balance", "/api/v1/pools/x/", "/api/v1/pools/x/balance/"):
+            assert app.resources.find(path) is None
+
     def test_the_published_document_is_current(self, app: Application) -> None:
         """`openapi.json` is what the service says of itself; `scripts/publish_openapi.py` writes it anew."""
         assert PUBLISHED.read_bytes() == published(app)
