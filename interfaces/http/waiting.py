@@ -54,16 +54,12 @@ class Decisions:
         self._called = False
         while self._given:
             waiter, done = self._given.popleft()
-            if not waiter.done():
-                _settle(waiter, done)
-
-
-def _settle(waiter: "asyncio.Future[Answer]", done: "Future[Answer]") -> None:
-    error = done.exception()
-    if error is None:
-        waiter.set_result(done.result())
-    else:
-        waiter.set_exception(error)
+            if waiter.done():
+                continue  # nobody waits any more
+            try:
+                waiter.set_result(done.result())
+            except Exception as error:
+                waiter.set_exception(error)
 
 
 class Reads(Generic[T]):
