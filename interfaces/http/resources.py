@@ -46,7 +46,10 @@ _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _ENTITY_TAG = re.compile(r'"([0-9]{1,18})"')
 _MONTH = re.compile(r"(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])")
 _NAME = re.compile(r"{(\w+)}")
+_ID, _END = "/id", "/end"  # no part of a path contains a slash
 _UUID_LENGTH = 36
+
+_NO_STORE: Header = (b"cache-control", b"no-store")
 
 NOTE_READ = "INSERT INTO personal_reads (id, at, subject, role, organisation, path, about) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
@@ -84,20 +87,17 @@ class Api:
         return self.reply(status_of(refusal.code), problem_bytes(refusal), self.position)
 
 
-_NO_STORE: Header = (b"cache-control", b"no-store")
-
-
 class Call:
     """A request to a resource: what of it somebody looks at. Where a header is stated twice, the first counts."""
 
-    __slots__ = ("_headers", "_receive", "_scope", "ids", "method", "path")
+    __slots__ = ("_headers", "_scope", "ids", "method", "path", "receive")
 
     def __init__(self, scope: Scope, receive: Receive, ids: Mapping[str, str]) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.ids = ids
         self._scope = scope
-        self._receive = receive
+        self.receive = receive
         self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
 
     def header(self, name: bytes) -> str | None:
@@ -114,7 +114,7 @@ class Call:
         """The body, as far as it is JSON and not too large."""
         body, more = b"", True
         while more:
-            message = await self._receive()
+            message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect()
             body += message.get("body", b"")
@@ -133,7 +133,7 @@ class Resources:
     def __init__(self, api: Api, operations: Sequence[Operation]) -> None:
         by_path = groupby(sorted(operations, key=lambda operation: operation.path), key=lambda operation: operation.path)
         self._all = [Resource(api, tuple(of_path)) for _, of_path in by_path]
-        self._tree: dict[str, Any] = {}  # by the parts of a path; ``_ID`` stands for any, "" for its end
+        self._tree: dict[str, Any] = {}  # by the parts of a path; ``_ID`` stands for any of them, under ``_END`` is the resource
         for resource in self._all:
             node = self._tree
             for part in resource.path.split("/"):
@@ -156,10 +156,6 @@ class Resources:
             node = deeper
         resource = node.get(_END)
         return None if resource is None else (resource, ids)
-
-
-# No part of a path contains a slash.
-_ID, _END = "/id", "/end"
 
 
 class Resource:
@@ -188,6 +184,8 @@ class Resource:
             await answer.send(send)
         except ClientDisconnect:
             pass
+        except Exception as error:
+            answer_to(error)  # notes it; an answer that broke off half-way is ended by the server
         finally:
             note(self._api.metrics, scope["method"], self.path, status, started)
 
