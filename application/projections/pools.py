@@ -137,6 +137,12 @@ def pool(reader: Reader, id: UUID) -> PoolView:
     return versioned_pool(reader, id).view
 
 
+def must_exist(reader: Reader, id: UUID) -> None:
+    """Raises ``NotFound`` where there is no such pool."""
+    if not Live(reader, POOLS).fetch("SELECT 1 FROM {pools} WHERE pool = ?", (str(id),)):
+        raise NotFound()
+
+
 def versioned_pool(reader: Reader, id: UUID) -> Versioned[PoolView]:
     """The same with its version, which counts decisions over the pool; sessions change the balance without one."""
     found = Live(reader, POOLS).rows(POOLS_TABLE, "pool = ?", (str(id),))

@@ -1,10 +1,8 @@
 """Puts the HTTP application of one service together."""
 
-from collections.abc import Iterable
 from functools import cache
-from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import anyio
 import anyio.to_thread
@@ -13,14 +11,15 @@ from fastapi import FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from interfaces.http import bookings, cases, health, log, openapi, pools, reports
-from interfaces.http.edge import Edge, answer_to
+from interfaces.http.edge import Edge
 from interfaces.http.operations import Operation
 from interfaces.http.problems import RETRY_AFTER_SECONDS
-from interfaces.http.resources import Api, Resource
+from interfaces.http.resources import Api, Resources
 from interfaces.service import Service
 from interfaces.storage.keystore import open_keystore
 from interfaces.web import pages
@@ -45,35 +44,44 @@ DOCS_POLICY = (
 )
 
 
-def create_app(service: Service) -> FastAPI:
+class Application(FastAPI):
+    """FastAPI, in front of which the resources of the API are served: they need none of its layers."""
+
+    def __init__(self, resources: Resources) -> None:
+        super().__init__(
+            title="Stundenpool",
+            version=VERSION,
+            docs_url=None,
+            redoc_url=None,
+            openapi_url=None,
+            redirect_slashes=False,
+            exception_handlers={HTTPException: _left_to_the_edge},
+        )
+        self.resources = resources
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self.resources.find(scope["path"]) if scope["type"] == "http" else None
+        if found is None:
+            await super().__call__(scope, receive, send)
+        else:
+            resource, ids = found
+            await resource.serve(ids, scope, receive, send)
+
+
+def create_app(service: Service) -> Application:
     """The application that answers for a service; it opens nothing but a key store of its own, to ask whether it is readable."""
     api = Api(service)
-    app = FastAPI(
-        title="Stundenpool",
-        version=VERSION,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        redirect_slashes=False,
-        exception_handlers={HTTPException: _framework_error},
-    )
+    app = Application(Resources(api, OPERATIONS))
     app.state.following = api.following
     app.add_middleware(Edge, metrics=api.metrics)
-    app.router.routes.extend(_resources(api))
     app.router.routes.extend(pages.routes(api))
     _add_public_routes(app, api)
     app.openapi = cache(lambda: openapi.document(app, OPERATIONS))  # type: ignore[method-assign]
     return app
 
 
-async def _framework_error(_: Request, error: Exception) -> Response:
-    return answer_to(error)
-
-
-def _resources(api: Api) -> Iterable[Route]:
-    by_path = groupby(sorted(OPERATIONS, key=lambda operation: operation.path), key=lambda operation: operation.path)
-    resources = (Resource(api, tuple(operations)) for _, operations in by_path)
-    return [Route(resource.path, resource, name=resource.path) for resource in resources]
+async def _left_to_the_edge(_: Request, error: Exception) -> NoReturn:
+    raise error
 
 
 def _add_public_routes(app: FastAPI, api: Api) -> None:

@@ -1,4 +1,7 @@
-"""The outermost layer: every request gets exactly one answer, one line in the log and one count, and no error text gets out."""
+"""The outermost layer: every request gets exactly one answer, one line in the log and one count, and no error text gets out.
+
+Resources of the API are their own edge; around everything else stands ``Edge``.
+"""
 
 import logging
 import time
@@ -7,7 +10,6 @@ from eventsourcing.persistence import InterfaceError, OperationalError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from application.log import StoreUnavailable
@@ -16,6 +18,7 @@ from application.projections.tables import ProjectionOutdated
 from domain.refusals import NotFound
 from interfaces.http.metrics import Metrics
 from interfaces.http.problems import Rejected, method_not_allowed, problem, rejection, unavailable, unexpected
+from interfaces.http.replies import Reply
 
 access = logging.getLogger("stundenpool.access")
 log = logging.getLogger("stundenpool.http")
@@ -24,7 +27,7 @@ AWAY = (StoreUnavailable, OperationalError, InterfaceError, KeyStoreDamaged, Pro
 
 
 class Edge:
-    """An ASGI middleware."""
+    """An ASGI middleware, for what FastAPI serves."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -51,19 +54,24 @@ class Edge:
         except Exception as error:
             answer = answer_to(error)
             if status == 0:  # an answer that broke off half-way is ended by the server
-                await answer(scope, receive, sending)
+                await answer.send(sending)
         finally:
-            self._note(scope, status, time.perf_counter() - started)
-
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        """The route's template, so that neither ids nor queries stand in a log."""
-        routed = scope.get("endpoint"), scope.get("route")  # of a resource, and of a route of the framework
-        route = next((str(path) for each in routed if (path := getattr(each, "path", None))), "other")
-        self._metrics.answered(scope["method"], route, status, seconds)
-        access.info("%s %s %d %.1f ms", scope["method"], route, status, seconds * 1000)
+            routed = scope.get("endpoint"), scope.get("route")  # of a page, and of a route of the framework
+            route = next((str(path) for each in routed if (path := getattr(each, "path", None))), "other")
+            note(self._metrics, scope["method"], route, status, started)
 
 
-def answer_to(error: Exception) -> Response:
+def note(metrics: Metrics, method: str, route: str, status: int, started: float) -> None:
+    """Counts an answer and writes its line. A route is a template, so that neither ids nor queries stand in a log.
+
+    ``started`` is that of ``time.perf_counter``.
+    """
+    seconds = time.perf_counter() - started
+    metrics.answered(method, route, status, seconds)
+    access.info("%s %s %d %.1f ms", method, route, status, seconds * 1000)
+
+
+def answer_to(error: Exception) -> Reply:
     """The answer to whatever was raised."""
     return rejection(rejected_by(error))
 

@@ -16,8 +16,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 from eventsourcing.persistence import Notification
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
 
 from application.log import Appends, Reader, Recorded, Store, read_event
 from application.projections import audit_trail
@@ -27,6 +26,7 @@ from domain.quantities import Actor
 from domain.refusals import Malformed
 from interfaces.http.log import event_view
 from interfaces.http.problems import Rejected, too_many_streams, unavailable
+from interfaces.http.replies import NOSNIFF, Header, Reply
 from interfaces.http.security import Tokens, provider_of
 
 log = logging.getLogger("stundenpool.http")
@@ -46,6 +46,12 @@ PAUSE_SHARE = 9  # of the time that it took to tell all of them
 PAUSE_SECONDS_MAX = 1.0
 
 _HEARTBEAT = b":\n\n"
+_HEADERS: list[Header] = [
+    (b"content-type", f"{MEDIA_TYPE}; charset=utf-8".encode()),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # a proxy must not keep what came
+    NOSNIFF,
+]
 
 
 class Item(NamedTuple):
@@ -282,29 +288,34 @@ def _text(event: Recorded) -> bytes:
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.position, event.type.encode(), msgspec.json.encode(event_view(event)))
 
 
-class EventStream(Response):
+class EventStream:
     """The answer that goes on until the client goes away, or may not follow any more, or the process ends."""
 
-    media_type = MEDIA_TYPE
+    status = 200
 
-    def __init__(self, following: Following, stream: Stream, headers: dict[str, str]) -> None:
-        super().__init__(headers=headers)
-        del self.headers["content-length"]
+    def __init__(self, following: Following, stream: Stream, receive: Receive) -> None:
         self._following = following
         self._stream = stream
+        self._receive = receive
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        listening = asyncio.create_task(self._listen(receive))
+    @staticmethod
+    def announced() -> Reply:
+        """What HEAD is answered."""
+        return Reply(EventStream.status, _HEADERS, b"")
+
+    async def send(self, send: Send) -> None:
+        listening = asyncio.create_task(self._listen())
+        headers = [*_HEADERS, (b"position", b"%d" % self._stream.position)]
         try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await send({"type": "http.response.start", "status": self.status, "headers": headers})
             await self._following.tell(self._stream, send)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             listening.cancel()
             self._following.leave(self._stream)
 
-    async def _listen(self, receive: Receive) -> None:
+    async def _listen(self) -> None:
         """Nothing more comes from the client than its end."""
-        while (await receive())["type"] != "http.disconnect":
+        while (await self._receive())["type"] != "http.disconnect":
             pass
         self._stream.end()

@@ -24,22 +24,22 @@ def get_balance(asking: Asking, wanted: parameters.BalanceOf, pool: UUID) -> Bal
     if wanted.by == "case" and asking.actor.role == "planner":
         raise forbidden()
     as_of, known_at = parameters.moment(wanted.as_of, "as_of"), parameters.moment(wanted.known_at, "known_at")
-    pools.pool(asking.reader, pool)  # refuses one that does not exist
+    pools.must_exist(asking.reader, pool)
     return balances.balance(asking.reader, pool, as_of, known_at, wanted.by, asking.provider)
 
 
 def get_forecast(asking: Asking, _: parameters.Parameters, pool: UUID) -> ForecastView:
-    pools.pool(asking.reader, pool)  # refuses one that does not exist
+    pools.must_exist(asking.reader, pool)
     return balances.forecast_of(asking.reader, pool, berlin_day(asking.now))
 
 
 def get_waiting_list(asking: Asking, _: parameters.Parameters, pool: UUID) -> Page[WaitingView]:
-    pools.pool(asking.reader, pool)  # refuses one that does not exist
+    pools.must_exist(asking.reader, pool)
     return Page(waiting_list.waiting_list(asking.reader, pool, asking.provider), None)
 
 
 def get_worklist(asking: Asking, wanted: parameters.WorkOf, pool: UUID) -> Page[WorkItem]:
-    pools.pool(asking.reader, pool)  # refuses one that does not exist
+    pools.must_exist(asking.reader, pool)
     return Page(*worklist.worklist(asking.reader, pool=pool, state=wanted.state, after=wanted.after, limit=wanted.limit))
 
 

@@ -7,9 +7,9 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from starlette.responses import Response
 
 from domain.refusals import Malformed, Refusal
+from interfaces.http.replies import Reply, reply
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -166,6 +166,7 @@ def problem_bytes(refusal: Refusal) -> bytes:
     return msgspec.json.encode(problem(refusal))
 
 
-def rejection(rejected: Rejected) -> Response:
+def rejection(rejected: Rejected) -> Reply:
     """The answer to a request turned away at the edge."""
-    return Response(msgspec.json.encode(rejected.problem), rejected.problem.status, rejected.headers, MEDIA_TYPE)
+    headers = [(name.lower().encode(), value.encode()) for name, value in rejected.headers.items()]
+    return reply(rejected.problem.status, msgspec.json.encode(rejected.problem), MEDIA_TYPE, *headers)

@@ -17,7 +17,7 @@ _NOTE = (
 
 
 def get_evaluation(asking: Asking, wanted: parameters.EvaluationOf) -> Evaluation:
-    pools.pool(asking.reader, wanted.pool)  # refuses one that does not exist
+    pools.must_exist(asking.reader, wanted.pool)
     return evaluation(asking.reader, wanted.pool)
 
 

@@ -3,16 +3,18 @@
 The order is the same everywhere: identity (401), role (403), syntax (422), a known idempotency key, values (422), the rules.
 """
 
-import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 from uuid import UUID, uuid4
 
 import anyio
 import anyio.to_thread
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from application.log import Reader
@@ -23,14 +25,19 @@ from application.views import Versioned
 from domain.quantities import Actor
 from domain.refusals import Malformed, NotFound, Refusal
 from interfaces.http import problems
-from interfaces.http.following import MEDIA_TYPE, EventStream, Following
+from interfaces.http.edge import answer_to, note
+from interfaces.http.following import EventStream, Following
 from interfaces.http.judging import Parsed, judged, parsed, single_values
 from interfaces.http.metrics import Metrics
 from interfaces.http.operations import JSON, PREFIX, Asking, Command, Feed, Operation, Query
 from interfaces.http.parameters import EventsFrom
 from interfaces.http.problems import problem_bytes, status_of
+from interfaces.http.replies import Header, Reply, reply
 from interfaces.http.security import Tokens
+from interfaces.http.waiting import Decisions, Reads
 from interfaces.service import Service
+
+T = TypeVar("T")
 
 BODY_BYTES_MAX = 1024 * 1024
 READERS_MAX = 8  # threads that read from the store at the same time
@@ -40,56 +47,130 @@ STATUS_OF_SUCCESS = {"created": 201, "done": 200, "accepted": 202}
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _ENTITY_TAG = re.compile(r'"([0-9]{1,18})"')
 _MONTH = re.compile(r"(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_NAME = re.compile(r"{(\w+)}")
+_ID, _END = "/id", "/end"  # no part of a path contains a slash
+_UUID_LENGTH = 36
+
+_NO_STORE: Header = (b"cache-control", b"no-store")
 
 NOTE_READ = "INSERT INTO personal_reads (id, at, subject, role, organisation, path, about) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 class Api:
-    """What all resources of one process share."""
+    """What all resources of one process share. Belongs to one event loop."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
         self.metrics = Metrics()
         self.limiter = anyio.CapacityLimiter(READERS_MAX)
         self.tokens = Tokens(service.store, self.limiter)
+        self.decisions = Decisions(service.engine)
         self.following = Following(service.store, self.tokens)
         with service.store.reading() as reader:
             head = reader.head()
         self.position = head.id if head else 0  # the last one that anybody was answered
+        self.metrics.waiting.set_function(lambda: self.decisions.waiting)
+        self.metrics.position.set_function(lambda: self.position)
         self.metrics.streams.set_function(lambda: self.following.streams)
         self.metrics.reader_behind.set_function(lambda: self.following.reader_behind(self.position))
         self.metrics.streams_behind.set_function(lambda: self.following.slowest_behind(self.position))
 
-    async def reading(self, read: Callable[[], Response]) -> Response:
+    async def reading(self, read: Callable[[], T]) -> T:
         """Reads in a thread of its own."""
         return await anyio.to_thread.run_sync(read, limiter=self.limiter)
 
-    def response(
-        self, status: int, body: bytes, position: int, version: int | None = None, location: str = "", media_type: str = JSON
-    ) -> Response:
+    def reply(self, status: int, body: bytes, position: int, version: int | None = None, media_type: str = JSON) -> Reply:
         """An answer with the position of the log, and the version of the resource."""
         self.position = max(self.position, position)
-        self.metrics.position.set(self.position)
-        headers = {"Position": str(position), "Cache-Control": "no-store"}
+        headers: list[Header] = [(b"position", b"%d" % position), _NO_STORE]
         if version is not None:
-            headers["ETag"] = f'"{version}"'
-        if location:
-            headers["Location"] = location
-        return Response(body, status, headers, media_type if status < 400 else problems.MEDIA_TYPE)
+            headers.append((b"etag", b'"%d"' % version))
+        return reply(status, body, media_type if status < 400 else problems.MEDIA_TYPE, *headers)
 
-    def refused(self, refusal: Refusal) -> Response:
+    def refused(self, refusal: Refusal) -> Reply:
         """The answer to a refusal outside a turn."""
         self.metrics.refusals.labels(refusal.code).inc()
-        return self.response(status_of(refusal.code), problem_bytes(refusal), self.position)
+        return self.reply(status_of(refusal.code), problem_bytes(refusal), self.position)
+
+
+class Call:
+    """A request to a resource: what of it somebody looks at. Where a header is stated twice, the first counts."""
+
+    __slots__ = ("_headers", "_scope", "ids", "method", "path", "receive")
+
+    def __init__(self, scope: Scope, receive: Receive, ids: Mapping[str, str]) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.ids = ids
+        self._scope = scope
+        self.receive = receive
+        self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
+
+    def header(self, name: bytes) -> str | None:
+        """The value of a header, whose name is in lower case."""
+        value = self._headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    def parameters(self) -> list[tuple[str, str]]:
+        """Those of the query, in their order."""
+        query: bytes = self._scope["query_string"]
+        return parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else []
+
+    async def body(self) -> bytes:
+        """The body, as far as it is JSON and not too large."""
+        body, more = b"", True
+        while more:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > BODY_BYTES_MAX:
+                raise problems.too_large()
+        media_type = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+        if body and media_type != "application/json":
+            raise Malformed(place="Content-Type", problem="application/json ist nötig")
+        return body
+
+
+class Resources:
+    """All resources, to be found by their paths. Iterating gives each of them."""
+
+    def __init__(self, api: Api, operations: Sequence[Operation]) -> None:
+        by_path = groupby(sorted(operations, key=lambda operation: operation.path), key=lambda operation: operation.path)
+        self._all = [Resource(api, tuple(of_path)) for _, of_path in by_path]
+        self._tree: dict[str, Any] = {}  # by the parts of a path; ``_ID`` stands for any of them, under ``_END`` is the resource
+        for resource in self._all:
+            node = self._tree
+            for part in resource.path.split("/"):
+                node = node.setdefault(_ID if part.startswith("{") else part, {})
+            node[_END] = resource
+
+    def __iter__(self) -> "Iterator[Resource]":
+        return iter(self._all)
+
+    def find(self, path: str) -> "tuple[Resource, list[str]] | None":
+        """The resource of a path with the ids that stand in it."""
+        node, ids = self._tree, []
+        for part in path.split("/"):
+            deeper = node.get(part)
+            if deeper is None:
+                deeper = node.get(_ID)
+                if deeper is None or not part:
+                    return None
+                ids.append(part)
+            node = deeper
+        resource = node.get(_END)
+        return None if resource is None else (resource, ids)
 
 
 class Resource:
-    """All operations of one path, as an ASGI application."""
+    """All operations of one path, edge included."""
 
     def __init__(self, api: Api, operations: Sequence[Operation]) -> None:
         self.operations = operations
         self.path = f"{PREFIX}{operations[0].path}"
+        self._names = _NAME.findall(self.path)
         self._api = api
         self._by_method: dict[str, CommandHandler | QueryHandler | FeedHandler] = {}
         for operation in operations:
@@ -101,22 +182,39 @@ class Resource:
                 case Feed():
                     self._by_method["GET"] = self._by_method["HEAD"] = FeedHandler(api, operation)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
+    async def serve(self, ids: Sequence[str], scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers an HTTP request in whose path these ids stand."""
+        started = time.perf_counter()
+        status = 499
         try:
-            response = await self._answer(request)
-        except Refusal as refusal:
-            response = self._api.refused(refusal)
-        await response(scope, receive, send)
+            answer = await self._answer(Call(scope, receive, dict(zip(self._names, ids, strict=True))))
+            status = answer.status
+            await answer.send(send)
+        except ClientDisconnect:
+            pass
+        except Exception as error:
+            answer_to(error)  # notes it; an answer that broke off half-way is ended by the server
+        finally:
+            note(self._api.metrics, scope["method"], self.path, status, started)
 
-    async def _answer(self, request: Request) -> Response:
-        handler = self._by_method.get(request.method)
+    async def _answer(self, call: Call) -> Reply | EventStream:
+        try:
+            return await self._handled(call)
+        except Refusal as refusal:
+            return self._api.refused(refusal)
+        except ClientDisconnect:
+            raise
+        except Exception as error:
+            return answer_to(error)
+
+    async def _handled(self, call: Call) -> Reply | EventStream:
+        handler = self._by_method.get(call.method)
         if handler is None:
             raise problems.method_not_allowed(", ".join(self._by_method))
-        actor = await self._api.tokens.actor(request.headers.get("authorization", ""))
+        actor = await self._api.tokens.actor(call.header(b"authorization") or "")
         if actor.role not in handler.operation.policy:
             raise problems.forbidden()
-        return await handler(request, actor)
+        return await handler(call, actor)
 
 
 class CommandHandler:
@@ -128,58 +226,51 @@ class CommandHandler:
         self._id = msgspec.json.Decoder(_Created)
         self._located = command.created and command.path.count("/") == 1  # sessions are read with their booking
 
-    async def __call__(self, request: Request, actor: Actor) -> Response:
-        sent = parsed(await _body(request))
-        key = self._key(request, sent)
+    async def __call__(self, call: Call, actor: Actor) -> Reply:
+        sent = parsed(await call.body())
+        key = self._key(call, sent)
         try:
-            work = self._work(request, actor, sent, key)
+            work = self._work(call, actor, sent, key)
         except Refusal as refusal:
             return await self._recalled(actor, key, refusal)
-        return self._response(await self._decided(work))
+        return self._reply(await self._api.decisions.of(work))
 
-    def _key(self, request: Request, sent: Parsed) -> RequestKey | None:
-        key = request.headers.get("idempotency-key")
+    def _key(self, call: Call, sent: Parsed) -> RequestKey | None:
+        key = call.header(b"idempotency-key")
         if key is None:
             return None
         if not _KEY.fullmatch(key):
             raise Malformed(place="Idempotency-Key", problem="1 bis 255 druckbare ASCII-Zeichen")
-        line = f"{request.method} {request.scope['path']}\n".encode()
+        line = f"{call.method} {call.path}\n".encode()
         return RequestKey(key, self._api.service.keyring.fingerprint(line + sent.canonical))
 
-    def _work(self, request: Request, actor: Actor, sent: Parsed, key: RequestKey | None) -> Work:
-        ids = path_ids(request.path_params)
+    def _work(self, call: Call, actor: Actor, sent: Parsed, key: RequestKey | None) -> Work:
+        ids = path_ids(call.ids)
         arguments = judged(sent.value, self.operation.body).arguments()
 
         def decide(turn: Turn) -> Answer:
             return self.operation.decide(turn, *ids, **arguments)
 
-        return Work(actor, decide, key, _expected(request.headers.get("if-match")))
+        return Work(actor, decide, key, _expected(call.header(b"if-match")))
 
-    async def _recalled(self, actor: Actor, key: RequestKey | None, refusal: Refusal) -> Response:
+    async def _recalled(self, actor: Actor, key: RequestKey | None, refusal: Refusal) -> Reply:
         """A known key decides before values do; where it is not known, the values are what is wrong."""
         if key is None:
             raise refusal
-        answer = await anyio.to_thread.run_sync(self._api.service.engine.recall, actor, key, limiter=self._api.limiter)
+        answer = await self._api.reading(lambda: self._api.service.engine.recall(actor, key))
         if answer is None:
             raise refusal
-        return self._response(answer)
+        return self._reply(answer)
 
-    async def _decided(self, work: Work) -> Answer:
-        self._api.metrics.waiting.inc()
-        try:
-            return await asyncio.wrap_future(self._api.service.engine.submit(work))
-        finally:
-            self._api.metrics.waiting.dec()
-
-    def _response(self, answer: Answer) -> Response:
+    def _reply(self, answer: Answer) -> Reply:
         status = STATUS_OF_SUCCESS.get(answer.outcome)
         if status is None:
             self._api.metrics.refusals.labels(answer.outcome).inc()
-            return self._api.response(status_of(answer.outcome), answer.body, answer.position)
-        location = ""
-        if self._located:
-            location = f"{PREFIX}{self.operation.path}/{self._id.decode(answer.body).id}"
-        return self._api.response(status, answer.body, answer.position, answer.version, location)
+            status = status_of(answer.outcome)
+        made = self._api.reply(status, answer.body, answer.position, answer.version)
+        if self._located and status == 201:
+            made.headers.append((b"location", f"{PREFIX}{self.operation.path}/{self._id.decode(answer.body).id}".encode()))
+        return made
 
 
 class QueryHandler:
@@ -188,43 +279,45 @@ class QueryHandler:
     def __init__(self, api: Api, query: Query) -> None:
         self.operation = query
         self._api = api
+        self._reads: Reads[Reply] = Reads(api.limiter)
 
-    async def __call__(self, request: Request, actor: Actor) -> Response:
-        ids = path_ids(request.path_params)
-        wanted = judged(single_values(request.query_params.multi_items()), self.operation.parameters, strict=False)
-        answer = self._answer_and_note if self.operation.opens_texts else self._answer
-        return await self._api.reading(lambda: answer(actor, ids, wanted, request.scope["path"]))
+    async def __call__(self, call: Call, actor: Actor) -> Reply:
+        ids = path_ids(call.ids)
+        wanted = judged(single_values(call.parameters()), self.operation.parameters, strict=False)
+        if self.operation.opens_texts:
+            return await self._api.reading(lambda: self._answer_and_note(actor, ids, wanted, call.path))
+        return await self._reads.answer((actor, *ids, wanted), lambda: self._answer(actor, ids, wanted))
 
-    def _answer(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct, _: str) -> Response:
+    def _answer(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Reply:
         with self._api.service.store.reading() as reader:
             return self._found(self._asking(actor, reader), ids, wanted)
 
-    def _answer_and_note(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct, path: str) -> Response:
+    def _answer_and_note(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct, path: str) -> Reply:
         """The answer goes out once it is recorded who read whose texts."""
         with self._api.service.store.turn() as transaction:
             asking = self._asking(actor, transaction)
-            response = self._found(asking, ids, wanted)
+            answer = self._found(asking, ids, wanted)
             now = micros(asking.now)
             who = (actor.subject, actor.role, actor.organisation)
             notes = [(str(uuid4()), now, *who, f"GET {path}", about) for about in sorted(asking.opened)]
             if notes:
                 transaction.execute(NOTE_READ, notes)
-        return response
+        return answer
 
     def _asking(self, actor: Actor, reader: Reader) -> Asking:
         return Asking(actor, reader, self._api.service.keyring, self._api.service.clock())
 
-    def _found(self, asking: Asking, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Response:
+    def _found(self, asking: Asking, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Reply:
         head = asking.reader.head()
         position = head.id if head else 0
         found = self.operation.read(asking, wanted, *ids)
         match found:
             case str():
-                return self._api.response(200, found.encode(), position, media_type=self.operation.media_type)
+                return self._api.reply(200, found.encode(), position, media_type=self.operation.media_type)
             case Versioned():
-                return self._api.response(200, msgspec.json.encode(found.view), position, found.version)
+                return self._api.reply(200, msgspec.json.encode(found.view), position, found.version)
             case _:
-                return self._api.response(200, msgspec.json.encode(found), position)
+                return self._api.reply(200, msgspec.json.encode(found), position)
 
 
 class FeedHandler:
@@ -234,14 +327,13 @@ class FeedHandler:
         self.operation = feed
         self._api = api
 
-    async def __call__(self, request: Request, actor: Actor) -> Response:
-        wanted = judged(single_values(request.query_params.multi_items()), EventsFrom, strict=False)
-        after = _last_event(request.headers.get("last-event-id", ""), wanted.after)
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # a proxy must not keep what came
-        if request.method == "HEAD":
-            return Response(headers=headers, media_type=MEDIA_TYPE)
-        stream = await self._api.following.open(actor, request.headers["authorization"], after)
-        return EventStream(self._api.following, stream, {**headers, "Position": str(stream.position)})
+    async def __call__(self, call: Call, actor: Actor) -> Reply | EventStream:
+        wanted = judged(single_values(call.parameters()), EventsFrom, strict=False)
+        after = _last_event(call.header(b"last-event-id") or "", wanted.after)
+        if call.method == "HEAD":
+            return EventStream.announced()
+        stream = await self._api.following.open(actor, call.header(b"authorization") or "", after)
+        return EventStream(self._api.following, stream, call.receive)
 
 
 def _last_event(stated: str, after: int | None) -> int | None:
@@ -264,9 +356,12 @@ def path_ids(stated: Mapping[str, str]) -> list[UUID | str]:
 
 
 def _uuid(text: str) -> UUID:
-    if not _UUID.fullmatch(text):
-        raise NotFound()
-    return UUID(text)
+    try:
+        if len(text) == _UUID_LENGTH:  # without hyphens it is shorter, and not how we write it
+            return msgspec.convert(text, UUID)
+    except msgspec.ValidationError:
+        pass
+    raise NotFound()
 
 
 def _month(text: str) -> str:
@@ -283,16 +378,3 @@ def _expected(entity_tag: str | None) -> int | None:
     if found is None:
         raise Malformed(place="If-Match", problem='kein ETag wie "7"')
     return int(found[1])
-
-
-async def _body(request: Request) -> bytes:
-    """The body, as far as it is JSON and not too large."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > BODY_BYTES_MAX:
-            raise problems.too_large()
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if body and media_type != "application/json":
-        raise Malformed(place="Content-Type", problem="application/json ist nötig")
-    return bytes(body)

@@ -1,18 +1,22 @@
 """Serves the application until it is told to stop."""
 
+import asyncio
 import gc
 import logging
 import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, NoReturn
+from functools import lru_cache
+from typing import Any, NoReturn, cast
 
 import uvicorn
 from eventsourcing.persistence import PersistenceError
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from application.engine import utc_now
 from interfaces.http.app import create_app
@@ -30,7 +34,7 @@ GARBAGE_THRESHOLD = 50_000  # allocations between two collections: rare ones kee
 
 def serve(settings: Settings) -> None:
     """Serves HTTP until SIGTERM or SIGINT. Exits with 1 and a German sentence where the database is not set up."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _log_to_stderr()
     _demand_schema(settings)
     _allow_many_connections()
     with open_service(settings) as service:
@@ -42,6 +46,7 @@ def serve(settings: Settings) -> None:
             app,
             host=settings.host,
             port=settings.port,
+            http=_Protocol,
             access_log=False,  # ours has no query strings
             log_config=None,
             server_header=False,
@@ -69,6 +74,60 @@ def _allow_many_connections() -> None:
     """Each stream is an open file, of which a process may have 1,024 on most machines until it asks for more."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # Every request writes a line, and to find out what no line says costs more than to write it.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # the documented way not to look for the caller
+
+
+class _Lines(logging.Formatter):
+    """Looks the calendar up once a second."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  # named by the library
+        return f"{_second(int(record.created))},{int(record.msecs):03}"
+
+
+@lru_cache(maxsize=1)
+def _second(since_1970: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(since_1970))
+
+
+class _Protocol(HttpToolsProtocol):
+    """Uvicorn's, on a transport that sends head and body of an answer together."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(cast(asyncio.Transport, _Gathering(transport)))
+
+
+class _Gathering:
+    """A transport that sends in one piece what is written in one go: every sending costs as much as a good part of an answer."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._written: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._written:
+            self._loop.call_soon(self._send)
+        self._written.append(data)
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        written, self._written = self._written, []
+        if written and not self._transport.is_closing():
+            self._transport.write(b"".join(written))
 
 
 def _leave(*_: Any) -> NoReturn:

@@ -10,10 +10,12 @@ from typing import Any, NoReturn
 
 import pytest
 from eventsourcing.persistence import OperationalError
+from starlette.types import Message
 
 from application.log import StoreUnavailable
 from application.privacy import KeyStoreDamaged
 from interfaces.http import security
+from interfaces.http.app import create_app
 from interfaces.http.security import create_token, hashed
 from tests.interfaces.http.office import Office, running_office
 from tests.interfaces.http.test_refusals import LOGGED, OPEN, REQUEST
@@ -139,6 +141,28 @@ class TestFailures:
                 assert answer.json()["code"] == "unexpected"
                 assert SECRET not in answer.text
         assert "RuntimeError" in caplog.text
+        assert SECRET not in caplog.text
+
+    def test_an_answer_that_cannot_be_sent_is_noted_without_a_text(self, office: Office, caplog: pytest.LogCaptureFixture) -> None:
+        """Nothing is raised that a server would write down with all it says; a client that went away is no error."""
+        said = {"method": "POST", "path": "/api/v1/pools", "query_string": b""}
+        said |= {"headers": [(b"authorization", f"Bearer {office.tokens['officer']}".encode())]}
+
+        async def receive() -> Message:
+            return {"type": "http.request"}
+
+        async def gone() -> Message:
+            return {"type": "http.disconnect"}
+
+        async def send(_: Message) -> None:
+            raise RuntimeError(SECRET)
+
+        with caplog.at_level(logging.INFO):
+            office.portal.call(create_app(office.service), {"type": "http", **said}, receive, send)
+            office.portal.call(create_app(office.service), {"type": "http", **said}, gone, send)
+        assert "unexpected: RuntimeError" in caplog.text
+        assert "POST /api/v1/pools 422" in caplog.text
+        assert "POST /api/v1/pools 499" in caplog.text
         assert SECRET not in caplog.text
 
     def test_a_read_that_cannot_be_recorded_is_not_answered(self, own_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

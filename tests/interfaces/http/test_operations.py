@@ -7,17 +7,15 @@ from uuid import uuid4
 
 import msgspec
 import pytest
-from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Mount, Route
 
 from application import commands
 from domain.quantities import Role
-from interfaces.http.app import OPERATIONS, PUBLIC, create_app, published
+from interfaces.http.app import OPERATIONS, PUBLIC, Application, create_app, published
 from interfaces.http.examples import PATH_IDS, answer_example
 from interfaces.http.operations import PREFIX, Command, Feed, Operation, Query
-from interfaces.http.resources import Resource
 from interfaces.web.pages import PUBLIC_PAGES, PageResource
 from tests.interfaces.http.office import PEOPLE, Office
 
@@ -30,40 +28,53 @@ def named(operation: Operation) -> str:
 
 
 @pytest.fixture
-def app(office: Office) -> FastAPI:
+def app(office: Office) -> Application:
     """The application, for what is the same on all stores."""
     return create_app(office.service)
 
 
 class TestRoutes:
-    def test_every_route_of_the_api_has_a_policy_and_every_other_one_is_listed(self, app: FastAPI) -> None:
+    def test_every_route_of_the_api_has_a_policy_and_every_other_one_is_listed(self, app: Application) -> None:
         """A route that nobody gave a policy, or that nobody declared public, fails here."""
+        for resource in app.resources:
+            assert resource.path.startswith(PREFIX)
+            assert all(operation.policy for operation in resource.operations)
         for route in app.routes:
-            if isinstance(route, Route) and isinstance(route.endpoint, Resource):
-                assert route.path.startswith(PREFIX)
-                assert all(operation.policy for operation in route.endpoint.operations)
-            elif isinstance(route, Route) and isinstance(route.endpoint, PageResource):
+            if isinstance(route, Route) and isinstance(route.endpoint, PageResource):
                 assert route.endpoint.page.policy or route.path in PUBLIC_PAGES
             else:
                 assert isinstance(route, APIRoute | Mount)
                 assert route.path in PUBLIC
 
-    def test_every_declared_operation_is_served(self, app: FastAPI) -> None:
+    def test_every_declared_operation_is_served(self, app: Application) -> None:
         """No operation is declared in vain."""
-        served = [route.endpoint.operations for route in app.routes if isinstance(getattr(route, "endpoint", None), Resource)]
-        assert {operation.name for operations in served for operation in operations} == {each.name for each in OPERATIONS}
+        served = {operation.name for resource in app.resources for operation in resource.operations}
+        assert served == {each.name for each in OPERATIONS}
 
-    def test_the_published_document_is_current(self, app: FastAPI) -> None:
+    def test_a_resource_is_found_by_its_path_alone(self, app: Application) -> None:
+        """With whatever stands in place of its ids; a part too few, too many or empty leads to none."""
+        for resource in app.resources:
+            path = resource.path.format_map({name: f"{name}-1" for name in PATH_IDS})
+            found = app.resources.find(path)
+            assert found is not None
+            assert found[0] is resource
+            assert found[1] == [part for part in path.split("/") if part.endswith("-1")]
+            for other in (f"{path}/", f"{path}/x/y", path.replace("/v1", "//v1"), path.removeprefix("/"), path.replace("v1", "v2")):
+                assert app.resources.find(other) is None
+        for path in ("", "/", "/api/v1", "/api/v1/pools//balance", "/api/v1/pools/x/", "/api/v1/pools/x/balance/"):
+            assert app.resources.find(path) is None
+
+    def test_the_published_document_is_current(self, app: Application) -> None:
         """`openapi.json` is what the service says of itself; `scripts/publish_openapi.py` writes it anew."""
         assert PUBLISHED.read_bytes() == published(app)
 
-    def test_the_document_is_valid_openapi(self, app: FastAPI) -> None:
+    def test_the_document_is_valid_openapi(self, app: Application) -> None:
         """OpenAPI 3.1, with unique ids of operations."""
         document = app.openapi()
         assert document["openapi"].startswith("3.1")
         OpenAPIV31SpecValidator(document).validate()
 
-    def test_every_operation_is_documented_with_roles_and_refusals(self, app: FastAPI) -> None:
+    def test_every_operation_is_documented_with_roles_and_refusals(self, app: Application) -> None:
         """Whoever reads the document alone knows who may call and what may be answered."""
         paths = app.openapi()["paths"]
         for operation in OPERATIONS:
