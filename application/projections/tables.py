@@ -376,7 +376,6 @@ def page(
 # ── Values as columns hold them
 
 
-@lru_cache(maxsize=4096)  # several folds ask for the same instant, and all events of a turn have one
 def micros(instant: datetime) -> int:
     """Microseconds since 1970 in UTC; a naive instant is a mistake of the caller."""
     return (instant - _EPOCH) // _MICROSECOND
@@ -385,6 +384,12 @@ def micros(instant: datetime) -> int:
 def instant(micros: int) -> datetime:
     """The reverse of ``micros``, in UTC."""
     return _EPOCH + timedelta(microseconds=micros)
+
+
+def stated(instant: datetime) -> str:
+    """An instant with the offset in which it was stated, for ``datetime.fromisoformat``; many times as fast as its reverse."""
+    written: str = msgspec.to_builtins(instant)
+    return written
 
 
 def day_of(micros: int) -> str:
