@@ -160,15 +160,15 @@ class _Building:
                 rows.hand_over()
                 self._note(batch, total, progress)
             rows.hand_over(everything=True)
+        statements = [statement for table in tables for statement in table.create_indexes(self._slots[table.name])]
         with ThreadPoolExecutor(INDEXES_AT_A_TIME) as makers:
-            list(makers.map(self._index, tables if unindexed else ()))
+            list(makers.map(self._index, statements if unindexed else ()))
 
-    def _index(self, table: Table[Any]) -> None:
-        for statement in table.create_indexes(self._slots[table.name]):
-            with self._store.loading() as tx:
-                self._sign(tx)
-            with self._store.loading() as tx:  # each alone, for nobody can write to SQLite meanwhile
-                tx.fetch(statement)
+    def _index(self, statement: str) -> None:
+        with self._store.loading() as tx:
+            self._sign(tx)
+        with self._store.loading() as tx:  # each alone, for nobody can write to SQLite meanwhile
+            tx.fetch(statement)
 
     def follow(self, progress: Progress) -> None:
         """Brings in what was appended meanwhile, but the last batch. Between two turns others take theirs."""

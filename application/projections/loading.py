@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from application.log import Loading, Store
 from application.projections.tables import Held, Key, Row, Rows, Table, Value, parts
 
-ROWS_HELD_MAX = 10_000  # about 10 MB; half of them are what folds asked for last
+ROWS_HELD_MAX = 24_000  # about 10 MB; half of them are what came or was asked for last
 SUMS_HELD_MAX = 50_000  # about 15 MB
 
 R = TypeVar("R", bound=Row)
@@ -84,24 +84,24 @@ class LoadedRows(Rows):
                 self._write([_Change(table, table.create_indexes(self.slots[table.name])[:1], [], [], [])])
 
     def hand_over(self, *, everything: bool = False) -> None:
-        """Writes what no fold will ask for any more, or ``everything``; waits until what came before is written.
+        """Writes what no fold has asked for lately once there is enough of it, or ``everything``; waits until what came before is
+        written.
 
         Raises what ``guard`` raises.
         """
+        if not everything and sum(len(held.rows) + len(held.added) for held in self.tables.values()) <= ROWS_HELD_MAX // 2:
+            return
         self._snapshot.close()
         self._reading = False
-        aging = everything or sum(len(held.rows) for held in self.tables.values()) > ROWS_HELD_MAX // 2
-        changes = [self._change(held, aging, everything) for held in self.tables.values()]
+        changes = [self._change(held, everything) for held in self.tables.values()]
         self._taken = {}
         self._written.result()
         self._written = self._writer.submit(self._write, changes)
         if everything:
             self._written.result()
 
-    def _change(self, held: Held[Any], aging: bool, everything: bool) -> _Change:
-        table, leaving = held.table, list[Row]()
-        if aging:
-            leaving += [row for row in held.age().values() if row is not None]
+    def _change(self, held: Held[Any], everything: bool) -> _Change:
+        table, leaving = held.table, [row for row in held.age().values() if row is not None]
         if everything:
             leaving += [row for row in held.age().values() if row is not None]
         sums: Values = []

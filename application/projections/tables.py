@@ -188,7 +188,7 @@ class Rows:
 
     def the(self, table: Table[R], key: Key) -> R:
         """The row that earlier events must have left."""
-        row = self.get(table, key)
+        row = self.tables[table].rows.get(key) or self.get(table, key)
         if row is None:
             raise LookupError(f"{table.name} has no row {key}, although an earlier event should have left one")
         return row
