@@ -8,6 +8,8 @@ Who builds notes itself in the row of the projection, with a sign of life in eve
 is refused until that sign is stale; whoever was taken over finds it out in its next transaction and stops.
 """
 
+import gc
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -27,6 +29,7 @@ BATCH_EVENTS = 2_000
 INDEXES_AT_A_TIME = 2
 DIFFERENCES_MAX = 100  # named per table and direction
 STALE_AFTER = timedelta(seconds=60)
+THREAD_SECONDS_MAX = 0.0005
 
 Progress = Callable[[int, int], None]
 
@@ -151,21 +154,21 @@ class _Building:
             for table in tables if unindexed else ():
                 for statement in table.drop_indexes(self._slots[table.name]):
                     tx.fetch(statement)
-        with LoadedRows(self._slots, self._store, self._sign, unindexed=unindexed) as rows:
+        with _undisturbed(), LoadedRows(self._slots, self._store, self._sign, unindexed=unindexed) as rows:
             for batch, total in self._batches():
                 apply(self._folds, batch, rows)
                 rows.hand_over()
                 self._note(batch, total, progress)
             rows.hand_over(everything=True)
+        statements = [statement for table in tables for statement in table.create_indexes(self._slots[table.name])]
         with ThreadPoolExecutor(INDEXES_AT_A_TIME) as makers:
-            list(makers.map(self._index, tables if unindexed else ()))
+            list(makers.map(self._index, statements if unindexed else ()))
 
-    def _index(self, table: Table[Any]) -> None:
-        for statement in table.create_indexes(self._slots[table.name]):
-            with self._store.loading() as tx:
-                self._sign(tx)
-            with self._store.loading() as tx:  # each alone, for nobody can write to SQLite meanwhile
-                tx.fetch(statement)
+    def _index(self, statement: str) -> None:
+        with self._store.loading() as tx:
+            self._sign(tx)
+        with self._store.loading() as tx:  # each alone, for nobody can write to SQLite meanwhile
+            tx.fetch(statement)
 
     def follow(self, progress: Progress) -> None:
         """Brings in what was appended meanwhile, but the last batch. Between two turns others take theirs."""
@@ -253,6 +256,22 @@ class _Building:
             f"EXCEPT SELECT {columns} FROM {table.in_slot(other)}) AS differing ORDER BY {key} LIMIT {DIFFERENCES_MAX}"
         )
         return dict.fromkeys(found)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Loading leaves nothing for the garbage collector, which would look at every row that is held again and again. And the
+    threads that read and write work for moments only, but would wait for their turn ten times as long as Python usually lets them.
+    """
+    seconds, collecting = sys.getswitchinterval(), gc.isenabled()
+    sys.setswitchinterval(THREAD_SECONDS_MAX)
+    gc.disable()
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(seconds)
+        if collecting:
+            gc.enable()
 
 
 def _row(tx: Transaction, table: Table[Any], slot: str, key: tuple[Any, ...]) -> Row | None:

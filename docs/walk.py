@@ -87,7 +87,6 @@ SHOWN_FIGURES = ("requested_minutes", "granted_minutes", "consumed_minutes", "to
 
 LINE_CHARACTERS_MAX = 110
 INSTANT_MIN = 10**15  # microseconds; nothing else that is counted here comes near it
-SEALED = re.compile(r"\d+ \S+ \w+ \S+ \S+ (case:\S+|office)")  # as projections keep it
 ID = re.compile(r"([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -332,8 +331,6 @@ def _shown(value: Any) -> str:
     match value:
         case None:
             return "–"
-        case str() if SEALED.fullmatch(value):
-            return "(sealed)"
         case int() if value >= INSTANT_MIN:
             return f"{instant(value):%Y-%m-%dT%H:%M:%SZ}"
         case datetime():

@@ -8,29 +8,26 @@ from uuid import UUID
 from application.log import Reader, Recorded, read_event
 from application.projections.cases import CASES
 from application.projections.pools import POOLS
-from application.projections.tables import Fold, Live, Projection, Row, Rows, Table, matching, micros, place_after
+from application.projections.tables import Fold, Live, Projection, Row, Rows, Table, matching, place_after
 from application.projections.texts import Opener
 from application.projections.trail_lines import About, deed, trail_line
 from application.views import TrailEntry
 from domain.booking import BookingEvent, Event, HoursRequested
 from domain.case import CaseEvent, CaseOpened
-from domain.pool import HoursReleased, HoursReserved, PlaceOffered, PoolEvent
+from domain.pool import HoursReleased, HoursReserved, PlaceOffered, PoolEvent, PoolOpened
 from domain.quantities import Actor
 
 GAP_MAX = 32  # rows that nobody asked for are cheaper to read than another question is to ask
 
 
 class TrailRow(Row):
-    """Whom and what an event is about. ``provider`` is who may see it beside the office; ``recorded`` is microseconds UTC."""
+    """What an event is about, and who may see it beside the office."""
 
     position: int
     type: str
-    pool: str
-    case_id: str | None
-    booking: str | None
+    subject: str
     provider: str | None
     actor: str
-    recorded: int
 
 
 class Note(NamedTuple):
@@ -45,75 +42,75 @@ class Note(NamedTuple):
 
 
 class Subject(Row):
-    """What the events of a case or booking are about, for they do not all say it again."""
+    """A pool, case or booking, what it belongs to, and whose a booking is: its events do not all say it again."""
 
-    stream: str
+    subject: str
     pool: str
-    case_id: str
+    case_id: str | None
     booking: str | None
-    provider: str
+    owner: str | None
 
 
-TRAIL_TABLE = Table(
-    "audit_trail",
-    TrailRow,
-    ("position",),
-    (
-        ("case_id", "position"),
-        ("booking", "position"),
-        ("provider", "position"),
-        ("type", "position"),
-    ),
-)
-SUBJECTS_TABLE = Table("trail_subjects", Subject, ("stream",))
+TRAIL_TABLE = Table("audit_trail", TrailRow, ("position",), (("subject", "position"), ("provider", "position")))
+SUBJECTS_TABLE = Table("trail_subjects", Subject, ("subject",), (("case_id",),))
 
 # ── Fold
 
 
+def _pool_opened(event: Recorded, data: PoolOpened, rows: Rows) -> None:
+    pool = str(event.stream)
+    rows.put(SUBJECTS_TABLE, Subject(pool, pool, None, None, None))
+    _line(event, rows, pool, None)
+
+
 def _case_opened(event: Recorded, data: CaseOpened, rows: Rows) -> None:
     case = str(event.stream)
-    rows.put(SUBJECTS_TABLE, Subject(case, str(data.pool), case, None, data.provider))
-    _of_its_subject(event, data, rows)
+    rows.put(SUBJECTS_TABLE, Subject(case, str(data.pool), case, None, None))
+    _line(event, rows, case, data.provider)
 
 
 def _requested(event: Recorded, data: HoursRequested, rows: Rows) -> None:
     booking = str(event.stream)
     rows.put(SUBJECTS_TABLE, Subject(booking, str(data.pool), str(data.case), booking, data.provider))
-    _of_its_subject(event, data, rows)
+    _line(event, rows, booking, data.provider)
 
 
-def _of_its_subject(event: Recorded, data: Any, rows: Rows) -> None:
-    """An event of a case or a booking, which is about what its first one has said."""
-    subject = rows.the(SUBJECTS_TABLE, str(event.stream))
-    _line(event, rows, subject.pool, subject.case_id, subject.booking, data.provider)
+def _of_its_stream(event: Recorded, data: Any, rows: Rows) -> None:
+    """An event of a case or a booking, which says whose it is today."""
+    _line(event, rows, str(event.stream), data.provider)
 
 
 def _of_a_booking(event: Recorded, data: HoursReserved | HoursReleased | PlaceOffered, rows: Rows) -> None:
     """The pool's side of what happened to a booking."""
     subject = rows.the(SUBJECTS_TABLE, str(data.booking))
-    _line(event, rows, subject.pool, subject.case_id, subject.booking, subject.provider)
+    _line(event, rows, subject.subject, subject.owner)
 
 
 def _of_the_pool(event: Recorded, data: object, rows: Rows) -> None:
-    _line(event, rows, str(event.stream), None, None, None)
+    _line(event, rows, str(event.stream), None)
 
 
-def _line(event: Recorded, rows: Rows, pool: str, case_id: str | None, booking: str | None, provider: str | None) -> None:
-    subject, recorded = event.actor.subject, micros(event.recorded_at)
-    rows.add(TRAIL_TABLE, TrailRow(event.position, event.type, pool, case_id, booking, provider, subject, recorded))
+def _line(event: Recorded, rows: Rows, subject: str, provider: str | None) -> None:
+    rows.add(TRAIL_TABLE, TrailRow(event.position, event.type, subject, provider, event.actor.subject))
 
 
 _FOLDS: dict[type[Event], Fold] = {
     **dict.fromkeys(get_args(PoolEvent), _of_the_pool),
     **dict.fromkeys((HoursReserved, HoursReleased, PlaceOffered), _of_a_booking),
-    **dict.fromkeys((*get_args(CaseEvent), *get_args(BookingEvent)), _of_its_subject),
+    **dict.fromkeys((*get_args(CaseEvent), *get_args(BookingEvent)), _of_its_stream),
+    PoolOpened: _pool_opened,
     CaseOpened: _case_opened,
     HoursRequested: _requested,
 }
 
-AUDIT_TRAIL = Projection(name="audit_trail", version=2, tables=(TRAIL_TABLE, SUBJECTS_TABLE), folds=_FOLDS)
+AUDIT_TRAIL = Projection(name="audit_trail", version=3, tables=(TRAIL_TABLE, SUBJECTS_TABLE), folds=_FOLDS)
 
 # ── Readers
+
+_ABOUT = (  # every line with all that it is about
+    "t.position, t.type, t.provider, t.actor, s.pool, s.case_id, s.booking "
+    "FROM {audit_trail} AS t JOIN {trail_subjects} AS s ON s.subject = t.subject"
+)
 
 
 def trail(
@@ -144,7 +141,7 @@ def trail(
     live = Live(reader, AUDIT_TRAIL, CASES, POOLS)
     found = live.fetch(
         "SELECT t.position, t.pool, t.case_id, t.booking, t.provider, p.name, c.reference "
-        f"FROM (SELECT * FROM {{audit_trail}} WHERE {condition} AND position > ? ORDER BY position LIMIT ?) AS t "
+        f"FROM (SELECT {_ABOUT} WHERE {condition} AND position > ? ORDER BY position LIMIT ?) AS t "
         "JOIN {pools} AS p ON p.pool = t.pool LEFT JOIN {cases} AS c ON c.case_id = t.case_id ORDER BY t.position",
         (*params, place_after(after), limit + 1),
     )
@@ -160,8 +157,9 @@ def trail(
 def latest(reader: Reader, *, pool: UUID, limit: int) -> list[Note]:
     """What was recorded last about a pool, the newest first. No text is opened for it."""
     found = Live(reader, AUDIT_TRAIL, CASES).fetch(
-        "SELECT t.position, t.provider, c.reference FROM {audit_trail} AS t LEFT JOIN {cases} AS c ON c.case_id = t.case_id "
-        "WHERE t.pool = ? ORDER BY t.position DESC LIMIT ?",
+        "SELECT t.position, t.provider, c.reference "
+        f"FROM (SELECT {_ABOUT} WHERE pool = ? ORDER BY position DESC LIMIT ?) AS t "
+        "LEFT JOIN {cases} AS c ON c.case_id = t.case_id ORDER BY t.position DESC",
         (str(pool), limit),
     )
     recorded = {event.position: event for event in events_at(reader, sorted(row[0] for row in found))}
@@ -183,9 +181,9 @@ def events(reader: Reader, *, provider: str | None, after: int, limit: int) -> l
 
 
 def positions(reader: Reader, *, pool: UUID, type: str) -> list[int]:
-    """Where the events of one kind stand that are about a pool, in the order of the log."""
+    """Where the events of one kind stand in the stream of a pool, in the order of the log."""
     found = Live(reader, AUDIT_TRAIL).fetch(
-        "SELECT position FROM {audit_trail} WHERE pool = ? AND type = ? ORDER BY position", (str(pool), type)
+        "SELECT position FROM {audit_trail} WHERE subject = ? AND type = ? ORDER BY position", (str(pool), type)
     )
     return [position for (position,) in found]
 

@@ -75,7 +75,7 @@ MOVEMENTS = Table(
     "movements",
     Movement,
     ("position", "seq"),
-    (("pool", "recorded"), ("pool", "day"), ("pool", "provider")),
+    (("pool", "recorded"), ("day",), ("provider",)),  # few days and providers, so that nothing is gained by the pool before them
 )
 POOL_DAYS = Table("pool_days", PoolDay, ("pool", "day", "kind"))
 PROVIDER_DAYS = Table("provider_days", ProviderDay, ("pool", "provider", "district", "day", "kind"))
@@ -152,7 +152,7 @@ def _move(event: Recorded, rows: Rows, booking: UUID, kind: MovementKind, minute
 
 BALANCES = Projection(
     name="balances",
-    version=3,
+    version=4,
     tables=(MOVEMENTS, POOL_DAYS, PROVIDER_DAYS, ACCOUNTS),
     folds={
         PoolOpened: _opened,

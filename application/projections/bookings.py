@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-from application.log import Reader, Recorded
-from application.projections.tables import Live, Projection, Row, Rows, Table, Value, day_of, matching, micros, page
-from application.projections.texts import SealedText, held, kept
+from application.log import Reader, Recorded, read_event
+from application.projections.tables import Live, Projection, Row, Rows, Table, Value, day_of, matching, micros, page, stated
+from application.projections.texts import SealedText, place, sealed_text, text_at
 from application.views import BookingView, SessionView, Versioned
 from domain.booking import (
     ApprovalProposed,
@@ -32,7 +32,8 @@ IDS_A_QUERY = 500
 
 
 class BookingRow(Row):
-    """``position`` is where the booking was requested, ``last_position`` where it changed last. Minutes throughout."""
+    """``position`` is where the booking was requested, ``last_position`` where it changed last, ``purpose`` where that text stands.
+    Minutes throughout."""
 
     booking: str
     position: int
@@ -50,11 +51,12 @@ class BookingRow(Row):
     proposed: int | None
     requested_at: str
     requested_by: str
-    purpose: str | None
+    purpose: int | None
 
 
 class SessionRow(Row):
-    """A session as it stands; ``position`` is where it was logged, ``starts_at`` as it was stated, ``month`` is Berlin's."""
+    """A session as it stands; ``position`` is where it was logged, ``starts_at`` as it was stated, ``month`` is Berlin's, ``note``
+    where that text stands."""
 
     booking: str
     session: str
@@ -68,7 +70,7 @@ class SessionRow(Row):
     confirmed: int
     month: str
     late: int
-    note: str | None
+    note: int | None
 
 
 BOOKINGS_TABLE = Table(
@@ -98,9 +100,9 @@ def _requested(event: Recorded, data: HoursRequested, rows: Rows) -> None:
         consumed=0,
         released=0,
         proposed=None,
-        requested_at=data.requested_at.isoformat(),
+        requested_at=stated(data.requested_at),
         requested_by=data.requested_by,
-        purpose=kept(event, "purpose"),
+        purpose=place(event, "purpose"),
     )
     rows.put(BOOKINGS_TABLE, requested)
 
@@ -144,7 +146,7 @@ def _logged(event: Recorded, data: SessionLogged, rows: Rows) -> None:
         str(data.session),
         event.position,
         data.provider,
-        data.starts_at.isoformat(),
+        stated(data.starts_at),
         data.minutes,
         data.kind,
         data.worker,
@@ -152,7 +154,7 @@ def _logged(event: Recorded, data: SessionLogged, rows: Rows) -> None:
         0,
         _month(data.starts_at),
         int(data.late),
-        kept(event, "note"),
+        place(event, "note"),
     )
     rows.put(SESSIONS_TABLE, session)
 
@@ -161,9 +163,9 @@ def _corrected(event: Recorded, data: SessionCorrected, rows: Rows) -> None:
     now = data.now
     _consume(_counted(event, rows), now.minutes - data.before.minutes)
     session = rows.change(SESSIONS_TABLE, str(data.session))
-    session.starts_at, session.minutes, session.kind, session.worker = now.starts_at.isoformat(), now.minutes, now.kind, now.worker
+    session.starts_at, session.minutes, session.kind, session.worker = stated(now.starts_at), now.minutes, now.kind, now.worker
     session.state, session.month = "corrected", _month(now.starts_at)
-    session.note = kept(event, "note") or session.note
+    session.note = place(event, "note") or session.note
 
 
 def _reversed(event: Recorded, data: SessionReversed, rows: Rows) -> None:
@@ -199,7 +201,7 @@ def _consume(booking: BookingRow, change: int) -> None:
 
 BOOKINGS = Projection(
     name="bookings",
-    version=3,
+    version=4,
     tables=(BOOKINGS_TABLE, SESSIONS_TABLE),
     folds={
         HoursRequested: _requested,
@@ -269,14 +271,15 @@ def bookings_of_sessions(reader: Reader, sessions: Iterable[UUID]) -> dict[UUID,
 
 def booking_purpose(reader: Reader, id: UUID, provider: str | None) -> SealedText | None:
     """What a booking's hours are for, still sealed; of ``provider`` only, where it is stated. Raises ``NotFound``."""
-    return held(_the(Live(reader, BOOKINGS), id, provider).purpose)
+    return text_at(reader, _the(Live(reader, BOOKINGS), id, provider).purpose, "purpose")
 
 
 def session_notes(reader: Reader, id: UUID, provider: str | None) -> dict[UUID, SealedText]:
     """The notes of a booking's sessions, where they have one; still sealed."""
     condition, params = matching(booking=str(id), provider=provider)
-    found = Live(reader, BOOKINGS).rows(SESSIONS_TABLE, f"{condition} ORDER BY position", params)
-    notes = {UUID(row.session): held(row.note) for row in found}
+    found = Live(reader, BOOKINGS).rows(SESSIONS_TABLE, f"{condition} AND note IS NOT NULL ORDER BY position", params)
+    events = {event.position: event for event in map(read_event, reader.stream(id))} if found else {}
+    notes = {UUID(row.session): sealed_text(events[cast(int, row.note)], "note") for row in found}
     return {session: note for session, note in notes.items() if note is not None}
 
 

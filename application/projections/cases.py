@@ -8,8 +8,8 @@ from uuid import UUID
 import msgspec
 
 from application.log import Reader, Recorded
-from application.projections.tables import Live, Projection, Row, Rows, Table, matching, page
-from application.projections.texts import SealedText, held, kept
+from application.projections.tables import Live, Projection, Row, Rows, Table, matching, page, stated
+from application.projections.texts import SealedText, place, text_at
 from application.views import CaseView, Versioned
 from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred, PersonalDataErased
 from domain.quantities import Concern, Outcome, ServiceArea
@@ -17,7 +17,7 @@ from domain.refusals import NotFound
 
 
 class CaseRow(Row):
-    """``position`` is where the case was opened, ``last_position`` where it changed last."""
+    """``position`` is where the case was opened, ``last_position`` where it changed last; of texts it says where they stand."""
 
     case_id: str
     position: int
@@ -33,11 +33,11 @@ class CaseRow(Row):
     opened_at: str
     outcome: str | None
     erased: int
-    name: str | None
-    birth_year: str | None
-    contact: str | None
-    notes: str | None
-    closing_note: str | None
+    name: int | None
+    birth_year: int | None
+    contact: int | None
+    notes: int | None
+    closing_note: int | None
 
 
 CASES_TABLE = Table("cases", CaseRow, ("case_id",), (("position",), ("pool", "position"), ("provider", "position")))
@@ -58,13 +58,13 @@ def _opened(event: Recorded, data: CaseOpened, rows: Rows) -> None:
         district=data.district,
         service_area=data.service_area,
         concern=data.concern,
-        opened_at=data.opened_at.isoformat(),
+        opened_at=stated(data.opened_at),
         outcome=None,
         erased=0,
-        name=kept(event, "name"),
-        birth_year=kept(event, "birth_year"),
-        contact=kept(event, "contact"),
-        notes=kept(event, "notes"),
+        name=place(event, "name"),
+        birth_year=place(event, "birth_year"),
+        contact=place(event, "contact"),
+        notes=place(event, "notes"),
         closing_note=None,
     )
     rows.put(CASES_TABLE, opened)
@@ -82,10 +82,10 @@ def _amended(event: Recorded, data: CaseAmended, rows: Rows) -> None:
     case.district = data.district or case.district
     case.service_area = data.service_area or case.service_area
     case.concern = data.concern or case.concern
-    case.name = kept(event, "name") or case.name
-    case.birth_year = kept(event, "birth_year") or case.birth_year
-    case.contact = kept(event, "contact") or case.contact
-    case.notes = kept(event, "notes") or case.notes
+    case.name = place(event, "name") or case.name
+    case.birth_year = place(event, "birth_year") or case.birth_year
+    case.contact = place(event, "contact") or case.contact
+    case.notes = place(event, "notes") or case.notes
 
 
 def _transferred(event: Recorded, data: CaseTransferred, rows: Rows) -> None:
@@ -94,11 +94,11 @@ def _transferred(event: Recorded, data: CaseTransferred, rows: Rows) -> None:
 
 def _closed(event: Recorded, data: CaseClosed, rows: Rows) -> None:
     case = _counted(event, rows)
-    case.outcome, case.closing_note = data.outcome, kept(event, "note")
+    case.outcome, case.closing_note = data.outcome, place(event, "note")
 
 
 def _erased(event: Recorded, data: PersonalDataErased, rows: Rows) -> None:
-    """Drops the sealed texts as well, although nobody could open them any more."""
+    """Forgets where the texts stand as well, although nobody could open them any more."""
     case = _counted(event, rows)
     case.erased = 1
     case.name = case.birth_year = case.contact = case.notes = case.closing_note = None
@@ -106,7 +106,7 @@ def _erased(event: Recorded, data: PersonalDataErased, rows: Rows) -> None:
 
 CASES = Projection(
     name="cases",
-    version=2,
+    version=3,
     tables=(CASES_TABLE,),
     folds={
         CaseOpened: _opened,
@@ -139,7 +139,13 @@ def versioned_case(reader: Reader, id: UUID, provider: str | None) -> Versioned[
 def case_texts(reader: Reader, id: UUID, provider: str | None) -> CaseTexts:
     """The personal texts of a case; of ``provider`` only, where it is stated. Raises ``NotFound``."""
     row = _the(reader, id, provider)
-    return CaseTexts(*(held(text) for text in (row.name, row.birth_year, row.contact, row.notes, row.closing_note)))
+    return CaseTexts(
+        name=text_at(reader, row.name, "name"),
+        birth_year=text_at(reader, row.birth_year, "birth_year"),
+        contact=text_at(reader, row.contact, "contact"),
+        notes=text_at(reader, row.notes, "notes"),
+        closing_note=text_at(reader, row.closing_note, "note"),
+    )
 
 
 def list_cases(

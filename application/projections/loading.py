@@ -2,7 +2,7 @@
 
 A row is either held in memory or stands in its table, never both. It is written when nobody has asked for it for a while, and
 taken back when a fold asks for it again after all. So memory stays bounded for a log of any length, and nothing is written twice.
-Tables have no index while they are filled, but for the key of those that rows have to be found in.
+Tables have no index while they are filled, but for the key of those in which a row had to be found.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from application.log import Loading, Store
 from application.projections.tables import Held, Key, Row, Rows, Table, Value, parts
 
-ROWS_HELD_MAX = 10_000  # about 10 MB; half of them are what folds asked for last
+ROWS_HELD_MAX = 24_000  # about 10 MB; half of them are what came or was asked for last
 SUMS_HELD_MAX = 50_000  # about 15 MB
 
 R = TypeVar("R", bound=Row)
@@ -34,7 +34,7 @@ class LoadedRows(Rows):
     """The rows of tables that were empty in the beginning. A thread of its own writes them while folds go on.
 
     ``guard`` is called in each transaction that writes, and raises where that must not be. ``unindexed`` tables get the index of
-    their key where rows have to be found again.
+    their key when the first row has to be found again.
     """
 
     def __init__(self, slots: Mapping[str, str], store: Store, guard: Callable[[Loading], None], *, unindexed: bool) -> None:
@@ -45,7 +45,8 @@ class LoadedRows(Rows):
         self._writer = ThreadPoolExecutor(1, "loading")
         self._written: Future[None] = Future()
         self._written.set_result(None)
-        self._stored: set[Table[Any]] = set()  # where rows have to be found again
+        self._left: set[Table[Any]] = set()  # where rows stand that a fold may ask for
+        self._findable: set[Table[Any]] = set()
         self._taken: dict[Table[Any], list[tuple[Value, ...]]] = {}
         self._reading = False
         super().__init__(slots, None)  # type: ignore[arg-type]  # a reader comes when it is needed
@@ -63,8 +64,9 @@ class LoadedRows(Rows):
 
     def recall(self, held: Held[R], key: Key) -> R | None:
         """Takes a row back out of its table."""
-        if held.table not in self._stored:
+        if held.table not in self._left:
             return None
+        self._make_findable(held.table)
         if not self._reading:
             self._reading = True
             self._written.result()
@@ -74,37 +76,46 @@ class LoadedRows(Rows):
             self._taken.setdefault(held.table, []).append(parts(key))
         return row
 
+    def _make_findable(self, table: Table[Any]) -> None:
+        if table not in self._findable:
+            self._findable.add(table)
+            if self._unindexed:
+                self._written.result()
+                self._write([_Change(table, table.create_indexes(self.slots[table.name])[:1], [], [], [])])
+
     def hand_over(self, *, everything: bool = False) -> None:
-        """Writes what no fold will ask for any more, or ``everything``; waits until what came before is written.
+        """Writes what no fold has asked for lately once there is enough of it, or ``everything``; waits until what came before is
+        written.
 
         Raises what ``guard`` raises.
         """
+        if not everything and sum(len(held.rows) + len(held.added) for held in self.tables.values()) <= ROWS_HELD_MAX // 2:
+            return
         self._snapshot.close()
         self._reading = False
-        aging = everything or sum(len(held.rows) for held in self.tables.values()) > ROWS_HELD_MAX // 2
-        changes = [self._change(held, aging, everything) for held in self.tables.values()]
+        changes = [self._change(held, everything) for held in self.tables.values()]
         self._taken = {}
         self._written.result()
         self._written = self._writer.submit(self._write, changes)
         if everything:
             self._written.result()
 
-    def _change(self, held: Held[Any], aging: bool, everything: bool) -> _Change:
-        table, leaving = held.table, held.added
-        held.changed, held.added = {}, []
-        if aging:
-            leaving += [row for row in held.age().values() if row is not None]
+    def _change(self, held: Held[Any], everything: bool) -> _Change:
+        table, leaving = held.table, [row for row in held.age().values() if row is not None]
         if everything:
             leaving += [row for row in held.age().values() if row is not None]
         sums: Values = []
         if held.sums and (everything or len(held.sums) > SUMS_HELD_MAX):
             sums, held.sums = [(*key, amount) for key, amount in held.sums.items()], {}
-        found_again = not everything and (sums or (aging and leaving))
-        statements = []
-        if found_again and table not in self._stored:
-            self._stored.add(table)
-            statements = table.create_indexes(self.slots[table.name])[:1] if self._unindexed else []
-        return _Change(table, statements, self._taken.get(table, []), leaving, sums)
+        if sums and table not in self._left:
+            leaving += [table.make(*each) for each in sums]
+            sums = []
+        elif sums:
+            self._make_findable(table)
+        if leaving:
+            self._left.add(table)
+        added, held.added, held.changed = held.added, [], {}
+        return _Change(table, [], self._taken.get(table, []), added + leaving, sums)
 
     def _write(self, changes: Sequence[_Change]) -> None:
         with self._store.loading() as tx:
@@ -115,7 +126,4 @@ class LoadedRows(Rows):
                     tx.fetch(statement)
                 tx.execute(table.delete(slot), taken)
                 tx.load(table.in_slot(slot), rows)
-                if table in self._stored:
-                    tx.execute(table.add_up(slot), sums)
-                else:
-                    tx.load(table.in_slot(slot), [table.make(*each) for each in sums])
+                tx.execute(table.add_up(slot), sums)

@@ -1,11 +1,13 @@
-"""Personal texts in projections: still sealed, together with the place in the log to which their seal is bound."""
+"""Personal texts in projections: the place in the log at which they stand, and to which their seal is bound.
 
-from binascii import a2b_base64, b2a_base64
+So no projection holds a copy of them, and nobody who reads it carries them along.
+"""
+
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from application.log import Recorded
+from application.log import Reader, Recorded, read_event
 from domain.quantities import Sealed
 
 
@@ -38,22 +40,18 @@ def sealed_text(event: Recorded, field: str) -> SealedText | None:
     return SealedText(event.position, event.stream, field, text)
 
 
-def kept(event: Recorded, field: str) -> str | None:
-    """A personal text as a column holds it: place, seal and key in words with spaces between them."""
+def place(event: Recorded, field: str) -> int | None:
+    """Where a personal text stands, as a column holds it: the position of the event, ``None`` where it has no such text."""
     text = getattr(event.data, field)
     if text is None:
         return None
     assert not isinstance(text, str), f"{field} of {event.type} at position {event.position} is recorded without a seal"
-    return f"{event.position} {event.stream} {field} {_text(text.nonce)} {_text(text.ciphertext)} {text.key}"
+    return event.position
 
 
-def held(column: str | None) -> SealedText | None:
-    """The reverse of ``kept``."""
-    if column is None:
+def text_at(reader: Reader, place: int | None, field: str) -> SealedText | None:
+    """The reverse of ``place``."""
+    if place is None:
         return None
-    position, stream, field, nonce, ciphertext, key = column.split(" ", 5)
-    return SealedText(int(position), UUID(stream), field, Sealed(key, a2b_base64(nonce), a2b_base64(ciphertext)))
-
-
-def _text(sealed: bytes) -> str:
-    return b2a_base64(sealed, newline=False).decode()
+    [row] = reader.notifications(place - 1, 1)
+    return sealed_text(read_event(row), field)

@@ -171,7 +171,8 @@ def test_the_trail_is_filtered(store_url: str) -> None:
         entries, following = log.ask(trail, provider=None, after="5", limit=2)
         assert ([entry.position for entry in entries], following) == ([6, 7], "7")
         assert (entries[0].case, entries[0].booking, entries[0].actor.subject) == (CASE, BOOKING, "officer-1")
-        assert log.ask(positions, pool=POOL, type="case-opened") == [2, 3]
+        assert log.ask(positions, pool=POOL, type="pool-opened") == [1]
+        assert log.ask(positions, pool=POOL, type="case-opened") == []
 
 
 def test_events_are_those_of_the_log(store_url: str) -> None:

@@ -63,7 +63,7 @@ def test_as_of_is_a_day_to_its_end_or_an_instant(run: Run, pool: str, as_of: str
 def test_known_at_leaves_out_what_was_recorded_later(run: Run, pool: str) -> None:
     """The other of the two times."""
     with reading() as reader:
-        [(last,)] = reader.fetch("SELECT MAX(recorded) FROM audit_trail_a")
+        [(last,)] = reader.fetch("SELECT MAX(recorded) FROM movements_a")
     earlier = datetime.fromtimestamp(last / 1e6 - 3600, UTC).isoformat()
     assert _asked(run, pool, "--known-at", earlier)["budget"] == 0
     assert _asked(run, pool, "--known-at", "2199-12-31")["budget"] == 6000
