@@ -408,6 +408,9 @@ class PostgresTurnRecorder(TurnRecorder, stock.PostgresApplicationRecorder):
             f" -c idle_in_transaction_session_timeout={IDLE_SECONDS_MAX}s"
             f" -c lock_timeout={TURN_WAIT_SECONDS_MAX}s"
             f" -c statement_timeout={_STATEMENT_SECONDS_MAX}s"
+            # Where statements are under way, the server does not count a process as idle: a machine that vanished then has to be
+            # noticed by its silence.
+            " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
             # A turn knows the keys of all rows that it touches; and a plan is for good, however long the tables become.
             " -c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
         )

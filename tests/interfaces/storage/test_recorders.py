@@ -689,6 +689,13 @@ def test_a_turn_that_idles_is_ended(
     assert positions(postgres_store) == [1]
 
 
+def test_the_server_notices_a_machine_that_vanished_in_its_turn(postgres_store: PostgresTurnRecorder) -> None:
+    """Its silence is noticed within half a minute, also while statements are under way; the system's own limit is hours."""
+    with postgres_store.turn() as turn:
+        limits = [int(turn.fetch(f"SHOW tcp_keepalives_{name}")[0][0]) for name in ("idle", "interval", "count")]
+    assert limits[0] + limits[1] * limits[2] <= 30
+
+
 def test_a_turn_does_not_wait_for_ever(
     postgres: Cluster, database: str, postgres_store: PostgresTurnRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
