@@ -37,13 +37,15 @@ def tail(after: int, as_json: bool) -> None:
 
 def _follow(store: Store, after: int, lines_of: Lines) -> None:
     with closing(store.appends()) as appends:
-        while not _output_closed():
+        while True:
             with store.reading() as reader:
                 lines = lines_of(reader, after)
             for position, line in lines:
                 click.echo(line)
                 after = position
             sys.stdout.flush()
+            if _output_closed():
+                return
             if len(lines) < BATCH_EVENTS:
                 appends.wait(PAUSE_SECONDS)
 
