@@ -41,7 +41,7 @@ docs: $(READY)
 chaos: setup
 	$(BIN)/pytest -m chaos
 
-# Figures beside stock eventsourcing and beside the limit: a quarter of an hour, on a machine that has nothing else to do.
+# Figures beside stock eventsourcing and beside the limit: some twenty minutes, on a machine that has nothing else to do.
 bench: setup
 	$(BIN)/python -m benchmarks
 

@@ -194,7 +194,7 @@ class Engine:
         if works is self._gathered:  # those that are decided again without a culprit stay among themselves
             self._gather()
         foreign = self._last is None
-        if self._last is None:
+        if foreign:
             self._start_over(transaction)
         keys = {work.key.identity(work.actor) for work in works if work.key}
         behind, (live, kept) = transaction.look(self._before(), CATCH_UP_ROWS, LIVE, receipts.asked(keys))

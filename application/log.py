@@ -302,13 +302,13 @@ Found = list[tuple[Any, ...]]  # the rows of a query
 class Reader(Protocol):
     """One consistent snapshot. Placeholders are ``?``; values are ``int``, ``str``, ``bytes`` and ``None``."""
 
-    def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
+    def fetch(self, sql: str, params: Sequence[Any] = ()) -> Found: ...
 
     def head(self) -> Notification | None:
         """The last row of the log."""
 
     def notifications(self, after: int, limit: int) -> list[Notification]:
-        """Found with a position greater than ``after``, in order."""
+        """Rows with a position greater than ``after``, in order."""
 
     def ask(self, *questions: Question) -> list[Found]:
         """The rows that answer each question. All go in one message: each would cost a way to the store and back."""
@@ -320,7 +320,7 @@ class Reader(Protocol):
         """The same, for ``read_events``."""
 
     def stream(self, originator_id: UUID, after: int = 0) -> list[StoredEvent]:
-        """Found of one stream with a version greater than ``after``, in order."""
+        """Rows of one stream with a version greater than ``after``, in order."""
 
 
 class Transaction(Reader, Protocol):

@@ -238,7 +238,7 @@ class _Building:
     def _sign(self, tx: Transaction | Loading) -> None:
         """Gives a sign of life; raises ``BeingRebuilt`` where somebody has taken over. Until the transaction ends, nobody can."""
         tx.execute("UPDATE projections SET builder_seen = ? WHERE builder = ?", [(micros(_now()), self._builder)])
-        builders = dict(tx.fetch("SELECT name, builder FROM projections"))
+        builders: dict[str, str | None] = dict(tx.fetch("SELECT name, builder FROM projections"))
         for projection in self._projections:
             if builders.get(projection.name) != self._builder:
                 raise BeingRebuilt(projection.name, None)

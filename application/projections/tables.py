@@ -322,9 +322,7 @@ class Projector:
     def begin(self, tx: Transaction, live: Found, foreign: bool) -> None:
         """At the start of a turn; ``foreign`` when somebody else has appended since the last one, or that one failed.
 
-        ``live`` is the answer to ``LIVE``.
-
-        Raises ``ProjectionOutdated``.
+        ``live`` is the answer to ``LIVE``. Raises ``ProjectionOutdated``.
         """
         slots = slots_of(live, self._projections)
         if foreign or self._rows is None or self._rows.slots != slots:

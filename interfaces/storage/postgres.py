@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from functools import lru_cache
 from hashlib import sha256
 from itertools import count
-from struct import Struct, pack
 from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
@@ -18,16 +17,15 @@ import eventsourcing.postgres as stock
 import msgspec
 import psycopg
 from eventsourcing.persistence import Notification, OperationalError, PersistenceError
-from msgspec.structs import astuple
-from psycopg.adapt import AdaptersMap, Dumper
+from psycopg.adapt import AdaptersMap
 from psycopg.errors import LockNotAvailable, PipelineAborted
-from psycopg.pq import Format
 from psycopg.rows import TupleRow, tuple_row
 from psycopg.sql import SQL, Identifier, Literal
 from psycopg.types.numeric import IntLoader
 from psycopg_pool import PoolTimeout
 
 from application.log import CommitUnknown, Found
+from interfaces.storage.many_rows import ByteArray, ByteArrayDumper, array_literal, lines_of
 from interfaces.storage.turns import (
     IDLE_SECONDS_MAX,
     TURN_WAIT_SECONDS_MAX,
@@ -47,46 +45,22 @@ _EMPTY_PAUSE_SECONDS = 1  # before the next attempt
 # PostgreSQL sums whole numbers up to a "numeric"; whoever reads expects the whole number that SQLite returns.
 _ADAPTERS = AdaptersMap(psycopg.adapters)
 _ADAPTERS.register_loader("numeric", IntLoader)
+_ADAPTERS.register_dumper(ByteArray, ByteArrayDumper)
+
+# A machine that vanished is noticed within half a minute, by either side.
+_KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4}
 
 _CONNECTION_PARAMETERS = {
     "application_name": "stundenpool",
     "connect_timeout": 10,  # seconds
     "context": _ADAPTERS,
-    # A machine that vanished is noticed within half a minute.
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 4,
+    **_KEEPALIVES,
     "tcp_user_timeout": 30_000,
 }
-
-_BYTEA, _BYTEA_ARRAY = 17, 1001  # PostgreSQL's numbers of these types
-
-
-class ByteArray(NamedTuple):
-    """Bytes, to be sent as an array in PostgreSQL's binary form, which spares both sides the hexadecimal digits."""
-
-    values: Sequence[bytes | None]
-
-
-class _ByteArrayDumper(Dumper):
-    oid = _BYTEA_ARRAY
-    format = Format.BINARY
-    _length = Struct(">i").pack
-
-    def dump(self, obj: ByteArray) -> bytes:
-        parts = [pack(">iiiii", 1, 1, _BYTEA, len(obj.values), 1)]  # dimensions, nulls may occur, type, length, first index
-        for value in obj.values:
-            parts += [self._length(-1)] if value is None else [self._length(len(value)), value]
-        return b"".join(parts)
-
-
-_ADAPTERS.register_dumper(ByteArray, _ByteArrayDumper)
 
 _PLAIN_NAME = re.compile("[a-z][a-z0-9_]{0,62}")  # the library does not quote names everywhere
 _INSERTION = re.compile(r'INSERT INTO ([\w."]+) \(([\w, ]+)\) VALUES \([?, ]+\)([^?]*)')
 _DELETION = re.compile(r"DELETE FROM (\w+) WHERE (\w+ = \?(?: AND \w+ = \?)*)")
-_encode_lines = msgspec.json.Encoder().encode_lines
-_ESCAPED_LETTER = re.compile(rb'\\[^"\\]')
 _MARK = re.compile(r"\?")
 _LITERAL_OR_MARK = re.compile(r"'[^']*'|[?%]")
 
@@ -110,53 +84,6 @@ class _Change(NamedTuple):
 
     def parameters(self, rows: Sequence[Sequence[Any]]) -> list[object]:
         return [array(column) for array, column in zip(self.arrays, zip(*rows, strict=True), strict=True)]
-
-
-def array_literal(values: Sequence[int | str | None]) -> str:
-    """The values as PostgreSQL reads an array, which is nearly what JSON is: both quote alike, and ``null`` is the same word.
-
-    The driver takes ten times as long. Only control characters are not written alike.
-    """
-    written = msgspec.json.encode(values)
-    if _ESCAPED_LETTER.search(written):
-        return "{" + ",".join([_element(value) for value in values]) + "}"
-    return "{" + written[1:-1].decode() + "}"
-
-
-def _element(value: int | str | None) -> str:
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return "NULL" if value is None else str(value)
-
-
-class Lines(NamedTuple):
-    """Found as COPY reads them, and how it has to be told to."""
-
-    options: str
-    written: bytes
-
-
-def lines_of(rows: Sequence[msgspec.Struct]) -> Lines:
-    """Found of numbers, texts and nothing, which msgspec writes many times as fast as the driver does, as JSON.
-
-    Without its quotes and brackets that is what COPY reads fastest – unless a value has such a sign, a comma or a backslash.
-    """
-    written = _encode_lines(rows)
-    number, columns = len(rows), len(rows[0].__struct_fields__)
-    plain = (
-        b"\\" not in written
-        and b'"null"' not in written
-        and written.count(b",") == number * (columns - 1)
-        and written.count(b"[") == written.count(b"]") == number
-    )
-    if plain:
-        return Lines("DELIMITER ',', NULL 'null'", written.translate(None, b'["]'))
-    quoted = "\n".join([",".join([_csv(value) for value in astuple(row)]) for row in rows])
-    return Lines("FORMAT csv, ESCAPE '\\', NULL 'null'", quoted.encode())
-
-
-def _csv(value: int | str | None) -> str:
-    return "null" if value is None else _element(value)
 
 
 class PostgresDialect(Dialect):
@@ -410,7 +337,7 @@ class PostgresTurnRecorder(TurnRecorder, stock.PostgresApplicationRecorder):
             f" -c statement_timeout={_STATEMENT_SECONDS_MAX}s"
             # Where statements are under way, the server does not count a process as idle: a machine that vanished then has to be
             # noticed by its silence.
-            " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
+            f"{''.join(f' -c tcp_{name}={value}' for name, value in _KEEPALIVES.items())}"
             # A turn knows the keys of all rows that it touches; and a plan is for good, however long the tables become.
             " -c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
         )
