@@ -7,7 +7,6 @@ processes and machines can take turns on one store.
 """
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from uuid import uuid4
 from eventsourcing.persistence import InterfaceError, Notification, OperationalError
 
 from application import receipts
+from application.arrivals import Arrivals
 from application.log import CommitUnknown, Store, StoreUnavailable, Transaction, read_event
 from application.privacy import Keyring
 from application.projections import PROJECTIONS
@@ -41,6 +41,7 @@ PAUSE_SECONDS = 0.1  # before the second attempt, doubled with each further one
 UNKEPT = frozenset(refusal.code for refusal in (Malformed, KeyReused, NotFound, VersionDiffers))
 
 Clock = Callable[[], datetime]
+Noted = Callable[[int, float], object]
 
 
 def utc_now() -> datetime:
@@ -78,14 +79,17 @@ class Engine:
         self._projector = Projector(PROJECTIONS)
         self._last: Notification | None = None
         self._recorded_at = datetime.min.replace(tzinfo=UTC)
-        self._arrived: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._arrivals = Arrivals()
         self._gathered: list[Work] = []
+        self._noted: Noted = lambda commands, seconds: None
         self._thread = threading.Thread(target=self._serve, name="turns", daemon=True)
         self._thread.start()
 
     def submit(self, work: Work) -> "Future[Answer]":
-        """The answer, once the turn is committed. Raises in the future what no refusal is, ``StoreUnavailable`` above all."""
-        self._arrived.put(work)
+        """The answer, once the turn is committed. Raises in the future what no refusal is: ``StoreUnavailable`` above all, and
+        ``Overloaded`` where too many commands wait."""
+        lane = None if work.about is None else self._states.pool_of(work.about) or work.about
+        self._arrivals.put(work, lane)
         return work.done
 
     def execute(self, actor: Actor, decide: Callable[[Turn], Answer], key: RequestKey | None = None) -> Answer:
@@ -99,31 +103,25 @@ class Engine:
             known = receipts.read(reader, [identity])
         return known[identity].answer_to(key.fingerprint) if known else None
 
+    def watch(self, noted: Noted) -> None:
+        """``noted`` is told of every turn: how many commands it had, and its seconds, from asking for the lock to the commit."""
+        self._noted = noted
+
     def close(self) -> None:
         """Decides what has arrived, then ends."""
-        self._arrived.put(None)
+        self._arrivals.close()
         self._thread.join()
 
     # ── gathering and answering
 
     def _serve(self) -> None:
-        while (first := self._arrived.get()) is not None:
-            self._gathered = []
-            self._join(first)
+        while (first := self._arrivals.first()) is not None:
+            self._gathered = [first]
             self._answer(self._gathered)
 
     def _gather(self) -> None:
         """Whatever arrived until the lock was held joins the turn: it would only have to wait for it."""
-        while len(self._gathered) < TURN_COMMANDS_MAX and not self._arrived.empty():
-            further = self._arrived.get()
-            if further is None:
-                self._arrived.put(None)
-                break
-            self._join(further)
-
-    def _join(self, work: Work) -> None:
-        if work.done.set_running_or_notify_cancel():
-            self._gathered.append(work)
+        self._gathered += self._arrivals.further(TURN_COMMANDS_MAX - len(self._gathered))
 
     def _answer(self, works: Sequence[Work]) -> None:
         """Answers every command. A failure that is no command's own is halved until the culprit stands alone."""
@@ -163,9 +161,11 @@ class Engine:
                 if decided is not None and self._stands(decided):
                     return decided.answers
                 decided = None
+                began = time.monotonic()
                 with self._store.turn() as transaction:
                     decided = self._decide(transaction, works)
                 self._committed(decided)
+                self._noted(len(works), time.monotonic() - began)
             except (InterfaceError, OperationalError) as error:
                 unknown = isinstance(error, CommitUnknown)
                 log.warning("turn %s: %s", "of unknown outcome" if unknown else "failed", type(error).__name__)

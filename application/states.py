@@ -58,6 +58,11 @@ class States:
             self._held[stream] = (state, version)
         return state, version
 
+    def pool_of(self, stream: UUID) -> UUID | None:
+        """The pool of whatever has that id, as far as it is held. Any thread may ask."""
+        state, _ = self._held.get(stream, (None, 0))
+        return state if state is None else _pool_of(state)
+
     def waiting_list(self, reader: Callable[[], Reader], pool: UUID) -> WaitingList:
         """The waiting list of a pool; read from its projection, which stands in the same transaction as the log."""
         found = self._waiting.get(pool)
@@ -71,7 +76,7 @@ class States:
         state, _ = self._held.get(stream, (None, 0))
         state = evolve(state, stream, event)
         self._held[stream] = (state, version)
-        pool = state.pool if isinstance(state, Booking) else state.id
+        pool = _pool_of(state)
         if type(event) in _OF_WAITING_LISTS and pool in self._waiting:
             evolve_waiting_list(self._waiting[pool], stream, cast(BookingEvent | PlaceOffered, event))
         return state
@@ -93,3 +98,7 @@ class States:
         """Keeps the bound. Only between turns: a state that is ahead of the commit cannot be read again."""
         while len(self._held) > STATES_MAX:
             self._held.popitem(last=False)
+
+
+def _pool_of(state: State) -> UUID:
+    return state.id if isinstance(state, Pool) else state.pool

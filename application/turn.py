@@ -38,13 +38,15 @@ _AnyState = TypeVar("_AnyState", Pool, Case, Booking)
 class Work:
     """A command on its way through a turn.
 
-    ``expected`` is the version that the caller believes the addressed resource to have (``If-Match``).
+    ``expected`` is the version that the caller believes the addressed resource to have (``If-Match``); ``about`` is the pool, case
+    or booking that tells whose command it is where many wait.
     """
 
     actor: Actor
     decide: "Callable[[Turn], Answer]"
     key: RequestKey | None = None
     expected: int | None = None
+    about: UUID | None = None
     done: "Future[Answer]" = field(default_factory=Future)
 
 

@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+COMMANDS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Metrics:
@@ -17,6 +18,13 @@ class Metrics:
         self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # looking labels up costs more than counting
         self.refusals = Counter("stundenpool_refusals", "Refused commands by code", ("code",), registry=self.registry)
         self.waiting = Gauge("stundenpool_commands_waiting", "Commands that wait for their turn", registry=self.registry)
+        self.turned_away = Counter("stundenpool_turned_away", "Commands for which too many others waited", registry=self.registry)
+        self._turn_commands = Histogram(
+            "stundenpool_turn_commands", "Commands decided in a turn", buckets=COMMANDS, registry=self.registry
+        )
+        self._turn_seconds = Histogram(
+            "stundenpool_turn_seconds", "Time of a turn, waiting for the lock included", buckets=SECONDS, registry=self.registry
+        )
         self.position = Gauge("stundenpool_log_position", "Last position of the log that was answered", registry=self.registry)
 
         # Their values are asked for when they are read.
@@ -36,6 +44,11 @@ class Metrics:
             self._answers[method, route, status] = counted
         counted[0].inc()
         counted[1].observe(seconds)
+
+    def turn(self, commands: int, seconds: float) -> None:
+        """Counts a turn of the engine."""
+        self._turn_commands.observe(commands)
+        self._turn_seconds.observe(seconds)
 
     def text(self) -> bytes:
         """All of them in the text format of Prometheus."""

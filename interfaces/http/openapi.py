@@ -41,7 +41,7 @@ _PROBLEMS = {
     412: "Inzwischen geändert (`version_differs`)",
     413: "Mehr als 1 MiB",
     422: "Angaben nicht gültig, mit Ort (`malformed`), oder Schlüssel schon verwendet (`key_reused`)",
-    503: "Ein Teil des Dienstes ist nicht erreichbar; siehe Retry-After",
+    503: "Ein Teil des Dienstes ist nicht erreichbar, oder zu viele warten; siehe Retry-After",
 }
 
 

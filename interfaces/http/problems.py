@@ -122,6 +122,16 @@ def unavailable() -> Rejected:
     )
 
 
+def overloaded() -> Rejected:
+    return Rejected(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "overloaded",
+        "Gerade zu viel zu tun",
+        "Es warten schon so viele Vorgänge, wie der Dienst in kurzer Zeit entscheiden kann. Bitte gleich noch einmal versuchen.",
+        retry_after=str(RETRY_AFTER_SECONDS),
+    )
+
+
 def too_many_streams() -> Rejected:
     return Rejected(
         HTTPStatus.SERVICE_UNAVAILABLE,

@@ -17,6 +17,7 @@ import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from application.arrivals import Overloaded
 from application.log import Reader
 from application.projections.tables import micros
 from application.receipts import Answer, RequestKey
@@ -69,6 +70,7 @@ class Api:
         with service.store.reading() as reader:
             head = reader.head()
         self.position = head.id if head else 0  # the last one that anybody was answered
+        service.engine.watch(self.metrics.turn)
         self.metrics.waiting.set_function(lambda: self.decisions.waiting)
         self.metrics.position.set_function(lambda: self.position)
         self.metrics.streams.set_function(lambda: self.following.streams)
@@ -233,7 +235,12 @@ class CommandHandler:
             work = self._work(call, actor, sent, key)
         except Refusal as refusal:
             return await self._recalled(actor, key, refusal)
-        return self._reply(await self._api.decisions.of(work))
+        try:
+            answer = await self._api.decisions.of(work)
+        except Overloaded:
+            self._api.metrics.turned_away.inc()
+            raise problems.overloaded() from None
+        return self._reply(answer)
 
     def _key(self, call: Call, sent: Parsed) -> RequestKey | None:
         key = call.header(b"idempotency-key")
@@ -251,7 +258,8 @@ class CommandHandler:
         def decide(turn: Turn) -> Answer:
             return self.operation.decide(turn, *ids, **arguments)
 
-        return Work(actor, decide, key, _expected(call.header(b"if-match")))
+        about = (each for each in (*ids, arguments.get("case"), arguments.get("pool")) if isinstance(each, UUID))
+        return Work(actor, decide, key, _expected(call.header(b"if-match")), next(about, None))
 
     async def _recalled(self, actor: Actor, key: RequestKey | None, refusal: Refusal) -> Reply:
         """A known key decides before values do; where it is not known, the values are what is wrong."""

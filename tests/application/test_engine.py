@@ -14,7 +14,8 @@ from uuid import UUID, uuid4
 import pytest
 from eventsourcing.persistence import DataError
 
-from application import commands, engine, states
+from application import arrivals, commands, engine, states
+from application.arrivals import Overloaded
 from application.log import Store
 from application.projections import balances
 from application.rebuild import check, rebuild
@@ -362,6 +363,69 @@ def test_an_older_copy_restored_beneath_a_running_process_is_noticed(process: Ca
     assert office.do(LEAD, commands.withdraw_request, booking).outcome == "done"
     assert types(office)[-2:] == ["hours-requested", "request-withdrawn"]
     assert check(office.store, [], lambda done, total: None) == []
+
+
+# ── many at once
+
+
+def test_a_pool_with_many_commands_does_not_keep_others_waiting(
+    process: Callable[[], Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where more wait than a turn takes, pools share it, by whichever of their cases and bookings the commands are about."""
+    office = process()
+    busy, quiet = (opened_case(office, office.open_pool("2021-11-01", "2022-05-31", 600)) for _ in range(2))
+    booking = requested(office, quiet)
+    before = len(office.log())
+    monkeypatch.setattr(engine, "TURN_COMMANDS_MAX", 4)
+    works = [request_work(busy) for _ in range(7)]
+    for work in works:
+        work.about = busy
+    late = [request_work(quiet), Work(LEAD, lambda turn: commands.withdraw_request(turn, booking))]
+    late[0].about, late[1].about = quiet, booking
+
+    answers = [future.result() for future in in_one_turn(office, [*works, *late])]
+
+    assert {answer.outcome for answer in answers} == {"created", "done"}
+    assert max(answer.position for answer in answers[7:]) <= before + 4
+    assert [answer.position for answer in answers[:7]] == sorted(answer.position for answer in answers[:7])
+
+
+def test_too_many_are_turned_away_and_may_come_again(process: Callable[[], Office], monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, without a receipt: the same request under the same key is decided when there is room."""
+    office = process()
+    case = opened_case(office, office.open_pool("2021-11-01", "2022-05-31", 600))
+    before = len(office.log())
+    monkeypatch.setattr(arrivals, "WAITING_MAX", 2)
+
+    first, second, third = in_one_turn(office, [request_work(case, 60, key) for key in ("k1", "k2", "k3")])
+
+    assert isinstance(third.exception(), Overloaded)
+    assert [first.result().outcome, second.result().outcome] == ["created", "created"]
+    assert len(office.log()) == before + 2
+    assert said(office, request_work(case, 60, "k3")).outcome == "created"
+
+
+def test_turns_are_told_with_their_commands_and_their_time(office: Office, case: UUID) -> None:
+    """Each committed turn once."""
+    told: list[tuple[int, float]] = []
+    office.engine.watch(lambda commands, seconds: told.append((commands, seconds)))
+
+    for future in in_one_turn(office, [request_work(case) for _ in range(3)]):
+        future.result()
+    said(office, request_work(case))
+
+    assert [commands for commands, _ in told] == [3, 1]
+    assert all(0 < seconds < 60 for _, seconds in told)
+
+
+def test_after_its_end_an_engine_takes_no_command(store_url: str, tmp_path: Path) -> None:
+    """Rather than letting somebody wait for good."""
+    make_schema(store_url)
+    office = Office(store_url, tmp_path / "keys")
+    office.close()
+
+    with pytest.raises(RuntimeError):
+        said(office, request_work(uuid4()))
 
 
 # ── answers are kept

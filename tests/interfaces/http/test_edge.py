@@ -12,6 +12,7 @@ import pytest
 from eventsourcing.persistence import OperationalError
 from starlette.types import Message
 
+from application import arrivals
 from application.log import StoreUnavailable
 from application.privacy import KeyStoreDamaged
 from interfaces.http import security
@@ -120,6 +121,22 @@ class TestFailures:
         assert own_office.get("lead", f"/cases/{own_office.case}").status_code == 503
         (tmp_path / "keys" / "keys.db").unlink()
         assert own_office.request("GET", "/readyz").json()["missing"] == ["Die Ablage der Schlüssel ist nicht lesbar."]
+
+    def test_where_too_many_wait_the_latest_is_503(self, own_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nothing of it is kept: the same request may come again under its key. The metrics count it, and the turns."""
+        own_office.given(*OPEN)
+        monkeypatch.setattr(arrivals, "WAITING_MAX", 0)
+
+        refused = own_office.when("lead", "/bookings", REQUEST, key="k")
+
+        refused.refuses("overloaded", 503)
+        assert int(refused.answer.headers["Retry-After"]) > 0
+        monkeypatch.undo()
+        own_office.when("lead", "/bookings", REQUEST, key="k").answers(201)
+        told = own_office.request("GET", "/metrics").text
+        assert "stundenpool_turned_away_total 1.0" in told
+        assert "stundenpool_turn_commands_sum 3.0" in told
+        assert "stundenpool_turn_seconds_count 3.0" in told
 
     def test_an_unexpected_error_tells_nothing(
         self, own_office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
