@@ -25,7 +25,7 @@ from domain.quantities import Concern, Kind, Outcome, Period, Personal, Rules, S
 
 def open_pool(turn: Turn, *, name: str, period: Period, budget_minutes: int, rules: Rules) -> Answer:
     """Opens a pool."""
-    pool = turn.new_id()
+    pool = turn.new_stream()
     events = pools.open_pool(None, name=name, period=period, budget_minutes=budget_minutes, rules=rules)
     turn.record([(pool, event) for event in events])
     return turn.answer("created", pool_rows.pool(turn.reader(), pool), pool)
@@ -194,7 +194,7 @@ def _case_answer(turn: Turn, case: Case, facts: Facts) -> Answer:
 def request_hours(turn: Turn, *, case: UUID, minutes: int, purpose: Personal = None) -> Answer:
     """Requests minutes for a case."""
     state = turn.addressed(turn.case(case))
-    booking = turn.new_id()
+    booking = turn.new_stream()
     facts = bookings.request_hours(
         turn.pool(state.pool), state, None, booking=booking, minutes=minutes, purpose=purpose, by=turn.by, at=turn.at
     )

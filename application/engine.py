@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from eventsourcing.persistence import InterfaceError, Notification, OperationalError
 
-from application import receipts
+from application import receipts, snapshots
 from application.arrivals import Arrivals
 from application.log import CommitUnknown, Store, StoreUnavailable, Transaction, read_event
 from application.privacy import Keyring
@@ -217,6 +217,7 @@ class Engine:
                 turn.send()
             answers.append(self._answered(turn, work, known, fresh))
         turn.write(receipts.INSERT, [receipt.row(identity) for identity, receipt in fresh.items()])
+        turn.write(snapshots.UPSERT, self._states.snapshots())
         return Decided(answers, turn.recorded_at, turn.rows[-1] if turn.rows else None, fresh)
 
     def _answered(self, turn: Turn, work: Work, known: dict[Identity, Receipt], fresh: dict[Identity, Receipt]) -> Answer:

@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterable
 from typing import cast, get_args
 from uuid import UUID
 
+from application import snapshots
 from application.log import Reader, Recorded, read_event
 from application.projections import waiting_list
+from application.snapshots import Snapshot, State
 from domain import booking as bookings
 from domain import case as cases
 from domain import pool as pools
-from domain.booking import Booking, BookingEvent, Event, evolve_waiting_list
-from domain.case import Case, CaseEvent
+from domain.booking import BookingEvent, Event, evolve_waiting_list
+from domain.case import CaseEvent
 from domain.pool import PlaceOffered, Pool, PoolEvent
 from domain.waiting_list import WaitingList
-
-State = Pool | Case | Booking
 
 STATES_MAX = 50_000
 
@@ -40,7 +40,8 @@ class States:
     """A bounded number of states with the version of their streams, and the waiting lists of pools."""
 
     def __init__(self) -> None:
-        self._held: OrderedDict[UUID, tuple[State, int]] = OrderedDict()
+        self._held: OrderedDict[UUID, tuple[State | None, int]] = OrderedDict()
+        self._grown: set[UUID] = set()  # streams whose snapshot is due
         self._waiting: dict[UUID, WaitingList] = {}
 
     def get(self, reader: Reader, stream: UUID) -> tuple[State | None, int]:
@@ -51,12 +52,27 @@ class States:
             return held
         state: State | None = None
         version = 0
-        for row in reader.stream(stream):
+        if snapshot := snapshots.of_stream(reader, stream):
+            state, version = snapshot.opened(), snapshot.version
+        events = reader.stream(stream, version)
+        for row in events:
             state = evolve(state, stream, read_event(row).data)
             version = row.originator_version
+        if len(events) >= snapshots.EVERY:
+            self._grown.add(stream)
         if state is not None:
             self._held[stream] = (state, version)
         return state, version
+
+    def begin(self, stream: UUID) -> None:
+        """Nobody has to look for events of this stream: its id is new."""
+        self._held[stream] = (None, 0)
+
+    def snapshots(self) -> list[Snapshot]:
+        """Those that are due, of states as they stand now."""
+        grown, self._grown = self._grown, set()
+        held = [(stream, *self._held[stream]) for stream in grown]
+        return [snapshots.taken(stream, version, state) for stream, state, version in held if state is not None]
 
     def pool_of(self, stream: UUID) -> UUID | None:
         """The pool of whatever has that id, as far as it is held. Any thread may ask."""
@@ -76,6 +92,8 @@ class States:
         state, _ = self._held.get(stream, (None, 0))
         state = evolve(state, stream, event)
         self._held[stream] = (state, version)
+        if version % snapshots.EVERY == 0:
+            self._grown.add(stream)
         pool = _pool_of(state)
         if type(event) in _OF_WAITING_LISTS and pool in self._waiting:
             evolve_waiting_list(self._waiting[pool], stream, cast(BookingEvent | PlaceOffered, event))
@@ -92,6 +110,7 @@ class States:
     def forget(self) -> None:
         """Forgets everything."""
         self._held.clear()
+        self._grown.clear()
         self._waiting.clear()
 
     def trim(self) -> None:

@@ -20,7 +20,8 @@ from application.privacy import Keyring
 from application.projections.bookings import booking_ids_of_case, booking_ids_of_pool
 from application.projections.tables import Projector
 from application.receipts import Answer, RequestKey
-from application.states import State, States
+from application.snapshots import State
+from application.states import States
 from domain.booking import Booking, Facts
 from domain.case import Case
 from domain.pool import Pool
@@ -125,6 +126,12 @@ class Turn:
         if self._expected is not None and self._version(state.id) != self._expected:
             raise VersionDiffers()
         return state
+
+    def new_stream(self) -> UUID:
+        """The id of a stream that is about to begin, so that nobody has to look whether it has events."""
+        stream = self.new_id()
+        self._states.begin(stream)
+        return stream
 
     def waiting_list(self, pool: UUID) -> WaitingList:
         """The requests of a pool that wait for minutes."""

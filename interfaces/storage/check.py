@@ -5,13 +5,18 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import msgspec
 from eventsourcing.persistence import Notification
 
+from application import snapshots
 from application.log import DamagedEvent, Reader, Recorded, Store, read_event
 from application.privacy import KeyStoreDamaged
 from application.projections import PROJECTIONS
 from application.projections.tables import Live
+from application.snapshots import Snapshot, State
+from application.states import evolve
 from domain.quantities import Sealed
 from interfaces.storage.keystore import FileKeyStore
 from interfaces.storage.migrate import schema_state
@@ -41,8 +46,9 @@ def examine(store: Store, keystore: Path, *, rights_apart: bool, progress: Calla
     if examined.findings:
         return examined
     with store.reading() as reader:
-        log = _Log(examined)
+        log = _Log(examined, _Snapshots(reader))
         log.read(reader, progress)
+        examined.findings += log.snapshots.missed()
         _examine_receipts(reader, examined)
         _examine_projections(reader, examined)
         if isinstance(store, PostgresTurnRecorder):
@@ -54,8 +60,9 @@ def examine(store: Store, keystore: Path, *, rights_apart: bool, progress: Calla
 class _Log:
     """The log from start to end: positions and versions without a gap, instants that never run back, events that can be read."""
 
-    def __init__(self, examined: Examined) -> None:
+    def __init__(self, examined: Examined, snapshots: "_Snapshots") -> None:
         self.keys: set[str] = set()
+        self.snapshots = snapshots
         self._examined = examined
         self._versions: dict[Any, int] = {}
         self._recorded_at = datetime.min.replace(tzinfo=UTC)
@@ -94,6 +101,39 @@ class _Log:
             self._examined.findings.append(f"Position {row.id}: die Zeit der Aufzeichnung läuft rückwärts.")
         self._recorded_at = event.recorded_at
         self.keys.update(sealed.key for sealed in _sealed(event))
+        self.snapshots.pass_by(event)
+
+
+class _Snapshots:
+    """The stored states of long streams, each compared with what the log says when its version is reached."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._expected = {UUID(each.stream): each for each in snapshots.everything(reader)}
+        self._states: dict[UUID, State] = {}
+        self._differing: list[Snapshot] = []
+
+    def pass_by(self, event: Recorded) -> None:
+        expected = self._expected.get(event.stream)
+        if expected is None:
+            return
+        try:
+            state = self._states[event.stream] = evolve(self._states.get(event.stream), event.stream, event.data)
+            if event.version < expected.version:
+                return
+            same = event.version == expected.version and expected.opened() == state
+        except (LookupError, AssertionError, msgspec.DecodeError):  # events are missing before this one, or it is no state at all
+            same = False
+        del self._expected[event.stream]
+        self._states.pop(event.stream, None)
+        if not same:
+            self._differing.append(expected)
+
+    def missed(self) -> list[str]:
+        """Those that do not follow from the log as far as it was read."""
+        return [
+            f"Der Zwischenstand von {each.stream} bei Version {each.version} folgt nicht aus dem Protokoll."
+            for each in (*self._differing, *self._expected.values())
+        ]
 
 
 def _sealed(event: Recorded) -> Iterator[Sealed]:

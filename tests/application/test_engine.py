@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import pytest
 from eventsourcing.persistence import DataError
 
-from application import arrivals, commands, engine, states
+from application import arrivals, commands, engine, snapshots, states
 from application.arrivals import Overloaded
 from application.log import Store
 from application.projections import balances
@@ -583,8 +583,11 @@ def test_the_envelope_says_who_under_which_key_and_why(office: Office, case: UUI
 # ── memory
 
 
-def test_states_that_were_dropped_change_no_answer(process: Callable[[], Office], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not held is read again: everything comes out the same with room for a single state."""
+@pytest.mark.parametrize("every", [1, 2, 1_000])
+def test_states_that_were_dropped_change_no_answer(
+    process: Callable[[], Office], monkeypatch: pytest.MonkeyPatch, every: int
+) -> None:
+    """What is not held is read again, from a snapshot where there is one: with room for a single state all comes out the same."""
 
     def day_at_the_office(office: Office) -> list[tuple[str, int, int | None]]:
         pool = office.open_pool("2021-11-01", "2022-05-31", 240)
@@ -603,5 +606,6 @@ def test_states_that_were_dropped_change_no_answer(process: Callable[[], Office]
     office = process()
     usual = day_at_the_office(office)
     monkeypatch.setattr(states, "STATES_MAX", 1)
+    monkeypatch.setattr(snapshots, "EVERY", every)
 
     assert day_at_the_office(office) == usual

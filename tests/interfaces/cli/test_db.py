@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from application import commands
+from application import commands, snapshots
 from application.receipts import Answer
 from application.turn import Turn
 from domain.quantities import Actor
@@ -87,6 +87,29 @@ def test_damage_is_found(run: Run, statements: list[str], finding: str) -> None:
     done = run("db", "check")
     assert done.exit_code == 1
     assert finding in done.stdout
+
+
+@pytest.mark.parametrize(
+    "alteration",
+    [
+        "UPDATE snapshots SET version = version + 1",
+        "UPDATE snapshots SET version = 1",
+        "UPDATE snapshots SET kind = 'case' WHERE kind = 'booking'",
+        "UPDATE snapshots SET state = '{}'",
+    ],
+)
+@pytest.mark.usefixtures("installation")
+def test_a_snapshot_that_does_not_follow_from_the_log_is_found(run: Run, monkeypatch: pytest.MonkeyPatch, alteration: str) -> None:
+    """Decisions would be made on it."""
+    monkeypatch.setattr(snapshots, "EVERY", 2)
+    filled_pool(run)
+    assert run("db", "check").exit_code == 0
+
+    altered(alteration)
+
+    done = run("db", "check")
+    assert done.exit_code == 1
+    assert "Der Zwischenstand von" in done.stdout
 
 
 @pytest.mark.usefixtures("sqlite_installation")
