@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import asdict
 
 from application.catalogue import BY_NAME
 from application.projections.tables import POSITION_MAX
@@ -249,3 +250,6 @@ class WebhookRegistration(Body, frozen=True):
     types: Annotated[list[EventType], Meta(min_length=1, max_length=100)] | None = None
     pool: UUID | None = None
     after: Annotated[int, Meta(ge=0, le=POSITION_MAX, description="Position, hinter der es beginnt")] | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        return asdict(self)  # a blank address is not one that was left out

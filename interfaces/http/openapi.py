@@ -172,7 +172,8 @@ def _command_responses(command: Command) -> dict[str, Any]:
 
 
 def _change_responses(change: Change) -> dict[str, Any]:
-    success = _success(_reference(change.view), answer_example(change.view, {}), ["Position"])
+    headers = ["Position", *(["Location"] if change.created else [])]
+    success = _success(_reference(change.view), answer_example(change.view, {}), headers)
     return {"201" if change.created else "200": success} | _refused(401, 403, 404, 413, 422, 503)
 
 

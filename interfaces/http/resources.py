@@ -226,7 +226,6 @@ class CommandHandler:
     def __init__(self, api: Api, command: Command) -> None:
         self.operation = command
         self._api = api
-        self._id = msgspec.json.Decoder(_Created)
         self._located = command.created and command.path.count("/") == 1  # sessions are read with their booking
 
     async def __call__(self, call: Call, actor: Actor) -> Reply:
@@ -263,7 +262,7 @@ class CommandHandler:
             status = status_of(answer.outcome)
         made = self._api.reply(status, answer.body, answer.position, answer.version)
         if self._located and status == 201:
-            made.headers.append((b"location", f"{PREFIX}{self.operation.path}/{self._id.decode(answer.body).id}".encode()))
+            made.headers.append(_location(self.operation, answer.body))
         return made
 
 
@@ -327,7 +326,10 @@ class ChangeHandler:
         ids = path_ids(call.ids)
         answer = await self._api.reading(lambda: self._answer(actor, ids, sent, key))
         body = self.operation.completed(self._api.service.keyring, answer.body)
-        return self._api.reply(STATUS_OF_SUCCESS[answer.outcome], body, answer.position)
+        made = self._api.reply(STATUS_OF_SUCCESS[answer.outcome], body, answer.position)
+        if self.operation.created:
+            made.headers.append(_location(self.operation, body))
+        return made
 
     def _answer(self, actor: Actor, ids: Sequence[UUID | str], sent: Parsed, key: RequestKey | None) -> Answer:
         with self._api.service.store.turn() as transaction:
@@ -376,6 +378,13 @@ def _last_event(stated: str, after: int | None) -> int | None:
 
 class _Created(msgspec.Struct):
     id: str
+
+
+_decode_created = msgspec.json.Decoder(_Created).decode
+
+
+def _location(operation: Command | Change, body: bytes) -> Header:
+    return b"location", f"{PREFIX}{operation.path}/{_decode_created(body).id}".encode()
 
 
 def _request_key(api: Api, call: Call, sent: Parsed) -> RequestKey | None:
