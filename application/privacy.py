@@ -105,6 +105,10 @@ class Keyring:
         keyed.update(data)
         return keyed.digest()
 
+    def derived(self, purpose: str, of: bytes) -> bytes:
+        """32 bytes that follow from `of`, and that nobody finds who does not have the key store. Raises KeyStoreDamaged."""
+        return hmac.digest(self._store.secret(purpose), of, "sha256")
+
     @cached_property
     def _keyed(self) -> hmac.HMAC:  # copying it costs a third of keying anew for every request
         return hmac.new(self._store.secret("request-fingerprints"), digestmod="sha256")

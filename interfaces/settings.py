@@ -78,6 +78,12 @@ def _port(written: str) -> int:
     return int(written)
 
 
+def _hours(written: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", written) or not 1 <= int(written) <= 8760:
+        raise ValueError("muss eine ganze Zahl von 1 bis 8760 sein")
+    return int(written)
+
+
 def _setting(default: Any, read: Callable[[str], Any], meaning: str) -> Any:
     return field(default=default, metadata={"read": read, "meaning": meaning})
 
@@ -98,6 +104,7 @@ class Settings:
     keystore: str = _setting("var/keys", _keystore, "Ablage der Schlüssel, getrennt von der Datenbank")
     host: str = _setting("127.0.0.1", _host, "Adresse, an der der Dienst lauscht")
     port: int = _setting(8000, _port, "Port, an dem der Dienst lauscht")
+    webhook_patience_hours: int = _setting(72, _hours, "Stunden ohne Erfolg, nach denen ein Webhook angehalten wird")
 
     @property
     def schema_url(self) -> str:

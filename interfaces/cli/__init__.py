@@ -24,6 +24,7 @@ main = Commands(
         "report": "interfaces.cli.report",
         "rebuild": "interfaces.cli.rebuild",
         "log": "interfaces.cli.log",
+        "webhook": "interfaces.cli.webhook",
         "config": "interfaces.cli.config",
     },
 )

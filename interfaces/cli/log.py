@@ -13,6 +13,7 @@ import click
 from application.log import Reader, Store, read_event
 from application.projections.audit_trail import trail
 from interfaces.cli.stores import opened_store
+from interfaces.cloudevents import encoded
 from interfaces.settings import read_settings
 
 BATCH_EVENTS = 500
@@ -28,11 +29,11 @@ def command() -> None:
 
 @command.command("tail")
 @click.option("--after", metavar="POSITION", type=click.IntRange(min=0), default=0, help="Erst ab dem Ereignis danach.")
-@click.option("--json", "as_json", is_flag=True, help="Jedes Ereignis als ein JSON-Objekt in einer Zeile.")
+@click.option("--json", "as_json", is_flag=True, help="Jedes Ereignis als CloudEvent, ein JSON-Objekt in einer Zeile.")
 def tail(after: int, as_json: bool) -> None:
     """Zeigt die Ereignisse und folgt dem Protokoll, bis es beendet wird. Personenbezogene Texte bleiben versiegelt."""
     with opened_store(read_settings()) as store, _until_ended():
-        _follow(store, after, _stored if as_json else _readable)
+        _follow(store, after, _cloud_events if as_json else _readable)
 
 
 def _follow(store: Store, after: int, lines_of: Lines) -> None:
@@ -50,10 +51,9 @@ def _follow(store: Store, after: int, lines_of: Lines) -> None:
                 appends.wait(PAUSE_SECONDS)
 
 
-def _stored(reader: Reader, after: int) -> list[tuple[int, str]]:
-    """Events as they stand in the log; reading each refuses damage."""
-    rows = reader.notifications(after, BATCH_EVENTS)
-    return [(read_event(row).position, row.state.decode()) for row in rows]
+def _cloud_events(reader: Reader, after: int) -> list[tuple[int, str]]:
+    """As the API lists them; reading each refuses damage."""
+    return [(row.id, encoded(read_event(row)).decode()) for row in reader.notifications(after, BATCH_EVENTS)]
 
 
 def _readable(reader: Reader, after: int) -> list[tuple[int, str]]:

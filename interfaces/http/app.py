@@ -1,5 +1,6 @@
 """Puts the HTTP application of one service together."""
 
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +16,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from interfaces.http import bookings, cases, health, log, openapi, pools, reports
+from interfaces.http import bookings, cases, health, log, openapi, pools, reports, webhooks
 from interfaces.http.edge import Edge
 from interfaces.http.operations import Operation
 from interfaces.http.problems import RETRY_AFTER_SECONDS
@@ -23,6 +24,7 @@ from interfaces.http.resources import Api, Resources
 from interfaces.service import Service
 from interfaces.storage.keystore import open_keystore
 from interfaces.web import pages
+from interfaces.webhooks.delivering import Deliverer
 
 VERSION = "1.0"
 STATIC = Path(__file__).parent / "static"
@@ -32,6 +34,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *bookings.OPERATIONS,
     *log.OPERATIONS,
     *reports.OPERATIONS,
+    *webhooks.OPERATIONS,
 )
 
 # What is neither under /api/v1 nor a page is public, and stands here.
@@ -73,6 +76,8 @@ def create_app(service: Service) -> Application:
     api = Api(service)
     app = Application(Resources(api, OPERATIONS))
     app.state.following = api.following
+    app.state.webhooks = Deliverer(service.store, service.keyring, timedelta(hours=service.settings.webhook_patience_hours))
+    api.metrics.show_webhooks(app.state.webhooks.behind)
     app.add_middleware(Edge, metrics=api.metrics)
     app.router.routes.extend(pages.routes(api))
     _add_public_routes(app, api)

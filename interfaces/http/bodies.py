@@ -10,9 +10,13 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import asdict
 
+from application.catalogue import BY_NAME
+from application.projections.tables import POSITION_MAX
 from domain.quantities import Concern, Kind, Outcome, Period, Rules, ServiceArea
 from interfaces.http.judging import YEARS_PATTERN
+from interfaces.webhooks.subscriptions import URL_CHARACTERS_MAX, URL_PATTERN
 
 # No control characters, no space at either end; the look-ahead also keeps a trailing line break from slipping past "$".
 NAME_PATTERN = r"^(?![\s\S]*[\x00-\x1f\x7f-\x9f])(?!\s)[\s\S]*\S$"
@@ -30,6 +34,7 @@ Quotas = Annotated[dict[Name, LimitMinutes], Meta(max_length=1_000)]
 Day = Annotated[date, Meta(extra_json_schema={"pattern": YEARS_PATTERN})]
 Instant = Annotated[datetime, Meta(tz=True, examples=["2024-03-05T14:30:00+01:00"], extra_json_schema={"pattern": YEARS_PATTERN})]
 BirthYear = Annotated[int, Meta(ge=1900, le=2199)] | Annotated[str, Meta(max_length=4, pattern="^(19|20|21)[0-9]{2}$")]
+EventType = Annotated[str, Meta(extra_json_schema={"enum": sorted(BY_NAME)})]
 Priority = Annotated[int, Meta(ge=1, le=1_000, description="1 kommt vor 2; ohne Angabe zuletzt")]
 
 
@@ -233,3 +238,18 @@ class SessionConfirmation(Body, frozen=True):
 
     by: Name
     method: Name
+
+
+# ── webhooks
+
+
+class WebhookRegistration(Body, frozen=True):
+    """Wohin Ereignisse zugestellt werden, und welche; ohne ``after`` von jetzt an"""
+
+    url: Annotated[str, Meta(max_length=URL_CHARACTERS_MAX, extra_json_schema={"pattern": URL_PATTERN})]
+    types: Annotated[list[EventType], Meta(min_length=1, max_length=100)] | None = None
+    pool: UUID | None = None
+    after: Annotated[int, Meta(ge=0, le=POSITION_MAX, description="Position, hinter der es beginnt")] | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        return asdict(self)  # a blank address is not one that was left out

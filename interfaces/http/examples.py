@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from application.views import Balance, BookingView, CaseView, PoolView, SessionView
+from interfaces.webhooks.subscriptions import RegisteredWebhook, WebhookView
 
 POOL = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b01"
 CASE = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b02"
 BOOKING = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b03"
 SESSION = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b04"
+WEBHOOK = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b05"
 MONTH = "2024-03"
 PROVIDER = "traeger-a"
 
-PATH_IDS = {"pool": POOL, "case": CASE, "booking": BOOKING, "session": SESSION, "month": MONTH}
+PATH_IDS = {"pool": POOL, "case": CASE, "booking": BOOKING, "session": SESSION, "month": MONTH, "webhook": WEBHOOK}
 
 _POOL = {
     "id": POOL,
@@ -75,6 +77,22 @@ _BOOKING = {
     "requested_by": "leitung-1",
     "sessions": [],
 }
+_WEBHOOK = {
+    "id": WEBHOOK,
+    "url": "https://fachverfahren.example/stundenpool",
+    "types": ["hours-approved", "session-logged"],
+    "pool": None,
+    "created_at": "2024-03-01T08:00:00Z",
+    "created_by": "admin-1",
+    "state": "active",
+    "paused": None,
+    "position": 17,
+    "behind": 0,
+    "failing_since": None,
+    "attempts": 0,
+    "last_error": None,
+    "next_attempt": None,
+}
 
 _OF_VIEW: dict[type, dict[str, Any]] = {
     PoolView: _POOL,
@@ -82,6 +100,8 @@ _OF_VIEW: dict[type, dict[str, Any]] = {
     BookingView: _BOOKING,
     SessionView: _SESSION,
     Balance: _POOL["balance"],  # type: ignore[dict-item]
+    WebhookView: _WEBHOOK,
+    RegisteredWebhook: {**_WEBHOOK, "secret": "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
 }
 
 

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import anyio
 import anyio.to_thread
-import msgspec
 from eventsourcing.persistence import Notification
 from starlette.types import Receive, Send
 
@@ -24,7 +23,7 @@ from application.projections.audit_trail import AUDIT_TRAIL
 from application.projections.tables import Live
 from domain.quantities import Actor
 from domain.refusals import Malformed
-from interfaces.http.log import event_view
+from interfaces.cloudevents import encoded
 from interfaces.http.problems import Rejected, too_many_streams, unavailable
 from interfaces.http.replies import NOSNIFF, Header, Reply
 from interfaces.http.security import Tokens, provider_of
@@ -284,8 +283,8 @@ def _providers(reader: Reader, rows: Sequence[Notification]) -> list[str | None]
 
 
 def _text(event: Recorded) -> bytes:
-    """A server-sent event; JSON has no line break in it."""
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.position, event.type.encode(), msgspec.json.encode(event_view(event)))
+    """A server-sent event."""
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.position, event.type.encode(), encoded(event))
 
 
 class EventStream:

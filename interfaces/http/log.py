@@ -1,60 +1,11 @@
 """The log from outside: events in the CloudEvents envelope, and the audit trail as German lines."""
 
-from datetime import datetime
-from typing import Any, Literal
-
-import msgspec
-
-from application.catalogue import BY_CLASS
-from application.log import Recorded
 from application.projections import audit_trail
 from application.views import TrailEntry
-from domain.quantities import Role
+from interfaces.cloudevents import EventView, event_view
 from interfaces.http import parameters
 from interfaces.http.operations import Asking, Feed, Operation, Page, Query
 from interfaces.http.security import AUDIT, CASEWORK
-
-
-class EventView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A CloudEvent 1.0 with the position in the log; ``subject`` is the stream. Personal fields of ``data`` are ``null``."""
-
-    specversion: Literal["1.0"]
-    id: str
-    source: Literal["/api/v1/events"]
-    type: str
-    subject: str
-    time: datetime
-    datacontenttype: Literal["application/json"]
-    position: int
-    streamversion: int
-    schemaversion: int
-    actorsubject: str
-    actorrole: Role
-    actororganisation: str
-    data: dict[str, Any]
-    cause: int | None = None
-
-
-def event_view(event: Recorded) -> EventView:
-    """An event as everybody may see it whom it concerns at all."""
-    kind = BY_CLASS[type(event.data)]
-    return EventView(
-        specversion="1.0",
-        id=str(event.position),
-        source="/api/v1/events",
-        type=kind.name,
-        subject=str(event.stream),
-        time=event.recorded_at,
-        datacontenttype="application/json",
-        position=event.position,
-        streamversion=event.version,
-        schemaversion=kind.schema,
-        actorsubject=event.actor.subject,
-        actorrole=event.actor.role,
-        actororganisation=event.actor.organisation,
-        data={name: None if name in kind.personal else getattr(event.data, name) for name in sorted(kind.clear | kind.personal)},
-        cause=event.cause,
-    )
 
 
 def list_events(asking: Asking, wanted: parameters.EventsAfter) -> Page[EventView]:

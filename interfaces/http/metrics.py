@@ -1,6 +1,10 @@
-"""What ``/metrics`` counts. Labels are route templates, methods, statuses and codes: never an id, never a person."""
+"""What ``/metrics`` counts. Labels are route templates, methods, statuses and codes: never a person, and no id but a webhook's."""
+
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 COMMANDS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -50,6 +54,23 @@ class Metrics:
         self._turn_commands.observe(commands)
         self._turn_seconds.observe(seconds)
 
+    def show_webhooks(self, behind: Callable[[], Mapping[str, int]]) -> None:
+        """Asks for the backlog of each webhook, by its id, when it is read."""
+        self.registry.register(_Backlog(behind))
+
     def text(self) -> bytes:
         """All of them in the text format of Prometheus."""
         return generate_latest(self.registry)
+
+
+class _Backlog(Collector):
+    """Webhooks come and go, so a gauge for each of them would outlive some."""
+
+    def __init__(self, behind: Callable[[], Mapping[str, int]]) -> None:
+        self._behind = behind
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        gauge = GaugeMetricFamily("stundenpool_webhook_behind", "Events that a webhook has before it", labels=("webhook",))
+        for webhook, behind in self._behind().items():
+            gauge.add_metric((webhook,), behind)
+        yield gauge

@@ -13,7 +13,7 @@ from application.views import Versioned
 from domain.refusals import ORDER
 from interfaces.http.examples import PATH_IDS, answer_example
 from interfaces.http.following import MEDIA_TYPE as EVENT_STREAM
-from interfaces.http.operations import JSON, PREFIX, Command, Feed, Operation, Query
+from interfaces.http.operations import JSON, PREFIX, Change, Command, Feed, Operation, Query
 from interfaces.http.problems import MEDIA_TYPE, Problem, status_of
 
 DESCRIPTION = """Flexibler Stundenpool: Stunden beantragen, bewilligen, nachweisen und abrechnen.
@@ -90,6 +90,11 @@ def _operation(operation: Operation) -> dict[str, Any]:
     elif isinstance(operation, Query):
         made["parameters"] += _query_parameters(operation.parameters, operation.example)
         made["responses"] = _query_responses(operation)
+    elif isinstance(operation, Change):
+        if operation.method == "POST":
+            made["parameters"] += [_IDEMPOTENCY_KEY]
+            made["requestBody"] = _body(operation)
+        made["responses"] = _change_responses(operation)
     elif isinstance(operation, Feed):
         made["parameters"] += [*_query_parameters(operation.parameters, {}), _LAST_EVENT_ID]
         made["responses"] = _feed_responses(operation)
@@ -107,10 +112,10 @@ def _add_links(paths: dict[str, Any], operations: Iterable[Operation]) -> None:
             success.setdefault("links", {})[operation.name] = _link(before, operation)
 
 
-def _link(before: Operation, after: Command | Query) -> dict[str, Any]:
+def _link(before: Operation, after: Command | Query | Change) -> dict[str, Any]:
     """How the ids of one call become those of the next: in its path, its query or its body."""
     known = {name: f"$request.path.{name}" for name in _PATH_NAME.findall(before.path)}
-    if isinstance(before, Command) and before.created:
+    if isinstance(before, Command | Change) and before.created:
         known[before.path.rpartition("/")[2].removesuffix("s")] = "$response.body#/id"
     parameters = {name: known[name] for name in _PATH_NAME.findall(after.path) if name in known}
     named = {name: known[name] for name in after.example if name in known}
@@ -129,13 +134,14 @@ def _path_parameter(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string", **form}, "example": PATH_IDS[name]}
 
 
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "1 bis 255 druckbare ASCII-Zeichen, für jede neue Anfrage ein neuer",
+    "schema": {"type": "string", "pattern": "^[ -~]{1,255}$"},
+}
 _COMMAND_HEADERS = [
-    {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "1 bis 255 druckbare ASCII-Zeichen, für jede neue Anfrage ein neuer",
-        "schema": {"type": "string", "pattern": "^[ -~]{1,255}$"},
-    },
+    _IDEMPOTENCY_KEY,
     {
         "name": "If-Match",
         "in": "header",
@@ -145,7 +151,7 @@ _COMMAND_HEADERS = [
 ]
 
 
-def _body(command: Command) -> dict[str, Any]:
+def _body(command: Command | Change) -> dict[str, Any]:
     content = {"schema": _reference(command.body), "example": dict(command.example)}
     return {"required": _has_required(command.body), "content": {"application/json": content}}
 
@@ -163,6 +169,12 @@ def _command_responses(command: Command) -> dict[str, Any]:
         proposed = {**(example or {}), "state": "awaiting_second", "granted_minutes": 0, "proposed_minutes": 480}
         responses["202"] = _success(schema, proposed, headers)
     return responses | _refused(401, 403, 404, 409, 412, 413, 422, 503)
+
+
+def _change_responses(change: Change) -> dict[str, Any]:
+    headers = ["Position", *(["Location"] if change.created else [])]
+    success = _success(_reference(change.view), answer_example(change.view, {}), headers)
+    return {"201" if change.created else "200": success} | _refused(401, 403, 404, 413, 422, 503)
 
 
 _LAST_EVENT_ID = {
@@ -252,7 +264,7 @@ def _schemas(operations: Iterable[Operation]) -> dict[str, Any]:
     kinds: list[type] = [Problem]
     for operation in operations:
         kinds.append(operation.view)
-        if isinstance(operation, Command):
+        if isinstance(operation, Command | Change):
             kinds.append(operation.body)
     _, components = msgspec.json.schema_components(list(dict.fromkeys(kinds)), ref_template=_REF)
     for schema in components.values():

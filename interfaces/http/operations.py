@@ -1,21 +1,22 @@
 """What an operation is: declared once, it becomes a route, a check of roles and a part of the OpenAPI document.
 
-A command posts a body and is decided in a turn; a query reads one snapshot. Neither can be declared without its policy.
+A command posts a body and is decided in a turn; a query reads one snapshot; a change is about what stands beside the log. None can
+be declared without its policy.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 
-from application.log import Reader
+from application.log import Reader, Transaction
 from application.privacy import Keyring
 from application.receipts import Answer
 from domain.quantities import Actor, Sealed
-from interfaces.http.bodies import Body
+from interfaces.http.bodies import Body, Nothing
 from interfaces.http.security import Policy, provider_of
 
 PREFIX = "/api/v1"
@@ -50,6 +51,15 @@ class Asking:
         text = self.keyring.open(sealed, position=position, stream=stream, field=field)
         self.opened.add(sealed.key)
         return text
+
+
+@dataclass(frozen=True, slots=True)
+class Changing:
+    """Who changes something beside the log, when, and in which transaction."""
+
+    actor: Actor
+    transaction: Transaction
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +121,30 @@ class Query(Declaration):
         return self.read.__name__
 
 
+def _as_it_is(keyring: Keyring, body: bytes) -> bytes:
+    return body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change(Declaration):
+    """Something that stands beside the log is made, altered or removed: no event tells of it.
+
+    ``make`` is called with the changing, the ids of the path and the arguments of the body. The receipt keeps what it returns;
+    ``completed`` adds to the body of an answer what must not be kept.
+    """
+
+    make: Callable[..., msgspec.Struct]
+    method: Literal["POST", "DELETE"] = "POST"
+    body: type[Body] = Nothing
+    example: Mapping[str, Any] = field(default_factory=dict)
+    created: bool = False
+    completed: Callable[[Keyring, bytes], bytes] = _as_it_is
+
+    @property
+    def name(self) -> str:
+        return self.make.__name__
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed(Declaration):
     """An answer that goes on: the log as the caller may see it, an event after the other. ``view`` is what each of them is."""
@@ -121,4 +155,4 @@ class Feed(Declaration):
     method: ClassVar[str] = "GET"
 
 
-Operation = Command | Query | Feed
+Operation = Command | Query | Change | Feed

@@ -17,10 +17,11 @@ import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from application import receipts
 from application.arrivals import Overloaded
-from application.log import Reader
+from application.log import Reader, Transaction
 from application.projections.tables import micros
-from application.receipts import Answer, RequestKey
+from application.receipts import Answer, Receipt, RequestKey
 from application.turn import Turn, Work
 from application.views import Versioned
 from domain.quantities import Actor
@@ -30,7 +31,7 @@ from interfaces.http.edge import answer_to, note
 from interfaces.http.following import EventStream, Following
 from interfaces.http.judging import Parsed, judged, parsed, single_values
 from interfaces.http.metrics import Metrics
-from interfaces.http.operations import JSON, PREFIX, Asking, Command, Feed, Operation, Query
+from interfaces.http.operations import JSON, PREFIX, Asking, Change, Changing, Command, Feed, Operation, Query
 from interfaces.http.parameters import EventsFrom
 from interfaces.http.problems import problem_bytes, status_of
 from interfaces.http.replies import Header, Reply, reply
@@ -174,13 +175,15 @@ class Resource:
         self.path = f"{PREFIX}{operations[0].path}"
         self._names = _NAME.findall(self.path)
         self._api = api
-        self._by_method: dict[str, CommandHandler | QueryHandler | FeedHandler] = {}
+        self._by_method: dict[str, CommandHandler | QueryHandler | ChangeHandler | FeedHandler] = {}
         for operation in operations:
             match operation:
                 case Command():
                     self._by_method["POST"] = CommandHandler(api, operation)
                 case Query():
                     self._by_method["GET"] = self._by_method["HEAD"] = QueryHandler(api, operation)
+                case Change():
+                    self._by_method[operation.method] = ChangeHandler(api, operation)
                 case Feed():
                     self._by_method["GET"] = self._by_method["HEAD"] = FeedHandler(api, operation)
 
@@ -225,12 +228,11 @@ class CommandHandler:
     def __init__(self, api: Api, command: Command) -> None:
         self.operation = command
         self._api = api
-        self._id = msgspec.json.Decoder(_Created)
         self._located = command.created and command.path.count("/") == 1  # sessions are read with their booking
 
     async def __call__(self, call: Call, actor: Actor) -> Reply:
         sent = parsed(await call.body())
-        key = self._key(call, sent)
+        key = _request_key(self._api, call, sent)
         try:
             work = self._work(call, actor, sent, key)
         except Refusal as refusal:
@@ -241,15 +243,6 @@ class CommandHandler:
             self._api.metrics.turned_away.inc()
             raise problems.overloaded() from None
         return self._reply(answer)
-
-    def _key(self, call: Call, sent: Parsed) -> RequestKey | None:
-        key = call.header(b"idempotency-key")
-        if key is None:
-            return None
-        if not _KEY.fullmatch(key):
-            raise Malformed(place="Idempotency-Key", problem="1 bis 255 druckbare ASCII-Zeichen")
-        line = f"{call.method} {call.path}\n".encode()
-        return RequestKey(key, self._api.service.keyring.fingerprint(line + sent.canonical))
 
     def _work(self, call: Call, actor: Actor, sent: Parsed, key: RequestKey | None) -> Work:
         ids = path_ids(call.ids)
@@ -277,7 +270,7 @@ class CommandHandler:
             status = status_of(answer.outcome)
         made = self._api.reply(status, answer.body, answer.position, answer.version)
         if self._located and status == 201:
-            made.headers.append((b"location", f"{PREFIX}{self.operation.path}/{self._id.decode(answer.body).id}".encode()))
+            made.headers.append(_location(self.operation, answer.body))
         return made
 
 
@@ -328,6 +321,43 @@ class QueryHandler:
                 return self._api.reply(200, msgspec.json.encode(found), position)
 
 
+class ChangeHandler:
+    """Posts and deletions beside the log: each is a transaction of its own, and its receipt, where it has a key, stands in it."""
+
+    def __init__(self, api: Api, change: Change) -> None:
+        self.operation = change
+        self._api = api
+
+    async def __call__(self, call: Call, actor: Actor) -> Reply:
+        sent = parsed(await call.body())
+        key = _request_key(self._api, call, sent) if call.method == "POST" else None
+        ids = path_ids(call.ids)
+        answer = await self._api.reading(lambda: self._answer(actor, ids, sent, key))
+        body = self.operation.completed(self._api.service.keyring, answer.body)
+        made = self._api.reply(STATUS_OF_SUCCESS[answer.outcome], body, answer.position)
+        if self.operation.created:
+            made.headers.append(_location(self.operation, body))
+        return made
+
+    def _answer(self, actor: Actor, ids: Sequence[UUID | str], sent: Parsed, key: RequestKey | None) -> Answer:
+        with self._api.service.store.turn() as transaction:
+            if key is None:
+                return self._made(transaction, actor, ids, sent)
+            identity = key.identity(actor)
+            known = receipts.read(transaction, [identity])
+            if known:
+                return known[identity].answer_to(key.fingerprint)
+            answer = self._made(transaction, actor, ids, sent)
+            transaction.execute(receipts.INSERT, [Receipt(key.fingerprint, answer).row(identity)])
+            return answer
+
+    def _made(self, transaction: Transaction, actor: Actor, ids: Sequence[UUID | str], sent: Parsed) -> Answer:
+        arguments = judged(sent.value, self.operation.body).arguments()
+        view = self.operation.make(Changing(actor, transaction, self._api.service.clock()), *ids, **arguments)
+        head = transaction.head()
+        return Answer("created" if self.operation.created else "done", msgspec.json.encode(view), head.id if head else 0)
+
+
 class FeedHandler:
     """Gets that go on."""
 
@@ -356,6 +386,23 @@ def _last_event(stated: str, after: int | None) -> int | None:
 
 class _Created(msgspec.Struct):
     id: str
+
+
+_decode_created = msgspec.json.Decoder(_Created).decode
+
+
+def _location(operation: Command | Change, body: bytes) -> Header:
+    return b"location", f"{PREFIX}{operation.path}/{_decode_created(body).id}".encode()
+
+
+def _request_key(api: Api, call: Call, sent: Parsed) -> RequestKey | None:
+    key = call.header(b"idempotency-key")
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
+        raise Malformed(place="Idempotency-Key", problem="1 bis 255 druckbare ASCII-Zeichen")
+    line = f"{call.method} {call.path}\n".encode()
+    return RequestKey(key, api.service.keyring.fingerprint(line + sent.canonical))
 
 
 def path_ids(stated: Mapping[str, str]) -> list[UUID | str]:

@@ -148,9 +148,10 @@ def _demand_schema(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _frozen(_: FastAPI) -> AsyncIterator[None]:
+async def _frozen(app: FastAPI) -> AsyncIterator[None]:
     """What stands after the start stays: no collection needs to look at it again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)
-    yield
+    async with app.state.webhooks.running():
+        yield

@@ -26,6 +26,7 @@ GRANTS = {
     "receipts": "SELECT, INSERT",
     "personal_reads": "SELECT, INSERT",
     "tokens": "SELECT, INSERT, DELETE",
+    "webhooks": "SELECT, INSERT, UPDATE, DELETE",
     "projections": "SELECT, UPDATE",
     "snapshots": "SELECT, INSERT, UPDATE",
     "migrations": "SELECT",

@@ -33,7 +33,7 @@ def _line(following: "subprocess.Popen[str]") -> str:
 
 @pytest.mark.usefixtures("installation")
 def test_tail_shows_what_is_there_and_what_comes(run: Run) -> None:
-    """One JSON object a line, in the order of the log."""
+    """One CloudEvent a line, in the order of the log."""
     filled_pool(run)
     with tail("--json", "--after", "2") as following:
         first = json.loads(_line(following))
@@ -46,6 +46,7 @@ def test_tail_shows_what_is_there_and_what_comes(run: Run) -> None:
             assert event["position"] == position + 1
             position = event["position"]
         assert event["data"]["name"] == "Prüfpool"
+        assert (event["specversion"], event["id"]) == ("1.0", str(position + 1))
 
 
 @pytest.mark.usefixtures("sqlite_installation")

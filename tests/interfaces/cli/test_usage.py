@@ -67,6 +67,9 @@ def test_every_help_is_german(run: Run, words: tuple[str, ...]) -> None:
         "import requests datei.csv",
         f"import sessions datei.csv --pool {POOL_ID} --rejects .",
         "log tail --after -1",
+        "webhook add",
+        "webhook add https://a.example/ --type gibt-es-nicht",
+        "webhook remove x",
         "db backup",
     ],
 )

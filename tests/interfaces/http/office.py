@@ -10,8 +10,8 @@ import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from interfaces.http.app import OPERATIONS, create_app
-from interfaces.http.examples import BOOKING, CASE, PATH_IDS, POOL, SESSION
-from interfaces.http.operations import PREFIX, Command, Operation, Query
+from interfaces.http.examples import BOOKING, CASE, PATH_IDS, POOL, SESSION, WEBHOOK
+from interfaces.http.operations import PREFIX, Change, Command, Operation, Query
 from interfaces.http.security import create_token
 from interfaces.service import Service, open_service
 from interfaces.settings import Settings
@@ -30,7 +30,7 @@ PEOPLE = {
     "admin": ("admin", "admin-1", None),
 }
 BY_NAME: Mapping[str, Operation] = {operation.name: operation for operation in OPERATIONS}
-_EXAMPLE_IDS = {"open_pool": POOL, "open_case": CASE, "request_hours": BOOKING, "log_session": SESSION}
+_EXAMPLE_IDS = {"open_pool": POOL, "open_case": CASE, "request_hours": BOOKING, "log_session": SESSION, "register_webhook": WEBHOOK}
 
 
 class Office:
@@ -69,7 +69,7 @@ class Office:
         operation = BY_NAME[name]
         who = next(person for person, (role, _, _) in PEOPLE.items() if role in operation.policy)
         path = self.real(operation.path.format_map(PATH_IDS))
-        body = self.real(dict(operation.example)) if isinstance(operation, Command) else None
+        body = self.real(dict(operation.example)) if isinstance(operation, Command | Change) else None
         parameters = self.real(dict(operation.example)) if isinstance(operation, Query) else {}
         answer = self.call(who, operation.method, path, json=body) if body is not None else self.get(who, path, **parameters)
         if name in _EXAMPLE_IDS:

@@ -15,9 +15,9 @@ from msgspec.inspect import DictType, IntType, Metadata, NoneType, StrType, Stru
 
 from interfaces.http.app import OPERATIONS
 from interfaces.http.examples import PATH_IDS
-from interfaces.http.operations import Command, Operation, Query
+from interfaces.http.operations import Change, Command, Operation, Query
 from tests.interfaces.http.office import PEOPLE, Office
-from tests.interfaces.http.test_operations import COMMANDS, named
+from tests.interfaces.http.test_operations import POSTS, named
 
 QUERIES = [operation for operation in OPERATIONS if isinstance(operation, Query)]
 LONG = 1_000_000
@@ -146,8 +146,8 @@ def body_with(example: dict[str, Any], place: tuple[str, ...], value: bytes) -> 
     return json.dumps(body).encode().replace(b'"@@"', value)
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=named)
-def test_every_field_of_every_body(office: Office, command: Command) -> None:
+@pytest.mark.parametrize("command", POSTS, ids=named)
+def test_every_field_of_every_body(office: Office, command: Command | Change) -> None:
     """Refused where it stands; where nobody can read it, with line and character or with the byte."""
     calling = Calling(office, command)
     example = office.real(dict(command.example))
@@ -162,8 +162,8 @@ def test_every_field_of_every_body(office: Office, command: Command) -> None:
 
 
 @NO_STORE
-@pytest.mark.parametrize("command", COMMANDS, ids=named)
-def test_every_body_as_a_whole(office: Office, command: Command) -> None:
+@pytest.mark.parametrize("command", POSTS, ids=named)
+def test_every_body_as_a_whole(office: Office, command: Command | Change) -> None:
     """No object, an unknown name, too large, cut off in the middle, or after something else."""
     calling = Calling(office, command)
     example = office.real(dict(command.example))
@@ -185,11 +185,11 @@ def test_every_header(office: Office, operation: Operation) -> None:
     calling = Calling(office, operation)
     for token in TOKENS:
         calling.refuses(token, calling.call(Authorization=token), status=401)
-    if isinstance(operation, Command):
+    if operation in POSTS:
         content = json.dumps(office.real(dict(operation.example))).encode()
         for key in (b"", *HEADERS):
             calling.refuses(key, calling.call(content=content, Idempotency_Key=key), "Idempotency-Key")
-        for tag in TAGS:
+        for tag in TAGS if isinstance(operation, Command) else ():
             calling.refuses(tag, calling.call(content=content, If_Match=tag), "If-Match")
         for media_type in MEDIA_TYPES:
             calling.refuses(media_type, calling.call(content=content or b"{}", Content_Type=media_type), "Content-Type")
@@ -205,7 +205,7 @@ def test_every_part_of_every_path(office: Office, operation: Operation) -> None:
             continue
         for text in ("-1", "0", "null", *(text for text, _ in TEXTS)):
             path = calling.path.replace(office.real(example), text)
-            content = json.dumps(office.real(dict(operation.example))).encode() if isinstance(operation, Command) else b""
+            content = json.dumps(office.real(dict(operation.example))).encode() if operation in POSTS else b""
             calling.refuses((name, text), calling.call(path, content), "month", status=422 if name == "month" else 404)
 
 

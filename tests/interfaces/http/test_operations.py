@@ -15,12 +15,13 @@ from application import commands
 from domain.quantities import Role
 from interfaces.http.app import OPERATIONS, PUBLIC, Application, create_app, published
 from interfaces.http.examples import PATH_IDS, answer_example
-from interfaces.http.operations import PREFIX, Command, Feed, Operation, Query
+from interfaces.http.operations import PREFIX, Change, Command, Feed, Operation, Query
 from interfaces.web.pages import PUBLIC_PAGES, PageResource
 from tests.interfaces.http.office import PEOPLE, Office
 
 PUBLISHED = Path(__file__).parents[3] / "openapi.json"
 COMMANDS = [operation for operation in OPERATIONS if isinstance(operation, Command)]
+POSTS = [operation for operation in OPERATIONS if isinstance(operation, Command | Change) and operation.method == "POST"]
 
 
 def named(operation: Operation) -> str:
@@ -122,7 +123,7 @@ def test_every_example_runs(office: Office) -> None:
         if isinstance(operation, Feed):
             continue
         answer = office.given(*operation.given).example(operation.name)
-        created = isinstance(operation, Command) and operation.created
+        created = isinstance(operation, Command | Change) and operation.created
         assert answer.status_code == (201 if created else 200), (operation.name, answer.text)
         body = answer.text if operation.view is str else answer.json()
         if isinstance(operation, Command):
