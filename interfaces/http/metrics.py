@@ -1,6 +1,20 @@
 """What ``/metrics`` counts. Labels are route templates, methods, statuses and codes: never an id, never a person."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Info,
+    Metric,
+    ProcessCollector,
+    generate_latest,
+)
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -28,6 +42,19 @@ class Metrics:
             "stundenpool_slowest_stream_behind", "Positions that the slowest stream has before it", registry=self.registry
         )
 
+        # What is looked at for each scrape.
+        self.database_up = Gauge(
+            "stundenpool_database_up", "Whether the database answers and has its schema", registry=self.registry
+        )
+        self.keystore_up = Gauge("stundenpool_keystore_up", "Whether the key store can be read", registry=self.registry)
+        self.log_events = Gauge("stundenpool_log_events", "Events in the log, as the database has it", registry=self.registry)
+
+        self.workers = Gauge("stundenpool_workers", "Processes that the service was told to have", registry=self.registry)
+        build = Info("stundenpool_build", "The version that runs", registry=self.registry)
+        build.info({"version": version("stundenpool"), "python": platform.python_version()})
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts an answer."""
         counted = self._answers.get((method, route, status))
@@ -37,6 +64,20 @@ class Metrics:
         counted[0].inc()
         counted[1].observe(seconds)
 
-    def text(self) -> bytes:
-        """All of them in the text format of Prometheus."""
-        return generate_latest(self.registry)
+    def text(self, **labels: str) -> bytes:
+        """All of them in the text format of Prometheus, each sample with these labels besides its own."""
+        return generate_latest(_Labelled(self.registry, labels))
+
+
+class _Labelled(CollectorRegistry):
+    """What stands in a registry, with more labels."""
+
+    def __init__(self, registry: CollectorRegistry, labels: dict[str, str]) -> None:
+        super().__init__()
+        self._registry = registry
+        self._labels = labels
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._registry.collect():
+            metric.samples = [sample._replace(labels=sample.labels | self._labels) for sample in metric.samples]
+            yield metric
