@@ -25,6 +25,7 @@ from interfaces.http.app import OPERATIONS
 from interfaces.http.bodies import PersonalBody, PoolOpening
 from interfaces.http.examples import PATH_IDS
 from interfaces.http.operations import Command
+from interfaces.logs import Lines, Objects
 from interfaces.spreadsheets import read_table
 from tests.faults.canary import Canary, Places, files, forms
 from tests.faults.scenes import SCENES, Stage
@@ -101,8 +102,12 @@ def test_no_personal_text_stands_in_the_clear_on_postgresql(tmp_path: Path, capl
     assert any(where.startswith(str(data / "base")) for where in found)
 
 
-def test_no_personal_text_that_comes_by_http_stands_in_the_clear(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("form", [Lines, Objects])
+def test_no_personal_text_that_comes_by_http_stands_in_the_clear(
+    form: type[logging.Formatter], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Every command of the interface, with texts that are taken and texts that are refused: in no answer, log or file."""
+    caplog.handler.setFormatter(form())
     caplog.set_level(logging.WARNING, "httpx")  # the caller's side
     caplog.set_level(logging.DEBUG)
     canary, folder = Canary(), tmp_path / "office"
@@ -129,6 +134,7 @@ def post_in_every_way(office: HttpOffice, operation: Command, canary: Canary) ->
         office.post(who, path, body, **{"If-Match": f'"{canary.token}"'}),
         office.call(who, "POST", f"{path}/{canary.token}", json=body),
         office.call(who, "GET", "/bookings", params={"state": text, canary.token: text}),
+        office.call(who, "GET", "/pools", headers={"X-Request-Id": text.encode()}),
     ]
     assert {answer.status_code for answer in answers} <= {404, 405, 422}
     key = f"canary-{operation.name}"
