@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -32,6 +32,13 @@ class Answered(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.method} {self.route} {self.status} {self.milliseconds:.1f} ms"
+
+
+class Raised(msgspec.Struct, frozen=True):
+    """An exception without what it says."""
+
+    type: str
+    frames: list[str]
 
 
 def set_up(form: Literal["text", "json"]) -> None:
@@ -62,6 +69,22 @@ class Lines(logging.Formatter):
         return "\n".join([line, *_lines(record.exc_info[1])]) if record.exc_info else line
 
 
+class Line(msgspec.Struct, omit_defaults=True):
+    """A line as an object."""
+
+    time: str
+    level: str
+    logger: str
+    pid: int
+    message: str
+    request_id: str = ""
+    method: str = ""
+    route: str = ""
+    status: int = 0
+    milliseconds: float = -1
+    exceptions: list[Raised] = []
+
+
 class Objects(logging.Formatter):
     """For programs: one JSON object a line."""
 
@@ -71,38 +94,32 @@ class Objects(logging.Formatter):
         self._encode = msgspec.json.Encoder().encode
 
     def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, Any] = {
-            "time": f"{_utc(int(record.created))}.{int(record.msecs):03}Z",
-            "level": record.levelname,
-            "logger": record.name,
-            "pid": self._pid,
-            "message": record.getMessage(),
-        }
+        time = f"{_utc(int(record.created))}.{int(record.msecs):03}Z"
+        said = record.getMessage()
+        line = Line(time, record.levelname, record.name, self._pid, said, request_id.get())
         if type(record.msg) is Answered:
-            line["method"], line["route"], line["status"], milliseconds = record.msg
-            line["milliseconds"] = round(milliseconds, 1)
-        if asked := request_id.get():
-            line["request_id"] = asked
-        if record.exc_info:
-            line["exceptions"] = exceptions(record.exc_info[1])
-        elif told := getattr(record, "exceptions", None):
-            line["exceptions"] = told
+            line.method, line.route, line.status, milliseconds = record.msg
+            line.milliseconds = round(milliseconds, 1)
+        elif record.exc_info:
+            line.exceptions = exceptions(record.exc_info[1])
+        else:
+            line.exceptions = getattr(record, "exceptions", [])
         return self._encode(line).decode()
 
 
-def exceptions(error: BaseException | None) -> list[dict[str, Any]]:
+def exceptions(error: BaseException | None) -> list[Raised]:
     """An exception and what led to it, each by its type and its frames."""
     told = []
     while error is not None:
-        told.append({"type": type(error).__name__, "frames": list(_frames(error.__traceback__))})
+        told.append(Raised(type(error).__name__, list(_frames(error.__traceback__))))
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return told
 
 
 def _lines(error: BaseException | None) -> Iterator[str]:
     for told in exceptions(error):
-        yield f"  {told['type']}"
-        yield from (f"    {frame}" for frame in told["frames"])
+        yield f"  {told.type}"
+        yield from (f"    {frame}" for frame in told.frames)
 
 
 def _frames(trace: TracebackType | None) -> Iterator[str]:
