@@ -3,22 +3,29 @@
 import os
 import re
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 
+from application.demonstration import open_demonstration
+from domain.quantities import Period, Rules
 from tests.conftest import STORE_KINDS
 from tests.faults.errands import GRANTED, SERVICE, SESSION, Errand, Report, hold_against_log, hold_together, open_place, run_errands
 from tests.interfaces.http.explored import Served, served
 from tests.interfaces.http.test_following import wait_until
-from tests.office import Office
+from tests.interfaces.http.test_server import ROOT, SERVE, environment
+from tests.office import OFFICER, Office, make_schema, running_office
 
 CALLERS = 6
 LOAD_SECONDS = 3
@@ -237,3 +244,26 @@ def test_no_process_outlives_its_parent(fresh_url: Callable[[str], str], tmp_pat
         wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{service.base}/healthz")
+
+
+def test_a_demonstration_has_one_process(store_url: str, tmp_path: Path) -> None:
+    """Its clock runs in the process, and several would tell different times: exit status 1, and a sentence that says so."""
+    with running_office(store_url, tmp_path / "keys") as office:
+        facts: Any = {"name": "Vorführung", "period": Period(date(2022, 1, 1), date(2022, 12, 31)), "budget_minutes": 6000}
+        office.do(OFFICER, open_demonstration, **facts, rules=Rules(), seed=1, clock=datetime(2022, 3, 1, tzinfo=UTC))
+    stated = environment(store_url, tmp_path, WORKERS="2")
+    done = subprocess.run([sys.executable, "-c", SERVE], cwd=ROOT, env=stated, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.strip() == "Eine Demonstration hat eine eigene Uhr und läuft daher in einem einzigen Prozess (--workers 1)."
+
+
+def test_an_address_that_is_taken_is_told(fresh_url: Callable[[str], str], tmp_path: Path) -> None:
+    """Before any process is started, in the same words as with one."""
+    url = fresh_url("sqlite")
+    make_schema(url)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        stated = environment(url, tmp_path, taken.getsockname()[1])
+        command = [sys.executable, "-c", "from interfaces.cli import main; main()", "serve", "--workers", "2"]
+        done = subprocess.run(command, cwd=ROOT, env=stated, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "kann der Dienst nicht lauschen" in done.stderr
