@@ -91,6 +91,12 @@ def _log_format(written: str) -> str:
     return written
 
 
+def _collector(written: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", written):
+        raise ValueError("muss eine URL wie http://127.0.0.1:4318/v1/traces sein")
+    return written
+
+
 def _setting(default: Any, read: Callable[[str], Any], meaning: str) -> Any:
     return field(default=default, metadata={"read": read, "meaning": meaning})
 
@@ -115,6 +121,8 @@ class Settings:
     log_format: Literal["text", "json"] = _setting(
         "text", _log_format, "Zeilen auf stderr: text, oder json mit einem Objekt je Zeile"
     )
+
+    traces: str = _setting("", _collector, "Empfänger von Traces (OTLP über HTTP); braucht die Zusatzpakete stundenpool[traces]")
 
     @property
     def schema_url(self) -> str:

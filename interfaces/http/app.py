@@ -78,6 +78,7 @@ def create_app(service: Service, folder: Path | None = None) -> Application:
     api = Api(service)
     keys = open_keystore(service.settings.keystore)
     app = Application(Resources(api, OPERATIONS))
+    app.state.api = api
     app.state.following = api.following
     app.state.scrape = Scrape(api.metrics, service.store, keys, folder)
     app.add_middleware(Edge, metrics=api.metrics)

@@ -68,9 +68,13 @@ class Edge:
             if status == 0:  # an answer that broke off half-way is ended by the server
                 await answer.send(sending)
         finally:
-            routed = scope.get("endpoint"), scope.get("route")  # of a page, and of a route of the framework
-            route = next((str(path) for each in routed if (path := getattr(each, "path", None))), "other")
-            note(self._metrics, scope["method"], route, status, started)
+            note(self._metrics, scope["method"], route_of(scope), status, started)
+
+
+def route_of(scope: Scope) -> str:
+    """The template of a request that FastAPI has answered."""
+    routed = scope.get("endpoint"), scope.get("route")  # of a page, and of a route of the framework
+    return next((str(path) for each in routed if (path := getattr(each, "path", None))), "other")
 
 
 def identified(stated: str | None) -> Header:

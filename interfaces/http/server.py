@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
+from importlib.util import find_spec
 from multiprocessing import parent_process
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 
 import uvicorn
 from eventsourcing.persistence import PersistenceError
+from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
@@ -39,6 +41,8 @@ GARBAGE_THRESHOLD = 50_000  # allocations between two collections: rare ones kee
 def serve(settings: Settings) -> None:
     """Serves HTTP until SIGTERM or SIGINT. Exits with 1 and a German sentence where the database is not set up."""
     logs.set_up(settings.log_format)
+    if settings.traces and not find_spec("opentelemetry.sdk"):
+        raise SystemExit("Für STUNDENPOOL_TRACES fehlen Pakete. Bitte stundenpool[traces] installieren.")
     _demand_schema(settings)
     if settings.workers == 1:
         # Uvicorn ends its work on these signals and then raises them again.
@@ -78,7 +82,7 @@ class Worker:
     settings: Settings
     folder: Path | None = None
 
-    def __call__(self) -> Application:
+    def __call__(self) -> ASGIApp:
         logs.set_up(self.settings.log_format)
         _allow_many_connections()
         with ExitStack() as stack:
@@ -86,9 +90,17 @@ class Worker:
             if service.clock is not utc_now:
                 log.warning("a demonstration: its clock stands at %s", service.clock().isoformat(timespec="seconds"))
             app = create_app(service, self.folder)
+            served = self._traced(app, stack)
             opened = stack.pop_all()
         app.router.lifespan_context = lambda _: _serving(app, opened)
-        return app
+        return served
+
+    def _traced(self, app: Application, stack: ExitStack) -> ASGIApp:
+        if not self.settings.traces:
+            return app
+        from interfaces.http import traces  # needs packages that are installed for this alone
+
+        return traces.traced(app, stack.enter_context(traces.collected(self.settings.traces)))
 
     def _opened(self, stack: ExitStack) -> Service:
         """The service. One process of several says no more than what kind of failure it was, and is started again."""
