@@ -24,6 +24,7 @@ from domain.case import CaseEvent
 from domain.pool import PoolEvent, RefusedStep
 from domain.quantities import Actor, Period, Personal, Rules, Sealed
 from domain.refusals import ORDER
+from interfaces.http.metrics import Metrics
 from interfaces.http.problems import status_of
 from interfaces.settings import PREFIX, Settings
 
@@ -181,6 +182,16 @@ def settings_section() -> str:
     return "\n".join(["| variable | default | meaning, as `config check` shows it |", "| --- | --- | --- |", *rows])
 
 
+def metrics_section() -> str:
+    """Every metric of a process, by the name under which a scrape shows it."""
+    rows = []
+    for metric in Metrics().registry.collect():
+        name = metric.name + {"counter": "_total", "info": "_info"}.get(metric.type, "")
+        kind = "gauge" if metric.type == "info" else metric.type
+        rows.append(f"| `{name}` | {kind} | {metric.documentation.rstrip('.')} |")
+    return "\n".join(["| metric | type | meaning |", "| --- | --- | --- |", *rows])
+
+
 def groupings_section() -> str:
     """What figures are grouped by, and their units."""
     groupings = [f"| `{each.by}` | {each.label} | {each.definition} |" for each in GROUPINGS]
@@ -210,7 +221,7 @@ SECTIONS: Mapping[str, Mapping[str, Any]] = {
     "evaluation.md": {"groupings": groupings_section, "figures": figures_section},
     "events.md": {"example": example_section, "events": events_section},
     "glossary.md": {"refusals": refusals_section},
-    "operations.md": {"settings": settings_section},
+    "operations.md": {"settings": settings_section, "metrics": metrics_section},
     "tour.md": walk.SECTIONS,
 }
 

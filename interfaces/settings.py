@@ -17,6 +17,7 @@ from dotenv import dotenv_values
 
 PREFIX = "STUNDENPOOL_"
 DOTENV = Path(".env")
+WORKERS_MAX = 64
 
 Source = Literal["Umgebung", ".env", "Voreinstellung"]
 
@@ -84,6 +85,24 @@ def _hours(written: str) -> int:
     return int(written)
 
 
+def _workers(written: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,2}", written) or not 1 <= int(written) <= WORKERS_MAX:
+        raise ValueError(f"muss eine ganze Zahl von 1 bis {WORKERS_MAX} sein")
+    return int(written)
+
+
+def _log_format(written: str) -> str:
+    if written not in ("text", "json"):
+        raise ValueError("muss text oder json sein")
+    return written
+
+
+def _collector(written: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", written):
+        raise ValueError("muss eine URL wie http://127.0.0.1:4318/v1/traces sein")
+    return written
+
+
 def _setting(default: Any, read: Callable[[str], Any], meaning: str) -> Any:
     return field(default=default, metadata={"read": read, "meaning": meaning})
 
@@ -105,6 +124,11 @@ class Settings:
     host: str = _setting("127.0.0.1", _host, "Adresse, an der der Dienst lauscht")
     port: int = _setting(8000, _port, "Port, an dem der Dienst lauscht")
     webhook_patience_hours: int = _setting(72, _hours, "Stunden ohne Erfolg, nach denen ein Webhook angehalten wird")
+    workers: int = _setting(1, _workers, "Zahl der Prozesse, die dort antworten")
+    log_format: Literal["text", "json"] = _setting(
+        "text", _log_format, "Zeilen auf stderr: text, oder json mit einem Objekt je Zeile"
+    )
+    traces: str = _setting("", _collector, "Empfänger von Traces (OTLP über HTTP); braucht die Zusatzpakete stundenpool[traces]")
 
     @property
     def schema_url(self) -> str:

@@ -6,14 +6,17 @@ import click
 
 from interfaces.cli.commands import Failed, note
 from interfaces.cli.stores import opened_store
-from interfaces.settings import Settings, read_settings
+from interfaces.settings import WORKERS_MAX, Settings, read_settings
 from interfaces.storage.check import excess_rights
 
 
 @click.command("serve")
-def command() -> None:
+@click.option(
+    "--workers", metavar="ZAHL", type=click.IntRange(1, WORKERS_MAX), help="So viele Prozesse antworten; sonst STUNDENPOOL_WORKERS."
+)
+def command(workers: int | None) -> None:
     """Startet den Dienst: Programmierschnittstelle und Webseiten, bis er beendet wird."""
-    settings = read_settings()
+    settings = read_settings() if workers is None else read_settings(workers=workers)
     _demand_free_port(settings)
     _warn_of_rights(settings)
     from interfaces.http.server import serve  # the web framework, which nothing but this command needs

@@ -16,11 +16,13 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from application.privacy import KeyStore
 from interfaces.http import bookings, cases, health, log, openapi, pools, reports, webhooks
 from interfaces.http.edge import Edge
 from interfaces.http.operations import Operation
 from interfaces.http.problems import RETRY_AFTER_SECONDS
 from interfaces.http.resources import Api, Resources
+from interfaces.http.scrape import Scrape
 from interfaces.service import Service
 from interfaces.storage.keystore import open_keystore
 from interfaces.web import pages
@@ -71,16 +73,22 @@ class Application(FastAPI):
             await resource.serve(ids, scope, receive, send)
 
 
-def create_app(service: Service) -> Application:
-    """The application that answers for a service; it opens nothing but a key store of its own, to ask whether it is readable."""
+def create_app(service: Service, folder: Path | None = None) -> Application:
+    """The application that answers for a service; it opens nothing but a key store of its own, to ask whether it is readable.
+
+    ``folder`` is where the workers of one service find each other.
+    """
     api = Api(service)
+    keys = open_keystore(service.settings.keystore)
     app = Application(Resources(api, OPERATIONS))
+    app.state.api = api
     app.state.following = api.following
     app.state.webhooks = Deliverer(service.store, service.keyring, timedelta(hours=service.settings.webhook_patience_hours))
-    api.metrics.show_webhooks(app.state.webhooks.behind)
+    api.metrics.webhooks.behind = app.state.webhooks.behind
+    app.state.scrape = Scrape(api.metrics, service.store, keys, folder)
     app.add_middleware(Edge, metrics=api.metrics)
     app.router.routes.extend(pages.routes(api))
-    _add_public_routes(app, api)
+    _add_public_routes(app, api, keys)
     app.openapi = cache(lambda: openapi.document(app, OPERATIONS))  # type: ignore[method-assign]
     return app
 
@@ -89,9 +97,7 @@ async def _left_to_the_edge(_: Request, error: Exception) -> NoReturn:
     raise error
 
 
-def _add_public_routes(app: FastAPI, api: Api) -> None:
-    keys = open_keystore(api.service.settings.keystore)
-
+def _add_public_routes(app: FastAPI, api: Api, keys: KeyStore) -> None:
     @app.get("/healthz", summary="Lebt der Prozess?", response_class=Response)
     async def healthz() -> Response:
         return _json({"status": "alive"})
@@ -110,7 +116,7 @@ def _add_public_routes(app: FastAPI, api: Api) -> None:
 
     @app.get("/metrics", summary="Zahlen für Prometheus", response_class=Response)
     async def metrics() -> Response:
-        return Response(api.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+        return Response(await app.state.scrape.text(), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi_json() -> Response:

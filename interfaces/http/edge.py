@@ -4,10 +4,13 @@ Resources of the API are their own edge; around everything else stands ``Edge``.
 """
 
 import logging
+import re
+import secrets
 import time
+from itertools import count
 
 from eventsourcing.persistence import InterfaceError, OperationalError
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,12 +19,18 @@ from application.log import StoreUnavailable
 from application.privacy import KeyStoreDamaged
 from application.projections.tables import ProjectionOutdated
 from domain.refusals import NotFound
+from interfaces import logs
 from interfaces.http.metrics import Metrics
 from interfaces.http.problems import Rejected, method_not_allowed, problem, rejection, unavailable, unexpected
-from interfaces.http.replies import Reply
+from interfaces.http.replies import Header, Reply
+from interfaces.logs import Answered
 
 access = logging.getLogger("stundenpool.access")
 log = logging.getLogger("stundenpool.http")
+
+_SAFE_ID = re.compile("[A-Za-z0-9._-]{1,64}")
+_process = secrets.token_hex(4)
+_numbers = count(1)
 
 AWAY = (StoreUnavailable, OperationalError, InterfaceError, KeyStoreDamaged, ProjectionOutdated)
 
@@ -39,12 +48,15 @@ class Edge:
             return
         started = time.perf_counter()
         status = 0
+        name, request_id = identified(Headers(scope=scope).get("x-request-id"))
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).setdefault("X-Content-Type-Options", "nosniff")
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.append(name.decode(), request_id.decode())
             await send(message)
 
         try:
@@ -56,19 +68,30 @@ class Edge:
             if status == 0:  # an answer that broke off half-way is ended by the server
                 await answer.send(sending)
         finally:
-            routed = scope.get("endpoint"), scope.get("route")  # of a page, and of a route of the framework
-            route = next((str(path) for each in routed if (path := getattr(each, "path", None))), "other")
-            note(self._metrics, scope["method"], route, status, started)
+            note(self._metrics, scope["method"], route_of(scope), status, started)
+
+
+def route_of(scope: Scope) -> str:
+    """The template of a request that FastAPI has answered."""
+    routed = scope.get("endpoint"), scope.get("route")  # of a page, and of a route of the framework
+    return next((str(path) for each in routed if (path := getattr(each, "path", None))), "other")
+
+
+def identified(stated: str | None) -> Header:
+    """Gives the request that is being answered its id, which stands in each line that is logged for it.
+
+    That is what its caller stated, if it is short and of safe characters.
+    """
+    request_id = stated if stated is not None and _SAFE_ID.fullmatch(stated) else f"{_process}-{next(_numbers)}"
+    logs.request_id.set(request_id)
+    return b"x-request-id", request_id.encode()
 
 
 def note(metrics: Metrics, method: str, route: str, status: int, started: float) -> None:
-    """Counts an answer and writes its line. A route is a template, so that neither ids nor queries stand in a log.
-
-    ``started`` is that of ``time.perf_counter``.
-    """
+    """Counts an answer and writes its line; ``started`` is that of ``time.perf_counter``."""
     seconds = time.perf_counter() - started
     metrics.answered(method, route, status, seconds)
-    access.info("%s %s %d %.1f ms", method, route, status, seconds * 1000)
+    access.info(Answered(method, route, status, seconds * 1000))
 
 
 def answer_to(error: Exception) -> Reply:
@@ -85,7 +108,7 @@ def rejected_by(error: Exception) -> Rejected:
     if isinstance(error, AWAY):
         log.warning("unavailable: %s", type(error).__name__)
         return unavailable()
-    log.error("unexpected: %s at %s", type(error).__name__, _place(error))
+    log.error("unexpected: %s at %s", type(error).__name__, _place(error), extra={"exceptions": logs.exceptions(error)})
     return unexpected()
 
 

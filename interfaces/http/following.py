@@ -107,14 +107,17 @@ class Following:
         self._catching_up = anyio.CapacityLimiter(2)  # whoever is far behind must not keep all others from reading
         self._begin(None)
 
-    async def open(self, actor: Actor, authorization: str, after: int | None) -> Stream:
-        """A stream that goes on behind a position, or begins now. Raises ``Rejected``, and ``Malformed`` behind the log's end."""
+    async def open(self, actor: Actor, authorization: str, after: int | None, place: str) -> Stream:
+        """A stream that goes on behind a position, or begins now. Raises ``Rejected``, and ``Malformed`` behind the log's end.
+
+        ``place`` is where the request stated the position.
+        """
         self._demand_room()
         head = await anyio.to_thread.run_sync(self._read_head, limiter=self._catching_up)
         self._demand_room()  # others came while it was read
         position = head.id if head else 0
         if after is not None and after > position:
-            raise Malformed(place="after", problem=f"das Protokoll endet bei {position}")
+            raise Malformed(place=place, problem=f"das Protokoll endet bei {position}")
         stream = Stream(actor, authorization, position if after is None else after)
         self._streams.add(stream)
         if self._reading is None or self._reading.done():
@@ -140,8 +143,9 @@ class Following:
 
     def close(self) -> None:
         """Ends all streams, and lets no other begin: the process is about to end."""
-        self._closed = True
-        self._end_all()
+        if not self._closed:
+            self._closed = True
+            self._end_all()
 
     async def tell(self, stream: Stream, send: Send) -> None:
         """Tells a stream what it may see, as it comes, until one of both sides has enough."""
@@ -302,9 +306,9 @@ class EventStream:
         """What HEAD is answered."""
         return Reply(EventStream.status, _HEADERS, b"")
 
-    async def send(self, send: Send) -> None:
+    async def send(self, send: Send, *more: Header) -> None:
         listening = asyncio.create_task(self._listen())
-        headers = [*_HEADERS, (b"position", b"%d" % self._stream.position)]
+        headers = [*_HEADERS, (b"position", b"%d" % self._stream.position), *more]
         try:
             await send({"type": "http.response.start", "status": self.status, "headers": headers})
             await self._following.tell(self._stream, send)

@@ -15,10 +15,10 @@ OFFICE_KEY = "office"
 
 def missing(store: Store, keys: KeyStore) -> list[str]:
     """What is not there that the service needs, in German and without details; nothing when it is ready."""
-    return _of_store(store) + _of_keys(keys)
+    return of_store(store) + of_keys(keys)
 
 
-def _of_store(store: Store) -> list[str]:
+def of_store(store: Store) -> list[str]:
     try:
         return schema_state(store)
     except PersistenceError as error:
@@ -26,7 +26,7 @@ def _of_store(store: Store) -> list[str]:
         return ["Die Datenbank ist nicht erreichbar."]
 
 
-def _of_keys(keys: KeyStore) -> list[str]:
+def of_keys(keys: KeyStore) -> list[str]:
     try:
         keys.read([OFFICE_KEY])
     except KeyStoreDamaged as error:

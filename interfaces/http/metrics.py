@@ -1,8 +1,20 @@
 """What ``/metrics`` counts. Labels are route templates, methods, statuses and codes: never a person, and no id but a webhook's."""
 
-from collections.abc import Callable, Iterable, Mapping
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Info,
+    Metric,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -40,6 +52,22 @@ class Metrics:
             "stundenpool_slowest_stream_behind", "Positions that the slowest stream has before it", registry=self.registry
         )
 
+        self.webhooks = Backlog()
+        self.registry.register(self.webhooks)
+
+        # What is looked at for each scrape.
+        self.database_up = Gauge(
+            "stundenpool_database_up", "Whether the database answers and has its schema", registry=self.registry
+        )
+        self.keystore_up = Gauge("stundenpool_keystore_up", "Whether the key store can be read", registry=self.registry)
+        self.log_events = Gauge("stundenpool_log_events", "Events in the log, as the database has it", registry=self.registry)
+
+        self.workers = Gauge("stundenpool_workers", "Processes that the service was told to have", registry=self.registry)
+        build = Info("stundenpool_build", "The version that runs", registry=self.registry)
+        build.info({"version": version("stundenpool"), "python": platform.python_version()})
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts an answer."""
         counted = self._answers.get((method, route, status))
@@ -54,23 +82,33 @@ class Metrics:
         self._turn_commands.observe(commands)
         self._turn_seconds.observe(seconds)
 
-    def show_webhooks(self, behind: Callable[[], Mapping[str, int]]) -> None:
-        """Asks for the backlog of each webhook, by its id, when it is read."""
-        self.registry.register(_Backlog(behind))
-
-    def text(self) -> bytes:
-        """All of them in the text format of Prometheus."""
-        return generate_latest(self.registry)
+    def text(self, **labels: str) -> bytes:
+        """All of them in the text format of Prometheus, each sample with these labels besides its own."""
+        return generate_latest(_Labelled(self.registry, labels))
 
 
-class _Backlog(Collector):
-    """Webhooks come and go, so a gauge for each of them would outlive some."""
+class Backlog(Collector):
+    """Webhooks come and go, so a gauge for each of them would outlive some. ``behind`` gives the events by a webhook's id."""
 
-    def __init__(self, behind: Callable[[], Mapping[str, int]]) -> None:
-        self._behind = behind
+    def __init__(self) -> None:
+        self.behind: Callable[[], Mapping[str, int]] = dict
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         gauge = GaugeMetricFamily("stundenpool_webhook_behind", "Events that a webhook has before it", labels=("webhook",))
-        for webhook, behind in self._behind().items():
+        for webhook, behind in self.behind().items():
             gauge.add_metric((webhook,), behind)
         yield gauge
+
+
+class _Labelled(CollectorRegistry):
+    """What stands in a registry, with more labels."""
+
+    def __init__(self, registry: CollectorRegistry, labels: dict[str, str]) -> None:
+        super().__init__()
+        self._registry = registry
+        self._labels = labels
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._registry.collect():
+            metric.samples = [sample._replace(labels=sample.labels | self._labels) for sample in metric.samples]
+            yield metric

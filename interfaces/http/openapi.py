@@ -22,6 +22,7 @@ DESCRIPTION = """Flexibler Stundenpool: Stunden beantragen, bewilligen, nachweis
 * Jeder POST darf einen `Idempotency-Key` tragen. Derselbe Schlüssel mit derselben Anfrage wird auf Dauer gleich beantwortet, mit
   einer anderen abgelehnt (`key_reused`).
 * `Position` nennt den Stand des Protokolls, `ETag` die Fassung eines Vorgangs; `If-Match` wird beachtet.
+* `X-Request-Id` wird beantwortet, wie ihn die Anfrage nennt (bis zu 64 Buchstaben, Ziffern, `.`, `_`, `-`), sonst vergeben.
 * Ablehnungen sind Problems nach RFC 9457 mit einem festen `code`. Fremdes und Fehlendes wird gleich beantwortet.
 * Listen sind `{items, next}`; `next` ist das `after` der folgenden Seite.
 * Die Beispiele tragen erdachte Kennungen. `x-given` nennt die Vorgänge, die einem Beispiel vorausgehen müssen, `x-roles` die

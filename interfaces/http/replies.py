@@ -16,8 +16,9 @@ class Reply(NamedTuple):
     headers: list[Header]
     body: bytes
 
-    async def send(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+    async def send(self, send: Send, *more: Header) -> None:
+        """Sends it with headers of this one request; the reply itself may answer several."""
+        await send({"type": "http.response.start", "status": self.status, "headers": [*self.headers, *more]})
         await send({"type": "http.response.body", "body": self.body})
 
 

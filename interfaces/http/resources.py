@@ -27,7 +27,7 @@ from application.views import Versioned
 from domain.quantities import Actor
 from domain.refusals import Malformed, NotFound, Refusal
 from interfaces.http import problems
-from interfaces.http.edge import answer_to, note
+from interfaces.http.edge import answer_to, identified, note
 from interfaces.http.following import EventStream, Following
 from interfaces.http.judging import Parsed, judged, parsed, single_values
 from interfaces.http.metrics import Metrics
@@ -53,6 +53,8 @@ _NAME = re.compile(r"{(\w+)}")
 _ID, _END = "/id", "/end"  # no part of a path contains a slash
 _UUID_LENGTH = 36
 
+LAST_EVENT_ID = "Last-Event-ID"
+
 _NO_STORE: Header = (b"cache-control", b"no-store")
 
 NOTE_READ = "INSERT INTO personal_reads (id, at, subject, role, organisation, path, about) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -64,6 +66,7 @@ class Api:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.metrics = Metrics()
+        self.metrics.workers.set(service.settings.workers)
         self.limiter = anyio.CapacityLimiter(READERS_MAX)
         self.tokens = Tokens(service.store, self.limiter)
         self.decisions = Decisions(service.engine)
@@ -191,10 +194,12 @@ class Resource:
         """Answers an HTTP request in whose path these ids stand."""
         started = time.perf_counter()
         status = 499
+        call = Call(scope, receive, dict(zip(self._names, ids, strict=True)))
+        request_id = identified(call.header(b"x-request-id"))
         try:
-            answer = await self._answer(Call(scope, receive, dict(zip(self._names, ids, strict=True))))
+            answer = await self._answer(call)
             status = answer.status
-            await answer.send(send)
+            await answer.send(send, request_id)
         except ClientDisconnect:
             pass
         except Exception as error:
@@ -367,21 +372,20 @@ class FeedHandler:
 
     async def __call__(self, call: Call, actor: Actor) -> Reply | EventStream:
         wanted = judged(single_values(call.parameters()), EventsFrom, strict=False)
-        after = _last_event(call.header(b"last-event-id") or "", wanted.after)
+        stated = call.header(b"last-event-id")
+        after, place = (_last_event(stated), LAST_EVENT_ID) if stated else (wanted.after, "after")
         if call.method == "HEAD":
             return EventStream.announced()
-        stream = await self._api.following.open(actor, call.header(b"authorization") or "", after)
+        stream = await self._api.following.open(actor, call.header(b"authorization") or "", after, place)
         return EventStream(self._api.following, stream, call.receive)
 
 
-def _last_event(stated: str, after: int | None) -> int | None:
+def _last_event(stated: str) -> int | None:
     """A client that comes back says so in a header, and repeats its first query: the header counts."""
-    if not stated:
-        return after
     try:
         return judged({"after": stated}, EventsFrom, strict=False).after
     except Malformed as refusal:
-        raise Malformed(place="Last-Event-ID", problem=refusal.facts["problem"]) from None
+        raise Malformed(place=LAST_EVENT_ID, problem=refusal.facts["problem"]) from None
 
 
 class _Created(msgspec.Struct):

@@ -23,7 +23,7 @@ class Decisions:
 
     def __init__(self, engine: Engine) -> None:
         self.waiting = 0  # commands
-        self._engine = engine
+        self.engine = engine
         self._given: deque[tuple[asyncio.Future[Answer], Future[Answer]]] = deque()
         self._called = False
 
@@ -32,7 +32,7 @@ class Decisions:
         waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.waiting += 1
         try:
-            done = self._engine.submit(work)
+            done = self.engine.submit(work)
             done.add_done_callback(partial(self._give, waiter))
             return await waiter
         except asyncio.CancelledError:

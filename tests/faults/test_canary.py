@@ -25,6 +25,7 @@ from interfaces.http.app import OPERATIONS
 from interfaces.http.bodies import PersonalBody, PoolOpening
 from interfaces.http.examples import PATH_IDS
 from interfaces.http.operations import Command
+from interfaces.logs import Lines, Objects
 from interfaces.spreadsheets import read_table
 from tests.faults.canary import Canary, Places, files, forms
 from tests.faults.scenes import SCENES, Stage
@@ -101,8 +102,12 @@ def test_no_personal_text_stands_in_the_clear_on_postgresql(tmp_path: Path, capl
     assert any(where.startswith(str(data / "base")) for where in found)
 
 
-def test_no_personal_text_that_comes_by_http_stands_in_the_clear(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("form", [Lines, Objects])
+def test_no_personal_text_that_comes_by_http_stands_in_the_clear(
+    form: type[logging.Formatter], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Every command of the interface, with texts that are taken and texts that are refused: in no answer, log or file."""
+    caplog.handler.setFormatter(form())
     caplog.set_level(logging.WARNING, "httpx")  # the caller's side
     caplog.set_level(logging.DEBUG)
     canary, folder = Canary(), tmp_path / "office"
@@ -131,6 +136,7 @@ def post_in_every_way(office: HttpOffice, operation: Command, canary: Canary) ->
         office.call(who, "GET", "/bookings", params={"state": text, canary.token: text}),
     ]
     assert {answer.status_code for answer in answers} <= {404, 405, 422}
+    answers.append(office.call(who, "GET", "/pools", headers={"X-Request-Id": text.encode()}))
     key = f"canary-{operation.name}"
     done, again = (office.post(who, path, body, key) for _ in range(2))
     reused = office.post(who, path, body | {"more": 1}, key)

@@ -122,6 +122,17 @@ def test_a_database_url_that_stores_refuse_is_refused_by_settings(url: str, monk
         read_settings()
 
 
+@pytest.mark.parametrize(
+    ("variable", "written"),
+    [("WORKERS", "0"), ("WORKERS", "65"), ("WORKERS", "zwei"), ("WORKERS", "-1"), ("LOG_FORMAT", "JSON"), ("LOG_FORMAT", "xml")],
+)
+def test_what_cannot_be_is_refused(variable: str, written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the name of the variable, and what it takes."""
+    monkeypatch.setenv(PREFIX + variable, written)
+    with pytest.raises(SettingsError, match=rf"{PREFIX}{variable} muss"):
+        read_settings()
+
+
 @pytest.mark.parametrize("setting", ["schlüssel", "/srv/keys", "file:///srv/keys", "file://localhost/srv/my%20keys"])
 def test_a_keystore_that_settings_take_is_one_that_can_be_opened(
     setting: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -145,12 +145,13 @@ def _config(base: str, phases: Sequence[str], examples: int) -> SchemathesisConf
 
 
 @contextmanager
-def served(url: str, folder: Path) -> Iterator[Served]:
-    """A small office, and a process that serves it."""
+def served(url: str, folder: Path, **settings: str) -> Iterator[Served]:
+    """A small office, and a process that serves it, with these settings besides."""
     with running_office(url, folder) as office:
         port = free_port()
         with (folder / "serve.log").open("wb") as log:
-            process = subprocess.Popen([sys.executable, "-c", SERVE], cwd=ROOT, env=environment(url, folder, port), stderr=log)
+            stated = environment(url, folder, port, **settings)
+            process = subprocess.Popen([sys.executable, "-c", SERVE], cwd=ROOT, env=stated, stderr=log)
         try:
             base = f"http://127.0.0.1:{port}"
             wait_for(f"{base}/readyz", process)

@@ -40,11 +40,15 @@ class Office:
         self.service = service
         self.portal = portal
         self.app = create_app(service)
-        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-        self._client = httpx.AsyncClient(transport=transport, base_url="http://office")
+        self.serve_with(self.app)
         self.tokens = tokens
         self.ids: dict[str, str] = {}  # by the id of the example
         self.keys = ""  # what all idempotency keys of a test begin with
+
+    def serve_with(self, app: Any) -> None:
+        """From here on this is called, which may stand before the application."""
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://office")
 
     def request(self, method: str, url: str, **sent: Any) -> httpx.Response:
         """Any request at all."""

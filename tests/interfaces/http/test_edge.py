@@ -1,5 +1,7 @@
 """What happens when parts are away or fail, and what may be seen from outside without a token."""
 
+import asyncio
+import json
 import logging
 import re
 from collections.abc import Iterator
@@ -8,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+import httpx
 import pytest
 from eventsourcing.persistence import OperationalError
 from starlette.types import Message
@@ -18,8 +21,10 @@ from application.privacy import KeyStoreDamaged
 from interfaces.http import security
 from interfaces.http.app import create_app
 from interfaces.http.security import create_token, hashed
+from interfaces.logs import Objects
 from tests.interfaces.http.office import Office, running_office
 from tests.interfaces.http.test_refusals import LOGGED, OPEN, REQUEST
+from tests.interfaces.http.test_server import ROOT
 
 SECRET = "Kim Beispiel steht in einer Ausnahme"
 
@@ -62,6 +67,24 @@ class TestPublic:
         assert office.booking not in text
         assert "sb-1" not in text
 
+    def test_every_metric_is_described_in_the_guide(self, office: Office) -> None:
+        """The table of the operations guide lists exactly what a scrape shows, with its type."""
+        office.given(*LOGGED)
+        text = office.request("GET", "/metrics").text
+        shown = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+        guide = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").split("## Metrics")[1].split("## ")[0]
+        listed = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", guide, re.MULTILINE))
+        assert listed == {name: kind for name, kind in shown.items() if not name.endswith("_created")}
+
+    def test_what_a_scrape_looks_at(self, office: Office) -> None:
+        """Database and keys answer, and the log is as long as it is."""
+        position = int(office.given("open_pool").get("officer", "/pools").headers["Position"])
+        text = office.request("GET", "/metrics").text
+        for line in ("stundenpool_database_up 1.0", "stundenpool_keystore_up 1.0", "stundenpool_workers 1.0"):
+            assert f"\n{line}\n" in text
+        assert f"\nstundenpool_log_events {float(position)}\n" in text
+        assert re.search(r'^stundenpool_build_info{python="[\d.]+",version="[\d.]+"} 1.0$', text, re.MULTILINE)
+
 
 class TestAccessLog:
     def test_a_line_has_the_route_and_neither_ids_nor_queries(self, office: Office, caplog: pytest.LogCaptureFixture) -> None:
@@ -77,6 +100,38 @@ class TestAccessLog:
         assert "GET other 404" in text
         for told in (office.case, "traeger-a", "Kim", *office.tokens.values()):
             assert told not in text
+
+
+class TestRequestIds:
+    @pytest.mark.parametrize("path", ["/api/v1/pools", "/api/v1/nothing", "/healthz", "/"])
+    def test_an_id_that_is_stated_is_answered_and_logged(self, office: Office, caplog: pytest.LogCaptureFixture, path: str) -> None:
+        """Wherever the request leads."""
+        caplog.handler.setFormatter(Objects())
+        with caplog.at_level(logging.INFO, "stundenpool"):
+            answer = office.request("GET", path, headers={"X-Request-Id": "proxy.7_a-B"})
+        assert answer.headers.get_list("X-Request-Id") == ["proxy.7_a-B"]
+        assert json.loads(caplog.text.splitlines()[-1])["request_id"] == "proxy.7_a-B"
+
+    @pytest.mark.parametrize("stated", ["", "x" * 65, "Kim Beispiel", "ä", 'a"b', "a\tb", "a;b", "{}"])
+    def test_any_other_is_replaced(self, office: Office, stated: str) -> None:
+        """By one of ours, which is another for each request."""
+        sent = {"X-Request-Id": stated.encode("latin-1")}
+        first, second = (office.request("GET", "/api/v1/pools", headers=sent).headers["X-Request-Id"] for _ in range(2))
+        assert re.fullmatch(r"[0-9a-f]{8}-\d+", first)
+        assert first != second
+
+    def test_those_who_are_answered_together_have_ids_of_their_own(self, office: Office) -> None:
+        """Given one read that answers many, when it is sent, then each gets one id, its own."""
+        office.given("open_pool")
+        token = {"Authorization": f"Bearer {office.tokens['officer']}"}
+
+        async def ask_at_once() -> list[httpx.Response]:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(office.app), base_url="http://office") as client:
+                asked = [client.get("/api/v1/pools", headers={**token, "X-Request-Id": f"id-{n}"}) for n in range(20)]
+                return await asyncio.gather(*asked)
+
+        answers = office.portal.call(ask_at_once)
+        assert [answer.headers.get_list("X-Request-Id") for answer in answers] == [[f"id-{n}"] for n in range(20)]
 
 
 class TestFailures:
@@ -104,6 +159,7 @@ class TestFailures:
             assert answer.json()["code"] == "unavailable"
             assert SECRET not in answer.text
         assert own_office.request("GET", "/healthz").status_code == 200
+        assert "\nstundenpool_database_up 0.0\n" in own_office.request("GET", "/metrics").text
         ready = own_office.request("GET", "/readyz")
         assert (ready.status_code, ready.json()["missing"]) == (503, ["Die Datenbank ist nicht erreichbar."])
         assert int(ready.headers["Retry-After"]) > 0

@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[3]
 SERVE = "from interfaces.settings import read_settings; from interfaces.http.server import serve; serve(read_settings())"
 
 
-def environment(url: str, folder: Path, port: int = 1) -> dict[str, str]:
-    stated = {"DATABASE_URL": url, "KEYSTORE": f"{folder}/keys", "PORT": str(port)}
+def environment(url: str, folder: Path, port: int = 1, **settings: str) -> dict[str, str]:
+    stated = {"DATABASE_URL": url, "KEYSTORE": f"{folder}/keys", "PORT": str(port), **settings}
     return {**os.environ, **{f"STUNDENPOOL_{name}": value for name, value in stated.items()}}
 
 
