@@ -2,7 +2,7 @@
 
 import getpass
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 import click
@@ -43,7 +43,7 @@ def add(url: str, types: tuple[str, ...], pool: UUID | None, after: int | None, 
     by = subject or getpass.getuser()
     with closing(open_keystore(settings.keystore)) as keys, opened_store(settings) as store:
         with store.turn() as turn:
-            made = subscriptions.register(turn, by, datetime.now(UTC), url=url, types=types or None, pool=pool, after=after)
+            made = subscriptions.register(turn, by, url=url, types=types or None, pool=pool, after=after)
             told = subscriptions.with_secret(Keyring(keys), made)
         click.echo(f"{told.id}\n{told.secret}")
 
@@ -73,7 +73,7 @@ def remove(id: UUID) -> None:
 @command.command("resume")
 @click.argument("id", metavar="KENNUNG", type=click.UUID)
 def resume(id: UUID) -> None:
-    """Setzt einen angehaltenen Webhook fort; einer, der noch versucht wird, wird es sofort."""
+    """Setzt einen angehaltenen Webhook fort; bei jedem anderen endet die Pause, die er gerade macht."""
     with opened_store(read_settings()) as store, store.turn() as turn:
         resumed = subscriptions.resume(turn, id)
     note(f"Fortgesetzt hinter Position {resumed.position}.")

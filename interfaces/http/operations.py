@@ -55,11 +55,10 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Changing:
-    """Who changes something beside the log, when, and in which transaction."""
+    """Who changes something beside the log, and in which transaction."""
 
     actor: Actor
     transaction: Transaction
-    now: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -337,28 +337,36 @@ class ChangeHandler:
         sent = parsed(await call.body())
         key = _request_key(self._api, call, sent) if call.method == "POST" else None
         ids = path_ids(call.ids)
-        answer = await self._api.reading(lambda: self._answer(actor, ids, sent, key))
-        body = self.operation.completed(self._api.service.keyring, answer.body)
+        answer, body = await self._api.reading(lambda: self._answer_and_tell(actor, ids, sent, key))
         made = self._api.reply(STATUS_OF_SUCCESS[answer.outcome], body, answer.position)
         if self.operation.created:
             made.headers.append(_location(self.operation, body))
         return made
 
-    def _answer(self, actor: Actor, ids: Sequence[UUID | str], sent: Parsed, key: RequestKey | None) -> Answer:
+    def _answer_and_tell(
+        self, actor: Actor, ids: Sequence[UUID | str], sent: Parsed, key: RequestKey | None
+    ) -> tuple[Answer, bytes]:
+        """Nothing is changed where what the caller must be told cannot be."""
         with self._api.service.store.turn() as transaction:
-            if key is None:
-                return self._made(transaction, actor, ids, sent)
-            identity = key.identity(actor)
-            known = receipts.read(transaction, [identity])
-            if known:
-                return known[identity].answer_to(key.fingerprint)
-            answer = self._made(transaction, actor, ids, sent)
-            transaction.execute(receipts.INSERT, [Receipt(key.fingerprint, answer).row(identity)])
-            return answer
+            answer = self._answer(transaction, actor, ids, sent, key)
+            return answer, self.operation.completed(self._api.service.keyring, answer.body)
+
+    def _answer(
+        self, transaction: Transaction, actor: Actor, ids: Sequence[UUID | str], sent: Parsed, key: RequestKey | None
+    ) -> Answer:
+        if key is None:
+            return self._made(transaction, actor, ids, sent)
+        identity = key.identity(actor)
+        known = receipts.read(transaction, [identity])
+        if known:
+            return known[identity].answer_to(key.fingerprint)
+        answer = self._made(transaction, actor, ids, sent)
+        transaction.execute(receipts.INSERT, [Receipt(key.fingerprint, answer).row(identity)])
+        return answer
 
     def _made(self, transaction: Transaction, actor: Actor, ids: Sequence[UUID | str], sent: Parsed) -> Answer:
         arguments = judged(sent.value, self.operation.body).arguments()
-        view = self.operation.make(Changing(actor, transaction, self._api.service.clock()), *ids, **arguments)
+        view = self.operation.make(Changing(actor, transaction), *ids, **arguments)
         head = transaction.head()
         return Answer("created" if self.operation.created else "done", msgspec.json.encode(view), head.id if head else 0)
 

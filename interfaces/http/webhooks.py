@@ -16,7 +16,7 @@ _decode = msgspec.json.Decoder(WebhookView).decode
 
 
 def register_webhook(changing: Changing, **wanted: Any) -> WebhookView:
-    return subscriptions.register(changing.transaction, changing.actor.subject, changing.now, **wanted)
+    return subscriptions.register(changing.transaction, changing.actor.subject, **wanted)
 
 
 def remove_webhook(changing: Changing, id: UUID) -> WebhookView:

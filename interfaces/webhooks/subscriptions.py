@@ -6,7 +6,7 @@ It stands beside the log like the tokens: what systems an office connects is no 
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -105,7 +105,6 @@ def view_of(webhook: Webhook, head: int) -> WebhookView:
 def register(
     tx: Transaction,
     by: str,
-    now: datetime,
     *,
     url: str,
     types: Collection[str] | None = None,
@@ -128,7 +127,7 @@ def register(
         raise Malformed(place="Anfrage", problem=f"mehr als {WEBHOOKS_MAX} Webhooks sind nicht vorgesehen")
     standing = Standing(head if after is None else after)
     wanted = None if types is None else tuple(sorted(set(types)))
-    webhook = Webhook(uuid4(), url, wanted, pool, instant(micros(now)), by, standing)
+    webhook = Webhook(uuid4(), url, wanted, pool, instant(micros(datetime.now(UTC))), by, standing)
     tx.execute(_INSERT, [_row(webhook)])
     return view_of(webhook, head)
 

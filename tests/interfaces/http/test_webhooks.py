@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from application.privacy import KeyStoreDamaged
 from interfaces.webhooks import subscriptions
 from interfaces.webhooks.subscriptions import URL_PATTERN
 from tests.interfaces.http.office import Office, Then
@@ -171,3 +172,17 @@ def test_nobody_but_an_admin(office: Office) -> None:
             answer = office.call(who, method, f"/webhooks{path.format(made['id'])}")
             assert answer.status_code == 403
             assert URL not in answer.text
+
+
+def test_without_its_secret_nothing_is_registered(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """given a key store that is away / when a webhook is registered / then it is 503, and there is none."""
+
+    def away(purpose: str, of: bytes) -> bytes:
+        raise KeyStoreDamaged("away")
+
+    monkeypatch.setattr(office.service.keyring, "derived", away)
+    answer = office.post("admin", "/webhooks", {"url": URL}, key="ohne")
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    assert not office.get("admin", "/webhooks").json()["items"]
+    monkeypatch.undo()
+    assert office.post("admin", "/webhooks", {"url": URL}, key="ohne").status_code == 201
