@@ -1,5 +1,6 @@
 """Several processes on one address: together they are one service, and it survives each of them."""
 
+import json
 import os
 import re
 import signal
@@ -195,7 +196,7 @@ def test_one_scrape_shows_all_processes(fresh_url: Callable[[str], str], tmp_pat
     with served(fresh_url("sqlite"), tmp_path, WORKERS="2") as service:
         wait_for_all(service, 2)
         for _ in range(40):
-            httpx.get(f"{service.base}/healthz")
+            httpx.get(f"{service.base}/healthz")  # each over a connection of its own
         text = httpx.get(f"{service.base}/metrics").text
         counted = re.findall(r'^stundenpool_requests_total{.*pid="(\d+)",route="/healthz".*} (\S+)$', text, re.MULTILINE)
         assert sum(float(value) for _, value in counted) == 40
@@ -204,6 +205,15 @@ def test_one_scrape_shows_all_processes(fresh_url: Callable[[str], str], tmp_pat
         assert len(described) == len(set(described))
         assert set(told_by(service, "stundenpool_database_up").values()) == {1}
         assert set(told_by(service, "stundenpool_workers").values()) == {2}
+
+
+def test_all_of_them_log_in_one_form(fresh_url: Callable[[str], str], tmp_path: Path) -> None:
+    """Parent and workers, from the start to the end: one JSON object a line."""
+    with served(fresh_url("sqlite"), tmp_path, WORKERS="2", LOG_FORMAT="json") as service:
+        wait_for_all(service, 2)
+        processes = {service.process.pid, *workers_of(service.process)}
+    lines = [json.loads(line) for line in (tmp_path / "serve.log").read_text().splitlines()]
+    assert {line["pid"] for line in lines} == processes
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
