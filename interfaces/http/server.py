@@ -23,7 +23,7 @@ from interfaces.storage import open_store
 from interfaces.storage.migrate import schema_state
 
 GRACE_SECONDS = 10  # for requests that are being answered when the service is told to stop
-HANGS_SECONDS = 30  # without a sign of life, after which a worker is replaced; it also has to start in that time
+HANGS_SECONDS = 60  # without a sign of life, after which a worker is replaced; it also has to start in that time
 
 
 def serve(settings: Settings) -> None:
