@@ -45,7 +45,7 @@ def set_up(form: Literal["text", "json"]) -> None:
     """From here on the process logs in this form, also what nobody caught."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Objects() if form == "json" else Lines())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     # Every request writes a line, and to find out what no line says costs more than to write it.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # the documented way not to look for the caller

@@ -1,6 +1,7 @@
 """``stundenpool demo``."""
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 
 import click
@@ -38,7 +39,7 @@ def command(seed: int | None) -> None:
         _welcome(settings, store)
     from interfaces.http.server import serve  # the web framework, which is loaded once the rest has succeeded
 
-    serve(settings)
+    serve(replace(settings, workers=1))  # its clock runs in the process
 
 
 def _set_up(settings: Settings, seed: int | None) -> None:

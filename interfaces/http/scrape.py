@@ -7,11 +7,13 @@ anywhere but in the memory of its process, and a number that has to be looked at
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import anyio
 import anyio.to_thread
+from eventsourcing.persistence import PersistenceError
 
 from application.log import Store
 from application.privacy import KeyStore
@@ -20,6 +22,13 @@ from interfaces.http.metrics import Metrics
 
 LOOK_SECONDS_MAX = 2.0  # a database that does not answer must not keep the numbers back that tell of it
 TELL_SECONDS_MAX = 5.0
+
+
+class Found(NamedTuple):
+    """What a look at keys and database finds; no number of events where the database does not answer."""
+
+    keys: bool = False
+    events: int | None = None
 
 
 class Scrape:
@@ -55,20 +64,22 @@ class Scrape:
             await writer.drain()
 
     async def _own(self, **labels: str) -> bytes:
-        metrics = self._metrics
-        metrics.database_up.set(0)
-        metrics.keystore_up.set(0)
+        found = Found()
         with anyio.move_on_after(LOOK_SECONDS_MAX):
-            await anyio.to_thread.run_sync(self._look, limiter=self._limiter, abandon_on_cancel=True)
-        return metrics.text(**labels)
+            found = await anyio.to_thread.run_sync(self._look, limiter=self._limiter, abandon_on_cancel=True)
+        self._metrics.database_up.set(found.events is not None)
+        self._metrics.keystore_up.set(found.keys)
+        if found.events is not None:
+            self._metrics.log_events.set(found.events)
+        return self._metrics.text(**labels)
 
-    def _look(self) -> None:
-        self._metrics.keystore_up.set(not health.of_keys(self._keys))
+    def _look(self) -> Found:
+        keys, events = not health.of_keys(self._keys), None
         if not health.of_store(self._store):
-            with self._store.reading() as reader:
+            with suppress(PersistenceError), self._store.reading() as reader:
                 head = reader.head()
-            self._metrics.log_events.set(head.id if head else 0)  # positions have no gaps
-            self._metrics.database_up.set(1)
+                events = head.id if head else 0  # positions have no gaps
+        return Found(keys, events)
 
 
 async def _told(path: Path) -> bytes:

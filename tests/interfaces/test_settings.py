@@ -124,7 +124,8 @@ def test_a_database_url_that_stores_refuse_is_refused_by_settings(url: str, monk
 
 @pytest.mark.parametrize(
     ("variable", "written"),
-    [("WORKERS", "0"), ("WORKERS", "65"), ("WORKERS", "zwei"), ("WORKERS", "-1"), ("LOG_FORMAT", "JSON"), ("LOG_FORMAT", "xml")],
+    [("WORKERS", "0"), ("WORKERS", "65"), ("WORKERS", "zwei"), ("WORKERS", "-1"), ("LOG_FORMAT", "JSON"), ("LOG_FORMAT", "xml")]
+    + [("TRACES", written) for written in ("127.0.0.1:4318", "grpc://127.0.0.1:4317", "http://", "http://a b/")],
 )
 def test_what_cannot_be_is_refused(variable: str, written: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the name of the variable, and what it takes."""

@@ -21,7 +21,7 @@ from tests.faults.canary import Canary
 from tests.interfaces.http.explored import served
 from tests.interfaces.http.office import Office, running_office
 from tests.interfaces.http.test_refusals import APPROVED, OPEN, REQUEST, SESSION, SESSIONS
-from tests.interfaces.http.test_server import ROOT
+from tests.interfaces.http.test_server import ROOT, SERVE, environment
 
 CALLER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -120,6 +120,17 @@ def test_a_collector_is_told(store_url: str, tmp_path: Path) -> None:
     told = [came.get_nowait() for _ in range(came.qsize())]
     assert {path for path, _ in told} == {"/v1/traces"}
     assert b"GET /api/v1/pools" in b"".join(body for _, body in told)
+
+
+def test_without_its_packages_it_does_not_start(tmp_path: Path) -> None:
+    """Exit status 1, and a sentence that says what to do."""
+    stated = environment(f"sqlite:///{tmp_path}/store.db", tmp_path, TRACES="http://127.0.0.1:1/v1/traces")
+    words = [sys.executable, "-c", f"import sys; sys.modules['opentelemetry.sdk'] = None; {SERVE}"]
+    done = subprocess.run(words, cwd=ROOT, env=stated, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Für STUNDENPOOL_TRACES fehlen Pakete. Bitte stundenpool[traces] installieren.\n",
+    )
 
 
 def test_without_a_collector_nothing_of_it_is_loaded() -> None:
