@@ -13,7 +13,7 @@ from interfaces.storage.backup import back_up, restore
 from interfaces.storage.check import examine
 from interfaces.storage.migrate import migrate
 
-_KEYS_APART = "Die Schlüssel der Personendaten sind nicht darin: ihre Ablage ist getrennt zu sichern."
+_KEYS_APART = "Die Schlüssel der Personendaten sind nicht darin: „stundenpool keys backup“ sichert sie."
 
 
 @click.group("db")

@@ -23,6 +23,7 @@ DIRECTORY = Path(__file__).parent / "migrations"
 # What the service's role may do on PostgreSQL: nothing that it records can be changed or deleted afterwards.
 GRANTS = {
     LOG_TABLE: "SELECT, INSERT",
+    f"{LOG_TABLE}_notification_id_seq": "SELECT",  # for backups; positions are given by the turn
     "receipts": "SELECT, INSERT",
     "personal_reads": "SELECT, INSERT",
     "tokens": "SELECT, INSERT, DELETE",
