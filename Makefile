@@ -37,9 +37,12 @@ docs: $(READY)
 	$(BIN)/python -m docs.generate
 	$(BIN)/python scripts/publish_openapi.py
 
-# The longer runs: killed processes, cut connections, and 20,000 calls that nobody would make on purpose.
+# The longer runs: killed processes, cut connections, a recovery to an instant, and 20,000 calls that nobody would make on purpose.
+# Then stores, engine and faults once more on a newer PostgreSQL.
 chaos: setup
 	$(BIN)/pytest -m chaos
+	bin=$$(scripts/setup.sh postgres-18) && \
+		TEST_POSTGRES_BIN=$$bin $(BIN)/pytest tests/interfaces/storage tests/application tests/faults
 
 # Figures beside stock eventsourcing and beside the limit: some twenty minutes, on a machine that has nothing else to do.
 bench: setup

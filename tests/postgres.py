@@ -1,6 +1,7 @@
 """A PostgreSQL server of the tests' own, started for one session in a temporary directory.
 
 It is as careful with data as a real one: what the tests say about commits would mean nothing with fsync off.
+TEST_POSTGRES_BIN names the folder of another server's programs than the one of this machine.
 """
 
 import os
@@ -76,6 +77,8 @@ def running_cluster() -> Iterator[Cluster]:
 
 
 def _find_binaries() -> Path:
+    if chosen := os.environ.get("TEST_POSTGRES_BIN"):
+        return Path(chosen)
     in_path = shutil.which("initdb")
     candidates = [Path(in_path).resolve().parent] if in_path else []
     for root in (Path("/"), _UNPACKED):
