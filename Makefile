@@ -3,6 +3,8 @@
 
 READY := .venv/.ready
 BIN := .venv/bin
+COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --quiet --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .PHONY: setup run test lint format docs chaos bench lock clean always
 
@@ -48,10 +50,11 @@ chaos: setup
 bench: setup
 	$(BIN)/python -m benchmarks
 
-# Resolves for every Python from 3.11 on, whichever runs it; neither index nor download addresses are written down.
+# Resolves for every Python from 3.11 on, whichever runs it; neither index nor download addresses are written down. What an
+# installation needs is a part of what a developer does, and locked to the same.
 lock: $(READY)
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --quiet --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.lock
+	$(COMPILE) --group dev --upgrade --output-file requirements.lock
+	$(COMPILE) --group install --constraint requirements.lock --output-file deploy/requirements.lock
 
 clean:
 	rm -rf .venv .cache build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
