@@ -120,7 +120,7 @@ def test_the_service_cannot_alter_what_only_grows(roles: Roles, table: str, atte
         "CREATE SCHEMA mine",
         "DROP SCHEMA public CASCADE",
         "ALTER SCHEMA public RENAME TO other",
-        "CREATE EXTENSION adminpack",
+        "CREATE EXTENSION file_fdw",
         "SET session_replication_role = replica",
         "SET ROLE {owner}",
         "SET SESSION AUTHORIZATION {owner}",
