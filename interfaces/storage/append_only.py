@@ -19,16 +19,22 @@ KEYS = {
     "personal_reads": ("id",),
 }
 
-_REFUSE = """
-CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+_REFUSAL = """
 BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
 END
-$$
+"""
+_REFUSE = f"CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $${_REFUSAL}$$"
+
+# Triggers that are at work and do what ours do: before each statement that updates (16), deletes (8) or truncates (32).
+_AT_WORK = f"""
+SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE c.relnamespace = current_schema()::regnamespace AND t.tgname = c.relname || '_append_only' AND t.tgenabled IN ('O', 'A')
+AND t.tgtype = {2 + 8 + 16 + 32} AND t.tgqual IS NULL AND t.tgattr::text = '' AND p.proname = 'refuse_change' AND p.prosrc = ?
 """
 
-# By which rights a role could alter such a table or stand in the way of who works on it, and what tells who holds them; some can
-# be given for a single column.
+# By which rights a role could alter such a table or stand in the way of who works on it, and what tells whether it holds them;
+# some can be given for a single column.
 _ALTERING = {
     "UPDATE": "has_any_column_privilege",
     "DELETE": "has_table_privilege",
@@ -41,11 +47,7 @@ _ALTERING = {
 def missing_guards(reader: Reader, store: Store) -> list[str]:
     """The triggers that are not there, or not as this program makes them."""
     if isinstance(store, PostgresTurnRecorder):
-        at_work = {name for (name,) in reader.fetch(
-            "SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid "
-            "WHERE c.relnamespace = current_schema()::regnamespace AND t.tgname = c.relname || '_append_only' "
-            "AND t.tgenabled IN ('O', 'A') AND p.proname = 'refuse_change'"
-        )}  # fmt: skip
+        at_work = {name for (name,) in reader.fetch(_AT_WORK, [_REFUSAL])}
         return [name for name in _postgres_guards() if name not in at_work]
     made: dict[str, str] = dict(reader.fetch("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
     return [name for name, statement in _sqlite_guards().items() if made.get(name) != statement]
@@ -111,3 +113,8 @@ def _excess_beyond(reader: Reader) -> Iterator[str]:
         yield f"Schema {schema}: CREATE"
     if makes_roles:
         yield "Rolle: SUPERUSER oder CREATEROLE"
+    for (group,) in reader.fetch(
+        "SELECT rolname::text FROM pg_roles WHERE pg_has_role(oid, 'MEMBER') "
+        "AND rolname IN ('pg_write_server_files', 'pg_execute_server_program') ORDER BY rolname"
+    ):
+        yield f"Rolle: {group}"
