@@ -3,6 +3,8 @@
 
 READY := .venv/.ready
 BIN := .venv/bin
+COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --quiet --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .PHONY: setup run test lint format docs chaos bench lock clean always
 
@@ -37,18 +39,22 @@ docs: $(READY)
 	$(BIN)/python -m docs.generate
 	$(BIN)/python scripts/publish_openapi.py
 
-# The longer runs: killed processes, cut connections, and 20,000 calls that nobody would make on purpose.
+# The longer runs: killed processes, cut connections, a recovery to an instant, and 20,000 calls that nobody would make on purpose.
+# Then stores, engine and faults once more on a newer PostgreSQL.
 chaos: setup
 	$(BIN)/pytest -m chaos
+	bin=$$(scripts/setup.sh postgres-18) && \
+		TEST_POSTGRES_BIN=$$bin $(BIN)/pytest tests/interfaces/storage tests/application tests/faults
 
 # Figures beside stock eventsourcing and beside the limit: some twenty minutes, on a machine that has nothing else to do.
 bench: setup
 	$(BIN)/python -m benchmarks
 
-# Resolves for every Python from 3.11 on, whichever runs it; neither index nor download addresses are written down.
+# Resolves for every Python from 3.11 on, whichever runs it; neither index nor download addresses are written down. What an
+# installation needs is a part of what a developer does, and locked to the same.
 lock: $(READY)
-	$(BIN)/uv pip compile pyproject.toml --extra traces --group dev --universal --python-version 3.11 --upgrade --quiet --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.lock
+	$(COMPILE) --extra traces --group dev --upgrade --output-file requirements.lock
+	$(COMPILE) --group install --constraint requirements.lock --output-file deploy/requirements.lock
 
 clean:
 	rm -rf .venv .cache build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

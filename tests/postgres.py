@@ -1,6 +1,7 @@
 """A PostgreSQL server of the tests' own, started for one session in a temporary directory.
 
 It is as careful with data as a real one: what the tests say about commits would mean nothing with fsync off.
+TEST_POSTGRES_BIN names the folder of another server's programs than the one of this machine.
 """
 
 import os
@@ -50,32 +51,59 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """A server that lives as long as the block."""
-    binaries = _find_binaries()
-    directory = Path(tempfile.mkdtemp(prefix="stundenpool-"))  # not pytest's: paths of sockets must be short
-    try:
-        unprivileged = _unprivileged(directory)
-        _run(binaries / "initdb", "--pgdata=data", "--username=postgres", "--auth=trust", "--encoding=UTF8",
-             "--no-locale", "--no-sync", cwd=directory, **unprivileged)  # fmt: skip
-        cluster = Cluster(_free_port(), directory)
-        with (directory / "log").open("w") as log:
-            server = subprocess.Popen(
-                [binaries / "postgres", "-D", "data", "-p", str(cluster.port), "-c", "listen_addresses=127.0.0.1",
-                 "-c", f"unix_socket_directories={directory}", "-c", "max_connections=100", "-c", "fsync=on"],
-                cwd=directory, env=_environment(), stdout=log, stderr=log, **unprivileged,
-            )  # fmt: skip
-        try:
-            _wait_until_ready(cluster, server, directory / "log")
+def running_cluster(**settings: str) -> Iterator[Cluster]:
+    """A new server that lives as long as the block."""
+    with new_folder() as folder:
+        run_program("initdb", "--pgdata=data", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync",
+                    folder=folder)  # fmt: skip
+        with running_server(folder, **settings) as cluster:
             yield cluster
-        finally:
-            server.send_signal(signal.SIGQUIT)  # at once, without a checkpoint: nobody needs the data any more
-            server.wait()
+
+
+@contextmanager
+def new_folder() -> Iterator[Path]:
+    """For a server, whose data goes into ``data`` there; gone after the block."""
+    folder = Path(tempfile.mkdtemp(prefix="stundenpool-"))  # not pytest's: paths of sockets must be short
+    try:
+        if os.getuid() == 0:
+            os.chown(folder, *_account())
+        yield folder
     finally:
-        shutil.rmtree(directory)
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def running_server(folder: Path, **settings: str) -> Iterator[Cluster]:
+    """A server on the data of a folder, as long as the block lasts."""
+    cluster = Cluster(_free_port(), folder)
+    options = {
+        "listen_addresses": "127.0.0.1", "unix_socket_directories": str(folder), "max_connections": "100", "fsync": "on", **settings
+    }  # fmt: skip
+    stated = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            [_find_binaries() / "postgres", "-D", "data", "-p", str(cluster.port), *stated],
+            cwd=folder, env=_environment(), stdout=log, stderr=log, **_unprivileged(),
+        )  # fmt: skip
+    try:
+        _wait_until_ready(cluster, server, folder / "log")
+        yield cluster
+    finally:
+        server.send_signal(signal.SIGQUIT)  # at once, without a checkpoint: nobody needs the data any more
+        server.wait()
+
+
+def run_program(name: str, *arguments: str, folder: Path) -> None:
+    """One of PostgreSQL's own programs, in the folder of a server and as the account that it runs under."""
+    command = [_find_binaries() / name, *arguments]
+    done = subprocess.run(command, cwd=folder, env=_environment(), capture_output=True, text=True, check=False, **_unprivileged())
+    if done.returncode:
+        pytest.fail(f"{command[0]} failed: {done.stdout}{done.stderr}", pytrace=False)
 
 
 def _find_binaries() -> Path:
+    if chosen := os.environ.get("TEST_POSTGRES_BIN"):
+        return Path(chosen)
     in_path = shutil.which("initdb")
     candidates = [Path(in_path).resolve().parent] if in_path else []
     for root in (Path("/"), _UNPACKED):
@@ -93,19 +121,17 @@ def _environment() -> dict[str, str]:
     return {**os.environ, **added, "LC_ALL": "C.UTF-8"}
 
 
-def _unprivileged(directory: Path) -> dict[str, Any]:
+def _unprivileged() -> dict[str, Any]:
     """How to run the server as somebody else: it refuses to run as root."""
     if os.getuid() != 0:
         return {}
+    user, group = _account()
+    return {"user": user, "group": group, "extra_groups": []}
+
+
+def _account() -> tuple[int, int]:
     account = next(account for name in ("postgres", "nobody") for account in pwd.getpwall() if account.pw_name == name)
-    os.chown(directory, account.pw_uid, account.pw_gid)
-    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-
-
-def _run(*command: str | Path, **options: Any) -> None:
-    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False, **options)
-    if done.returncode:
-        pytest.fail(f"{command[0]} failed: {done.stdout}{done.stderr}", pytrace=False)
+    return account.pw_uid, account.pw_gid
 
 
 def _free_port() -> int:

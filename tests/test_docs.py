@@ -69,7 +69,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_paths_in_the_text_exist(page: Path) -> None:
     """What is written like a file of the project is one."""
-    named = re.findall(r"`((?:domain|application|interfaces|tests|docs|scripts)/[\w./-]+)`", page.read_text(encoding="utf-8"))
+    named = re.findall(
+        r"`((?:domain|application|interfaces|tests|docs|scripts|deploy)/[\w./-]+)`", page.read_text(encoding="utf-8")
+    )
     missing = [path for path in named if not (ROOT / path).exists()]
     assert not missing
 

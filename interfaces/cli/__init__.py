@@ -17,6 +17,7 @@ main = Commands(
         "serve": "interfaces.cli.serve",
         "demo": "interfaces.cli.demo",
         "db": "interfaces.cli.db",
+        "keys": "interfaces.cli.keys",
         "token": "interfaces.cli.token",
         "pool": "interfaces.cli.pool",
         "import": "interfaces.cli.imports",

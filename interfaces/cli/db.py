@@ -13,7 +13,7 @@ from interfaces.storage.backup import back_up, restore
 from interfaces.storage.check import examine
 from interfaces.storage.migrate import migrate
 
-_KEYS_APART = "Die Schlüssel der Personendaten sind nicht darin: ihre Ablage ist getrennt zu sichern."
+_KEYS_APART = "Die Schlüssel der Personendaten sind nicht darin: „stundenpool keys backup“ sichert sie."
 
 
 @click.group("db")
@@ -30,7 +30,7 @@ def migrate_() -> None:
 
 @command.command("check")
 def check() -> None:
-    """Prüft Schema, Ereignisprotokoll, Belege, Projektionen, Rechte und Schlüssel."""
+    """Prüft Schema, Ereignisprotokoll, Belege, Projektionen, Schutz vor Änderungen, Rechte und Schlüssel."""
     _check(read_settings())
 
 

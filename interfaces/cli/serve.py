@@ -7,7 +7,7 @@ import click
 from interfaces.cli.commands import Failed, note
 from interfaces.cli.stores import opened_store
 from interfaces.settings import WORKERS_MAX, Settings, read_settings
-from interfaces.storage.check import excess_rights
+from interfaces.storage.append_only import excess_rights
 
 
 @click.command("serve")
@@ -39,4 +39,4 @@ def _warn_of_rights(settings: Settings) -> None:
     with opened_store(settings) as store, store.reading() as reader:
         rights = excess_rights(reader)
     if rights:
-        note(f"Warnung: Der Zugang des Dienstes könnte das Protokoll verändern ({', '.join(rights)}).")
+        note(f"Warnung: Der Zugang des Dienstes könnte das Protokoll verändern ({'; '.join(rights)}).")

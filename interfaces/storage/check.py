@@ -18,14 +18,13 @@ from application.projections.tables import Live
 from application.snapshots import Snapshot, State
 from application.states import evolve
 from domain.quantities import Sealed
+from interfaces.storage.append_only import excess_rights, missing_guards
 from interfaces.storage.keystore import FileKeyStore
 from interfaces.storage.migrate import schema_state
 from interfaces.storage.postgres import PostgresTurnRecorder
 
 BATCH_EVENTS = 2_000
 FINDINGS_MAX = 50  # of the log; a log that is damaged throughout says no more with more of them
-_ALTERING = ("UPDATE", "DELETE", "TRUNCATE")
-_MAY_ALTER = "has_table_privilege(current_user, 'stored_events',"
 
 
 @dataclass(slots=True)
@@ -38,7 +37,7 @@ class Examined:
 
 
 def examine(store: Store, keystore: Path, *, rights_apart: bool, progress: Callable[[int, int], None]) -> Examined:
-    """Checks schema, log, receipts, projections, rights and keys.
+    """Checks schema, log, receipts, projections, what keeps them from being altered, rights and keys.
 
     ``rights_apart`` says that another role migrates, so that the service's own must not alter what is recorded.
     """
@@ -51,6 +50,7 @@ def examine(store: Store, keystore: Path, *, rights_apart: bool, progress: Calla
         examined.findings += log.snapshots.missed()
         _examine_receipts(reader, examined)
         _examine_projections(reader, examined)
+        _examine_guards(reader, store, examined)
         if isinstance(store, PostgresTurnRecorder):
             _examine_rights(reader, examined, rights_apart)
     _examine_keys(keystore, log.keys, examined)
@@ -161,21 +161,23 @@ def _examine_projections(reader: Reader, examined: Examined) -> None:
             examined.findings.append(f"Die Projektionen stehen bei Position {last}, das Protokoll bei {examined.events}.")
 
 
+def _examine_guards(reader: Reader, store: Store, examined: Examined) -> None:
+    if missing := missing_guards(reader, store):
+        examined.findings.append(
+            f"Protokoll, Belege oder Einsichten sind nicht mehr vor Änderungen geschützt; es fehlen: {', '.join(missing)}. "
+            "„stundenpool db migrate“ richtet das wieder ein."
+        )
+
+
 def _examine_rights(reader: Reader, examined: Examined, rights_apart: bool) -> None:
     rights = excess_rights(reader)
     if rights and rights_apart:
-        examined.findings.append(f"Die Rolle des Dienstes hat am Protokoll mehr Rechte als SELECT und INSERT: {', '.join(rights)}.")
+        examined.findings.append(f"Die Rolle des Dienstes darf mehr, als sie braucht: {'; '.join(rights)}.")
     elif rights:
         examined.notes.append(
             "Der Dienst benutzt den Zugang, der das Schema ändert, und könnte das Protokoll verändern; "
             "STUNDENPOOL_MIGRATION_DATABASE_URL trennt beide."
         )
-
-
-def excess_rights(reader: Reader) -> list[str]:
-    """By which rights this role could alter the log on PostgreSQL."""
-    [held] = reader.fetch(f"SELECT {', '.join(f'{_MAY_ALTER} {right!r})' for right in _ALTERING)}")
-    return [right for right, has in zip(_ALTERING, held, strict=True) if has]
 
 
 def _examine_keys(keystore: Path, used: set[str], examined: Examined) -> None:

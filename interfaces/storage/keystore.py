@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from application.privacy import KEY_BYTES, NONCE_BYTES, KeyStoreDamaged
 
+MASTER_FILE, KEYS_FILE = "master.key", "keys.db"
 LOCK_WAIT_SECONDS = 10.0
 FIRST_ROW = "secret:master-check"  # tells whether master.key and keys.db belong together
 
@@ -57,10 +58,10 @@ def _directory(setting: str) -> Path:
 class FileKeyStore:
     """A `KeyStore` in a directory. Safe to share among threads and processes."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, keys_file: str = KEYS_FILE) -> None:
         self._directory = directory.absolute()
-        self._master_file = self._directory / "master.key"
-        self._database = self._directory / "keys.db"
+        self._master_file = self._directory / MASTER_FILE
+        self._database = self._directory / keys_file
         with self._failures_named():
             self._lay_out()
         with self._transaction() as connection:

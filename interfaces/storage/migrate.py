@@ -14,15 +14,16 @@ from application.log import Reader, Store, Transaction
 from application.projections import PROJECTIONS
 from application.projections.tables import SLOTS, Projection, micros
 from application.rebuild import rebuild
+from interfaces.storage.append_only import LOG_TABLE, put_up_guards
 from interfaces.storage.postgres import PostgresTurnRecorder
 from interfaces.storage.sqlite import SQLiteTurnRecorder
 
 DIRECTORY = Path(__file__).parent / "migrations"
-LOG_TABLE = "stored_events"
 
 # What the service's role may do on PostgreSQL: nothing that it records can be changed or deleted afterwards.
 GRANTS = {
     LOG_TABLE: "SELECT, INSERT",
+    f"{LOG_TABLE}_notification_id_seq": "SELECT",  # for backups; positions are given by the turn
     "receipts": "SELECT, INSERT",
     "personal_reads": "SELECT, INSERT",
     "tokens": "SELECT, INSERT, DELETE",
@@ -57,6 +58,9 @@ def migrate(store: Store, progress: Callable[[int, int], None], service_role: st
     """
     cast("SQLiteTurnRecorder | PostgresTurnRecorder", store).create_table()
     done = _apply_migrations(store)
+    with store.turn() as tx:
+        if put_up_guards(tx, store):
+            done.append("Protokoll, Belege und Einsichten vor Änderungen geschützt")
     unfilled = _create_projections(store)
     if service_role is not None and isinstance(store, PostgresTurnRecorder):
         with store.turn() as tx:

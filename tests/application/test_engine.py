@@ -28,6 +28,7 @@ from domain.refusals import KeyReused
 from interfaces.storage.turns import TurnRecorder
 from tests.application.one_turn import in_one_turn
 from tests.office import LEAD, OFFICER, OTHER_LEAD, SECOND_OFFICER, WORKER, Office, body, make_schema
+from tests.tampering import tampering
 
 NOON = datetime(2022, 1, 10, 12, tzinfo=UTC)
 
@@ -312,7 +313,7 @@ def test_recorded_at_never_runs_backwards(process: Callable[[], Office], clock: 
 def cut_off(store: Store, after: int) -> None:
     """Takes the end of the log away, as nobody should, with what was projected from it."""
     position = cast(TurnRecorder, store).dialect.position
-    with store.turn() as transaction:
+    with tampering(store) as transaction:
         transaction.execute(f"DELETE FROM stored_events WHERE {position} > ?", [(after,)])
     rebuild(store, [], lambda done, total: None)
 

@@ -15,6 +15,7 @@ from application.projections.tables import ProjectionOutdated
 from application.rebuild import BeingRebuilt, UnknownProjection, check, rebuild
 from tests.application.projections.driver import Log, opened_log
 from tests.domain.facts import BOOKING, Fact, approved, case_opened, hours_requested, logged, pool_opened
+from tests.tampering import tampering
 
 BEGINNING: list[Fact] = [pool_opened(6000), case_opened(), hours_requested(3000), *approved(3000)]
 
@@ -132,7 +133,7 @@ def test_a_damaged_event_stops_with_its_position(log: Log) -> None:
     """given a damaged event / when rebuilt / then the error names its position and the live rows are as they were."""
     before, slot = log.rows(), slots(log)
     position = "notification_id" if "Postgres" in type(log.store).__name__ else "rowid"
-    with log.store.turn() as tx:
+    with tampering(log.store) as tx:
         tx.execute(f"UPDATE stored_events SET state = ? WHERE {position} = ?", [(b'{"position": 13}', 13)])
     for build in (rebuild, check):
         with pytest.raises(DamagedEvent, match="position 13"):

@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,27 +12,28 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from eventsourcing.persistence import Notification
 
 from application import commands, snapshots
+from application.engine import Engine
+from application.log import Store
 from application.receipts import Answer
 from application.turn import Turn
 from domain.quantities import Actor
 from interfaces.cli import stores
+from interfaces.settings import read_settings
+from interfaces.storage import open_store
 from tests.interfaces.cli.conftest import Run, filled_pool, opened_pool
 from tests.postgres import Cluster
+from tests.tampering import tampering
 
 
 def altered(*statements: str) -> None:
     """Changes the database behind the service's back."""
     url = os.environ["STUNDENPOOL_DATABASE_URL"]
-    if url.startswith("sqlite:"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
-            for statement in statements:
-                connection.execute(statement)
-    else:
-        with psycopg.connect(url, autocommit=True) as connection:
-            for statement in statements:
-                connection.execute(statement.replace("rowid", "notification_id"))
+    with closing(open_store(url, create=False)) as store, tampering(store) as tx:
+        for statement in statements:
+            tx.fetch(statement if url.startswith("sqlite:") else statement.replace("rowid", "notification_id"))
 
 
 @pytest.mark.usefixtures("installation")
@@ -209,31 +211,60 @@ def test_a_backup_brings_everything_back(run: Run, elsewhere: Callable[[], None]
 
 
 def test_a_backup_during_work_is_one_consistent_state(run: Run, elsewhere: Callable[[], None]) -> None:
-    """Whoever writes meanwhile: the copy ends with a whole turn, and its projections stand where its log does."""
+    """Whoever writes meanwhile: the copy is a prefix of the log that ends with a whole turn and holds whatever was answered before
+    the backup began, and its projections stand where its log does."""
     pool = UUID(opened_pool(run))
     stop = threading.Event()
+    answered: list[int] = []
 
     def raise_budget(turn: Turn) -> Answer:
         return commands.change_budget(turn, pool, change_minutes=15, resolution="V1")
 
-    def work() -> None:
-        with stores.service() as opened:
-            while not stop.is_set():
-                opened.engine.execute(Actor("amt-1", "officer", "jugendamt"), raise_budget)
+    def work(engine: Engine) -> None:
+        while not stop.is_set():
+            answered.append(engine.execute(Actor("amt-1", "officer", "jugendamt"), raise_budget).position)
 
-    worker = threading.Thread(target=work)
-    worker.start()
-    try:
-        for number in range(3):
-            assert run("db", "backup", f"sicherung-{number}").exit_code == 0
-    finally:
-        stop.set()
-        worker.join()
-    for number in range(3):
+    promised: dict[str, int] = {}
+    with stores.service() as opened:
+        workers = [threading.Thread(target=work, args=(opened.engine,)) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        try:
+            for number in range(3):
+                before = len(answered)
+                while len(answered) == before:
+                    assert all(worker.is_alive() for worker in workers)
+                    time.sleep(0.01)
+                promised[f"sicherung-{number}"] = max(answered)
+                assert run("db", "backup", f"sicherung-{number}").exit_code == 0
+        finally:
+            stop.set()
+            for worker in workers:
+                worker.join()
+        original = whole_log(opened.store)
+    assert len(original) == max(answered)
+    for name, position in promised.items():
         elsewhere()
-        restored = run("db", "restore", f"sicherung-{number}")
+        restored = run("db", "restore", name)  # ends with a check
         assert restored.exit_code == 0, restored.output
         assert run("rebuild", "--check").exit_code == 0
+        with stores.opened_store(read_settings()) as store:
+            copy = whole_log(store)
+        assert copy == original[: len(copy)]
+        assert len(copy) >= position
+
+
+def whole_log(store: Store) -> list[Notification]:
+    with store.reading() as reader:
+        return reader.notifications(0, 1_000_000)
+
+
+def test_the_role_of_the_service_is_enough_for_a_backup(run: Run, roles: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may read everything may copy it: no job of the night needs the owner's password."""
+    run("db", "migrate")
+    monkeypatch.setenv("STUNDENPOOL_MIGRATION_DATABASE_URL", "")
+    done = run("db", "backup", "kopie")
+    assert done.exit_code == 0, done.output
 
 
 @pytest.mark.usefixtures("installation")
