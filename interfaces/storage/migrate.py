@@ -27,6 +27,7 @@ GRANTS = {
     "personal_reads": "SELECT, INSERT",
     "tokens": "SELECT, INSERT, DELETE",
     "projections": "SELECT, UPDATE",
+    "rebuild_steps": "SELECT, INSERT, UPDATE, DELETE",
     "migrations": "SELECT",
 }
 GRANT_ON_PROJECTIONS = "SELECT, INSERT, UPDATE, DELETE, TRUNCATE"
