@@ -231,16 +231,18 @@ class _Building:
         if self._steps and self._steps[0].held == EVERYTHING_LOADED:
             self.done = self._steps[0].position
         else:
-            self._fold(tables, unindexed, progress)
+            self._fold(unindexed, progress)
         statements = [statement for table in tables for statement in table.create_indexes(self._slots[table.name])]
         with ThreadPoolExecutor(INDEXES_AT_A_TIME) as makers:
             list(makers.map(self._index, statements if unindexed else ()))
 
-    def _fold(self, tables: Sequence[Table[Any]], unindexed: bool, progress: Progress) -> None:
-        with _undisturbed(), LoadedRows(self._slots, self._store, self.sign, self._note_step, unindexed=unindexed) as rows:
+    def _fold(self, unindexed: bool, progress: Progress) -> None:
+        loaded = LoadedRows(self._projections, self._slots, self._store, self.sign, self._note_step, unindexed=unindexed)
+        with _undisturbed(), loaded as rows:
             if self._steps:
-                self.done = rows.resume(self._steps, tables)
+                self.done = rows.resume(self._steps)
             for batch, total in self._batches():
+                rows.expect(batch)
                 apply(self._folds, batch, rows)
                 self._note(batch, total, progress)
                 if len(batch) == BATCH_EVENTS:  # who takes this up again may find more behind the others

@@ -2,7 +2,8 @@
 
 A row is either held in memory or stands in its table, never both. It is written when nobody has asked for it for a while, and
 taken back when a fold asks for it again after all. So memory stays bounded for a log of any length, and nothing is written twice.
-Tables have no index while they are filled, but for the key of those in which a row had to be found.
+Tables have no index while they are filled, but for the key of those in which a row had to be found. With the first that a batch
+of events has to find in a table come all that it will probably ask for there: one by one would take most of a long rebuild.
 
 Each transaction that writes is a step, and says how far in the log it came; now and then one keeps what is in memory besides. Who
 takes the loading up again folds from there on, and gets the rows that were taken back from what the steps remember of them, as the
@@ -10,7 +11,7 @@ tables have gone on since. What the same folds hand over up to the last step sta
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from time import monotonic
@@ -19,8 +20,8 @@ from typing import Any, NamedTuple, TypeVar, cast
 import msgspec
 from msgspec.structs import astuple
 
-from application.log import Loading, Store
-from application.projections.tables import Held, Key, Row, Rows, Table, Value, parts
+from application.log import Loading, Question, Recorded, Store, forms_of
+from application.projections.tables import Held, Key, Projection, Row, Rows, Table, Value, parts
 
 ROWS_HELD_MAX = 24_000  # about 10 MB; half of them are what came or was asked for last
 SUMS_HELD_MAX = 50_000  # about 15 MB
@@ -75,6 +76,7 @@ class LoadedRows(Rows):
 
     def __init__(
         self,
+        projections: Iterable[Projection],
         slots: Mapping[str, str],
         store: Store,
         guard: Callable[[Loading], None],
@@ -83,6 +85,13 @@ class LoadedRows(Rows):
         unindexed: bool,
     ) -> None:
         self._snapshot = ExitStack()
+        self._asking = {
+            table: frozenset(form for event in projection.folds for form in forms_of(event))  # what may ask for its rows
+            for projection in projections
+            for table in projection.tables
+        }
+        self._batch: Sequence[Recorded] = ()
+        self._found_in: set[Table[Any]] = set()  # in this batch
         self._store = store
         self._guard = guard
         self._note = note
@@ -107,9 +116,13 @@ class LoadedRows(Rows):
         self._snapshot.close()
         self._writer.shutdown()
 
-    def resume(self, steps: Sequence[Step], tables: Iterable[Table[Any]]) -> int:
+    def expect(self, batch: Sequence[Recorded]) -> None:
+        """The events that are folded next."""
+        self._batch, self._found_in = batch, set()
+
+    def resume(self, steps: Sequence[Step]) -> int:
         """Takes up a loading that others began, with the same folds; the position after which they go on."""
-        first, by_name = steps[0], {table.name: table for table in tables}
+        first, by_name = steps[0], {table.name: table for table in self._asking}
         self._stands = steps[-1].position
         for step in steps if first.held is None else steps[1:]:
             self._remembered.extend(_decode_recalled(step.recalled))
@@ -131,28 +144,46 @@ class LoadedRows(Rows):
         super().delete(table, key)
 
     def recall(self, held: Held[R], key: Key) -> R | None:
-        """Takes a row back out of its table."""
+        """Takes a row back out of its table, and with it those that the rest of the batch will ask for."""
         if held.table not in self._left:
             return None
-        row = self._remember(held.table, key) if self._remembered else self._find(held, key)
-        self._recalled.append((held.table.name, parts(key), None if row is None else astuple(row)))
-        if row is not None:
-            self._taken.setdefault(held.table, []).append(parts(key))
-        return row
+        keys = [parts(key)]
+        if held.table not in self._found_in:
+            self._found_in.add(held.table)
+            keys = list(dict.fromkeys([*keys, *self._probable(held)]))
+        found = [self._remembered.popleft() for _ in keys] if self._remembered else self._find(held.table, keys)
+        for (_, known, values), sought in zip(found, keys, strict=True):
+            if known != sought:
+                raise LookupError(f"the folds ask for {sought} of {held.table.name}, but before they asked for {known}")
+            held.rows[known if len(known) > 1 else cast(str, known[0])] = None if values is None else held.table.make(*values)
+            if values is not None:
+                self._taken.setdefault(held.table, []).append(known)
+        self._recalled += found
+        return held.rows[key]
 
-    def _find(self, held: Held[R], key: Key) -> R | None:
-        self._make_findable(held.table)
+    def _probable(self, held: Held[Any]) -> Iterator[tuple[Value, ...]]:
+        """Rows are asked for by the stream of an event, or by what it is about besides."""
+        column, *others = held.table.key
+        for event in () if others else self._batch:
+            data: Any = event.data
+            if type(data) in self._asking[held.table]:
+                key = str(getattr(data, column, None) or getattr(data, "booking", None) or event.stream)
+                if key not in held.rows and key not in held.old:
+                    yield (key,)
+
+    def _find(self, table: Table[Any], keys: Values) -> list[Recall]:
+        self._make_findable(table)
         if not self._reading:
             self._reading = True
             self._written.result()
             self.reader = self._snapshot.enter_context(self._store.reading())
-        return super().recall(held, key)
-
-    def _remember(self, table: Table[R], key: Key) -> R | None:
-        name, known, values = self._remembered.popleft()
-        if (name, known) != (table.name, parts(key)):
-            raise LookupError(f"the folds ask for {key} of {table.name}, but before they asked for {known} of {name}")
-        return None if values is None else table.make(*values)
+        slot = self.slots[table.name]
+        if len(keys) == 1:
+            found = self.reader.fetch(table.select(slot), keys[0])
+        else:
+            [found] = self.reader.ask(Question(table.select_any(slot), cast("Sequence[tuple[str]]", keys)))
+        rows = {parts(table.key_of(row)): astuple(row) for row in (table.make(*values) for values in found)}
+        return [(table.name, key, rows.get(key)) for key in keys]
 
     def _make_findable(self, table: Table[Any]) -> None:
         if table not in self._findable:

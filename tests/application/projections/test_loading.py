@@ -8,7 +8,7 @@ import pytest
 from application.log import Loading
 from application.projections import loading
 from application.projections.loading import LoadedRows, Step
-from application.projections.tables import Row, Table
+from application.projections.tables import Projection, Row, Table
 from tests.application.projections.driver import Log, opened_log
 
 
@@ -18,6 +18,7 @@ class Thing(Row):
 
 
 THINGS = Table("things", Thing, ("thing",))
+PROJECTION = Projection("things", 1, (THINGS,), {})
 SLOTS = {"things": "a"}
 INDEX = "things_a_by_thing"
 
@@ -40,7 +41,7 @@ def loaded(log: Log) -> Iterator[LoadedRows]:
     def note(tx: Loading, step: Step) -> None:
         """Nobody takes up again."""
 
-    with LoadedRows(SLOTS, log.store, guard, note, unindexed=True) as rows:
+    with LoadedRows([PROJECTION], SLOTS, log.store, guard, note, unindexed=True) as rows:
         yield rows
         rows.hand_over(1, everything=True)
 
