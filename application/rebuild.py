@@ -319,15 +319,15 @@ class _Building:
         if self._copy is None or (self._steps and after < self._steps[-1].position):
             return self._read_rows(after)
         with self._copy.reading() as reader:
-            head = reader.head()
-            total = head.id if head else 0
+            last = reader.head()
             rows = reader.stored_rows(after, BATCH_EVENTS)
-            ends = rows[-1:] + reader.stored_rows(total - 1, 1)
+            ends = rows[-1:] + reader.stored_rows(last.id - 1 if last else 0, 1)
         with self._store.reading() as reader:
             for row in ends:
                 if reader.stored_rows(row[-1] - 1, 1) != [row]:
                     raise OtherLog(row[-1])
-        return rows, total
+            head = reader.head()
+        return rows, head.id if head else 0
 
     def _read(self, after: int) -> tuple[list[Recorded], int]:
         rows, total = self._read_rows(after)

@@ -52,27 +52,47 @@ class Cluster:
 @contextmanager
 def running_cluster() -> Iterator[Cluster]:
     """A server that lives as long as the block."""
-    binaries = _find_binaries()
+    with _directory() as directory:
+        _run(_find_binaries() / "initdb", "--pgdata=data", "--username=postgres", "--auth=trust", "--encoding=UTF8",
+             "--no-locale", "--no-sync", cwd=directory, **_unprivileged(directory))  # fmt: skip
+        with _serving(directory) as cluster:
+            yield cluster
+
+
+@contextmanager
+def running_standby(primary: Cluster) -> Iterator[Cluster]:
+    """A copy of a server that follows it, and from which one can only read."""
+    with _directory() as directory:
+        _run(_find_binaries() / "pg_basebackup", "--pgdata=data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync",
+             f"--dbname={primary.url()}", cwd=directory, **_unprivileged(directory))  # fmt: skip
+        with _serving(directory) as cluster:
+            yield cluster
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="stundenpool-"))  # not pytest's: paths of sockets must be short
     try:
-        unprivileged = _unprivileged(directory)
-        _run(binaries / "initdb", "--pgdata=data", "--username=postgres", "--auth=trust", "--encoding=UTF8",
-             "--no-locale", "--no-sync", cwd=directory, **unprivileged)  # fmt: skip
-        cluster = Cluster(_free_port(), directory)
-        with (directory / "log").open("w") as log:
-            server = subprocess.Popen(
-                [binaries / "postgres", "-D", "data", "-p", str(cluster.port), "-c", "listen_addresses=127.0.0.1",
-                 "-c", f"unix_socket_directories={directory}", "-c", "max_connections=100", "-c", "fsync=on"],
-                cwd=directory, env=_environment(), stdout=log, stderr=log, **unprivileged,
-            )  # fmt: skip
-        try:
-            _wait_until_ready(cluster, server, directory / "log")
-            yield cluster
-        finally:
-            server.send_signal(signal.SIGQUIT)  # at once, without a checkpoint: nobody needs the data any more
-            server.wait()
+        yield directory
     finally:
         shutil.rmtree(directory)
+
+
+@contextmanager
+def _serving(directory: Path) -> Iterator[Cluster]:
+    cluster = Cluster(_free_port(), directory)
+    with (directory / "log").open("w") as log:
+        server = subprocess.Popen(
+            [_find_binaries() / "postgres", "-D", "data", "-p", str(cluster.port), "-c", "listen_addresses=127.0.0.1",
+             "-c", f"unix_socket_directories={directory}", "-c", "max_connections=100", "-c", "fsync=on"],
+            cwd=directory, env=_environment(), stdout=log, stderr=log, **_unprivileged(directory),
+        )  # fmt: skip
+    try:
+        _wait_until_ready(cluster, server, directory / "log")
+        yield cluster
+    finally:
+        server.send_signal(signal.SIGQUIT)  # at once, without a checkpoint: nobody needs the data any more
+        server.wait()
 
 
 def _find_binaries() -> Path:

@@ -23,8 +23,8 @@ from msgspec.structs import astuple
 from application.log import Loading, Question, Recorded, Store, forms_of
 from application.projections.tables import Held, Key, Projection, Row, Rows, Table, Value, parts
 
-ROWS_HELD_MAX = 24_000  # about 10 MB; half of them are what came or was asked for last
-SUMS_HELD_MAX = 50_000  # about 15 MB
+ROWS_HELD_MAX = 16_000  # about 7 MB; half of them are what came or was asked for last
+SUMS_HELD_MAX = 30_000  # about 9 MB
 KEPT_EVERY_SECONDS = 10.0
 
 R = TypeVar("R", bound=Row)
