@@ -6,7 +6,7 @@ BIN := .venv/bin
 COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --quiet --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: setup run test lint format docs chaos bench lock clean always
+.PHONY: setup run test lint format docs chaos bench bench-large lock clean always
 
 setup: $(READY)
 	@scripts/setup.sh postgres
@@ -49,6 +49,10 @@ chaos: setup
 # Figures beside stock eventsourcing and beside the limit: some twenty minutes, on a machine that has nothing else to do.
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# Logs of a million events and of ten: an hour or more, and some 30 GB of disk.
+bench-large: setup
+	$(BIN)/python -m benchmarks.large
 
 # Resolves for every Python from 3.11 on, whichever runs it; neither index nor download addresses are written down. What an
 # installation needs is a part of what a developer does, and locked to the same.

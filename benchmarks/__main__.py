@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from time import perf_counter
 
-from benchmarks import commands, followers, footprint, http, projections, reads, report
+from benchmarks import commands, followers, footprint, growth, http, processes, projections, reads, report
 from benchmarks.measuring import Figure
 from benchmarks.places import KINDS, Kind, Places, places
 from benchmarks.sizes import FULL, Sizes
 
-NAMES = ("commands", "hot-pool", "http", "followers", "projections")
+NAMES = ("commands", "hot-pool", "http", "followers", "processes", "growth", "projections")
 
 
 def run(places: Places, sizes: Sizes, names: tuple[str, ...] = NAMES) -> Iterator[Figure]:
@@ -24,6 +24,8 @@ def run(places: Places, sizes: Sizes, names: tuple[str, ...] = NAMES) -> Iterato
         "hot-pool": commands.hot_pool,
         "http": http.over_http,
         "followers": followers.followed,
+        "processes": processes.two,
+        "growth": growth.of_a_pool_and_a_booking,
     }
     for name in names:
         if name in simple:
@@ -43,6 +45,7 @@ def of_a_long_log(places: Places, sizes: Sizes) -> Iterator[Figure]:
         yield from projections.rebuilds(places, kind, sizes, long)
         yield from reads.balance_reads(kind, sizes, log.pool, short, long)
         yield from footprint.starts(places, kind, sizes, long)
+        yield from growth.of_the_log(kind, sizes, log.pool, short, long, sizes.log_events)
 
 
 def main() -> None:
@@ -55,7 +58,7 @@ def main() -> None:
         machine = report.machine(both)
         for figure in run(both, sizes, tuple(chosen or NAMES)):
             figures.append(figure)
-            print(f"{figure.benchmark}, {figure.store}, {figure.case}, {figure.side}: {figure.median:,.4g}", file=sys.stderr)
+            print(figure.described(), file=sys.stderr)
     reached = report.outcomes(figures, sizes)
     print(report.table(figures))
     print(report.marks_table(reached))

@@ -33,6 +33,10 @@ class Figure:
     unit: Unit
     rounds: tuple[Measured, ...]
 
+    def described(self) -> str:
+        """In one line."""
+        return f"{self.benchmark}, {self.store}, {self.case}, {self.side}: {self.median:,.4g}"
+
     @property
     def median(self) -> float:
         return median(self.values)

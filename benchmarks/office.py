@@ -27,6 +27,9 @@ SESSION_MINUTES = 90
 NOTE = "Gemeinsam zum Termin im Jobcenter gegangen, Unterlagen vollständig abgegeben, nächste Schritte vereinbart."
 CASES_A_TURN = 20
 SESSIONS_A_CASE = 12
+SESSIONS_A_TURN = 200
+SHORT_SESSION_MINUTES = 15
+REQUESTS_AT_A_TIME = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,27 @@ def approved_bookings(service: Service, pool: UUID, number: int) -> list[Place]:
 
     _tell(service.engine, tell, range(0, number, CASES_A_TURN))
     return places
+
+
+def log_sessions(service: Service, place: Place, number: int) -> None:
+    """That many short sessions on one booking."""
+    random = Random(2)
+
+    def tell(turn: Turn, first: int) -> None:
+        with _as(turn, place.worker):
+            for _ in range(min(SESSIONS_A_TURN, number - first)):
+                entry = an_entry(random)
+                commands.log_session(
+                    turn,
+                    place.booking,
+                    starts_at=entry.starts_at,
+                    minutes=SHORT_SESSION_MINUTES,
+                    kind="direct",
+                    worker=entry.worker,
+                    note=entry.note,
+                )
+
+    _tell(service.engine, tell, range(0, number, SESSIONS_A_TURN))
 
 
 def requests(service: Service, pool: UUID, number: int) -> list[UUID]:

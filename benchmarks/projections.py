@@ -88,6 +88,14 @@ class _Bringing:
         return Measured(len(rows) / (perf_counter() - began))
 
 
+def large_rebuild(kind: Kind, database: Database, events: int) -> Iterator[Figure]:
+    """One rebuild of all projections, and the memory that it takes."""
+    peaks: list[Measured] = []
+    rate = _rebuilding(database, (), peaks)()
+    yield Figure("rebuild", kind, f"{events:,} events", "ours", "/s", (rate,))
+    yield Figure("memory", kind, f"rebuild of {events:,} events, peak", "ours", "MB", (peaks[0],))
+
+
 def rebuilds(places: Places, kind: Kind, sizes: Sizes, database: Database) -> Iterator[Figure]:
     """Events a second of rebuilding everything, and balances and bookings alone; and the memory that takes."""
     theirs = places.empty(kind)

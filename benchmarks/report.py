@@ -74,6 +74,7 @@ def marks(sizes: Sizes) -> list[Mark]:
         ),
         Mark("rebuild of all projections, beside the stock runner", "rebuild", "all projections", "stock", 100),
         Mark("rebuild of balances and bookings, beside the stock runner", "rebuild", "balances and bookings", "stock", 100),
+        Mark("two processes, beside one", "two processes", f"{sizes.process_callers} callers", "one process", 1),
         Mark("start-up to /readyz, seconds", "start-up", f"{sizes.log_events:,} events", None, 2),
     ]
 

@@ -1,6 +1,9 @@
-"""How long and how much. ``FULL`` is what ``make bench`` runs, ``SMOKE`` what the tests run so that nothing here rots."""
+"""How long and how much. ``FULL`` is what ``make bench`` runs, ``SMOKE`` what the tests run so that nothing here rots.
 
-from dataclasses import dataclass
+``make bench-large`` runs ``LARGE`` on logs of ``LARGE_LOGS`` events.
+"""
+
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,10 @@ class Sizes:
     stock_events: int  # for the stock projection runner, a round
     reads: int  # balances, a round
     starts: int
+    many_approvals: int  # in one pool, beside one with few
+    many_sessions: int  # on one booking, beside one with few
+    growth_commands: int  # one after the other, a round
+    process_callers: int
 
 
 FULL = Sizes(
@@ -50,7 +57,16 @@ FULL = Sizes(
     stock_events=1_000,
     reads=200,
     starts=3,
+    many_approvals=10_000,
+    many_sessions=10_000,
+    growth_commands=200,
+    process_callers=32,
 )
+
+LARGE = replace(FULL, many_approvals=100_000)
+LARGE_LOGS = (1_000_000, 10_000_000)
+TOLD_EVENTS = 20_000  # by commands; large logs repeat them
+OPEN_CASES = 10_000  # at a time, as in a large city
 
 SMOKE = Sizes(
     rounds=1,
@@ -73,4 +89,8 @@ SMOKE = Sizes(
     stock_events=5,
     reads=3,
     starts=1,
+    many_approvals=20,
+    many_sessions=15,
+    growth_commands=3,
+    process_callers=2,
 )

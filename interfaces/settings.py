@@ -120,6 +120,11 @@ class Settings:
     migration_database_url: str = _setting(
         "", _database_url, "dieselbe Datenbank mit dem Zugang, der das Schema ändern darf; sonst DATABASE_URL"
     )
+    read_database_url: str = _setting(
+        "",
+        _database_url,
+        "eine Kopie dieser Datenbank (Standby), aus der ein Neuaufbau das Ereignisprotokoll liest; sonst die Datenbank",
+    )
     keystore: str = _setting("var/keys", _keystore, "Ablage der Schlüssel, getrennt von der Datenbank")
     host: str = _setting("127.0.0.1", _host, "Adresse, an der der Dienst lauscht")
     port: int = _setting(8000, _port, "Port, an dem der Dienst lauscht")

@@ -61,6 +61,16 @@ def running_cluster(**settings: str) -> Iterator[Cluster]:
 
 
 @contextmanager
+def running_standby(primary: Cluster) -> Iterator[Cluster]:
+    """A copy of a server that follows it, and from which one can only read."""
+    with new_folder() as folder:
+        run_program("pg_basebackup", "--pgdata=data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync",
+                    f"--dbname={primary.url()}", folder=folder)  # fmt: skip
+        with running_server(folder) as cluster:
+            yield cluster
+
+
+@contextmanager
 def new_folder() -> Iterator[Path]:
     """For a server, whose data goes into ``data`` there; gone after the block."""
     folder = Path(tempfile.mkdtemp(prefix="stundenpool-"))  # not pytest's: paths of sockets must be short

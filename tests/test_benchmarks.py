@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import report
+from benchmarks import large, report
 from benchmarks.measuring import Figure, Measured, percentile
 from benchmarks.places import KINDS, Places
 from benchmarks.sizes import SMOKE
@@ -25,6 +25,14 @@ def test_every_benchmark_measures_all_sides_on_both_stores(name: str, places: Pl
     for figure in figures:
         assert min(figure.values) > 0, figure
     assert report.table(figures).count("\n") > len(KINDS)
+
+
+def test_the_large_logs_are_measured_on_both_stores(places: Places) -> None:
+    """With next to nothing in them."""
+    figures = list(large.run(places, SMOKE, [300], told_events=150, open_cases=3))
+    assert {figure.store for figure in figures} == set(KINDS)
+    assert min(value for figure in figures for value in figure.values) > 0
+    assert "300 events" in report.table(figures)
 
 
 def test_a_ratio_compares_neighbours() -> None:

@@ -1,19 +1,22 @@
 """Balances in both times: what happened until ``as_of``, as far as it was known at ``known_at``.
 
 Every movement of minutes is a row that is never changed. Beside them stand the totals of every day, so that a question
-without ``known_at`` needs no movements but those of the last day; ``known_at`` takes away what was recorded later. Cases and
-bookings have no totals: they would have nearly as many as they have movements.
+without ``known_at`` needs no movements but those of the last day. ``known_at`` looks up running totals: those of the pool at each
+instant at which it changed, and those of a day at each of its movements. So a pool's balance costs one look-up, and in both times
+one for each day, however many movements there are. Groups have no running totals: for providers and districts, what was recorded
+later is taken away; and cases and bookings would have nearly as many totals as they have movements.
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from copy import copy
 from datetime import date, datetime, time
 from itertools import accumulate
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 from uuid import UUID
 
 from application.log import Reader, Recorded
 from application.projections.cases import CASES
-from application.projections.tables import Live, Projection, Row, Rows, Table, Value, day_of, matching, micros
+from application.projections.tables import Live, Projection, Row, Rows, Table, day_of, matching, micros
 from application.views import Balance, ForecastView, Group
 from domain.booking import HoursRequested, SessionCorrected, SessionLogged, SessionReversed
 from domain.forecast import forecast
@@ -25,7 +28,9 @@ By = Literal["district", "provider", "case", "month", "booking"]
 
 
 class Movement(Row):
-    """Signed minutes of one kind. ``effective`` and ``recorded`` are microseconds UTC; the day is Europe/Berlin."""
+    """Signed minutes of one kind. ``effective`` and ``recorded`` are microseconds UTC; the day is Europe/Berlin. ``pool_day`` is
+    the number of the ``PoolDay`` that it adds to, and ``day_minutes`` what that comes to with it.
+    """
 
     position: int
     seq: int
@@ -39,15 +44,30 @@ class Movement(Row):
     effective: int
     day: str
     recorded: int
+    pool_day: int
+    day_minutes: int
 
 
 class PoolDay(Row):
-    """All movements of one kind and day in a pool."""
+    """All movements of one kind and day in a pool. Its number follows from where the first one stands in the log."""
 
     pool: str
     day: str
     kind: str
+    number: int
     minutes: int
+
+
+class Standing(Row):
+    """All movements of a pool until ``recorded``, in microseconds UTC; ``position`` is that of the last one."""
+
+    pool: str
+    recorded: int
+    position: int
+    budget: int
+    granted: int
+    released: int
+    consumed: int
 
 
 class ProviderDay(Row):
@@ -75,9 +95,11 @@ MOVEMENTS = Table(
     "movements",
     Movement,
     ("position", "seq"),
-    (("pool", "recorded"), ("day",), ("provider",)),  # few days and providers, so that nothing is gained by the pool before them
+    (("pool", "position"), ("pool_day", "position", "seq"), ("provider",)),
 )
 POOL_DAYS = Table("pool_days", PoolDay, ("pool", "day", "kind"))
+STANDINGS = Table("standings", Standing, ("pool",))
+PAST_STANDINGS = Table("past_standings", Standing, ("pool", "recorded"))  # each until the pool's next movement at another instant
 PROVIDER_DAYS = Table("provider_days", ProviderDay, ("pool", "provider", "district", "day", "kind"))
 ACCOUNTS = Table("accounts", Account, ("booking",))
 
@@ -85,6 +107,7 @@ ACCOUNTS = Table("accounts", Account, ("booking",))
 
 
 def _opened(event: Recorded, data: PoolOpened, rows: Rows) -> None:
+    rows.put(STANDINGS, Standing(str(event.stream), micros(event.recorded_at), event.position, 0, 0, 0, 0))
     _budget(event, rows, data.budget_minutes, start_of_day(data.period.start))
 
 
@@ -120,40 +143,64 @@ def _reversed(event: Recorded, data: SessionReversed, rows: Rows) -> None:
 
 
 def _budget(event: Recorded, rows: Rows, minutes: int, effective: datetime) -> None:
-    pool, at = str(event.stream), micros(effective)
-    day, recorded = day_of(at), micros(event.recorded_at)
-    rows.add(MOVEMENTS, Movement(event.position, 0, pool, None, None, None, None, "budget", minutes, at, day, recorded))
-    rows.add_up(POOL_DAYS, (pool, day, "budget"), minutes)
+    _book(event, rows, 0, str(event.stream), None, "budget", minutes, micros(effective))
 
 
 def _move(event: Recorded, rows: Rows, booking: UUID, kind: MovementKind, minutes: int, effective: datetime, seq: int = 0) -> None:
     account = rows.the(ACCOUNTS, str(booking))
-    pool, provider, district = account.pool, account.provider, account.district
     at = micros(effective)
-    day = day_of(at)
+    _book(event, rows, seq, account.pool, account, kind, minutes, at)
+    rows.add_up(PROVIDER_DAYS, (account.pool, account.provider, account.district, day_of(at), kind), minutes)
+
+
+def _book(
+    event: Recorded, rows: Rows, seq: int, pool: str, account: Account | None, kind: MovementKind, minutes: int, effective: int
+) -> None:
+    day, recorded = day_of(effective), micros(event.recorded_at)
+    total = _pool_day(event, rows, seq, (pool, day, kind))
+    total.minutes += minutes
+    booking, case_id, provider, district = (
+        (account.booking, account.case_id, account.provider, account.district) if account else (None,) * 4
+    )
     booked = Movement(
         event.position,
         seq,
         pool,
-        account.booking,
-        account.case_id,
+        booking,
+        case_id,
         provider,
         district,
         kind,
         minutes,
-        at,
+        effective,
         day,
-        micros(event.recorded_at),
+        recorded,
+        total.number,
+        total.minutes,
     )
     rows.add(MOVEMENTS, booked)
-    rows.add_up(POOL_DAYS, (pool, day, kind), minutes)
-    rows.add_up(PROVIDER_DAYS, (pool, provider, district, day, kind), minutes)
+    _stand(event.position, recorded, rows, pool, kind, minutes)
+
+
+def _pool_day(event: Recorded, rows: Rows, seq: int, key: tuple[str, str, str]) -> PoolDay:
+    if rows.get(POOL_DAYS, key) is None:
+        rows.put(POOL_DAYS, PoolDay(*key, 2 * event.position + seq, 0))  # an event moves minutes twice at most
+    return rows.change(POOL_DAYS, key)
+
+
+def _stand(position: int, recorded: int, rows: Rows, pool: str, kind: MovementKind, minutes: int) -> None:
+    standing = rows.change(STANDINGS, pool)
+    if standing.recorded != recorded:
+        rows.add(PAST_STANDINGS, copy(standing))
+        standing.recorded = recorded
+    standing.position = position
+    setattr(standing, kind, getattr(standing, kind) + minutes)
 
 
 BALANCES = Projection(
     name="balances",
-    version=4,
-    tables=(MOVEMENTS, POOL_DAYS, PROVIDER_DAYS, ACCOUNTS),
+    version=5,
+    tables=(MOVEMENTS, POOL_DAYS, STANDINGS, PAST_STANDINGS, PROVIDER_DAYS, ACCOUNTS),
     folds={
         PoolOpened: _opened,
         BudgetChanged: _budget_changed,
@@ -183,7 +230,7 @@ def balance(
     Groups in which nothing was granted, consumed or released are left out. A month's ``reserved`` is what stood at its end
     and may be negative.
     """
-    question = _Question(Live(reader, BALANCES), str(pool), as_of, known_at)
+    question = _question(Live(reader, BALANCES), str(pool), as_of, known_at)
     whole = question.whole()
     budget, sums = whole.get("budget", 0), _group("", whole)
     available = budget - sums.reserved - sums.consumed
@@ -253,20 +300,41 @@ def _whole_weeks(days: Sequence[tuple[date, int]], today: date) -> list[int]:
 
 
 Sums = dict[str, dict[str, int]]  # minutes by key and kind
-Condition = tuple[str, Value]
+Condition = tuple[Any, ...]  # SQL, and the values of its placeholders
 _COLUMNS: dict[By, str] = {"case": "case_id", "month": "substr(day, 1, 7)"}  # of the others, the names are the same
+_DAY_MINUTES = (
+    "(SELECT day_minutes FROM {movements} WHERE pool_day = number AND position <= ? ORDER BY position DESC, seq DESC LIMIT 1)"
+)
+
+
+def _question(live: Live, pool: str, as_of: datetime | date | None, known_at: datetime | date | None) -> "_Question":
+    [now] = live.rows(STANDINGS, "pool = ?", [pool]) or [_nothing(pool)]
+    if known_at is None:
+        return _Question(live, pool, as_of, now, True)
+    until = micros(known_at if isinstance(known_at, datetime) else datetime.combine(known_at, time.max, BERLIN))
+    if now.recorded <= until:
+        return _Question(live, pool, as_of, now, True)
+    past = live.rows(PAST_STANDINGS, "pool = ? AND recorded <= ? ORDER BY recorded DESC LIMIT 1", [pool, until])
+    return _Question(live, pool, as_of, past[0] if past else _nothing(pool), False)
+
+
+def _nothing(pool: str) -> Standing:
+    return Standing(pool, 0, 0, 0, 0, 0, 0)
 
 
 class _Question(NamedTuple):
-    """One pool in both times. Conditions are pairs of SQL and the value of its placeholder."""
+    """One pool in both times: what its ``standing`` knew of, until ``as_of``."""
 
     live: Live
     pool: str
     as_of: datetime | date | None
-    known_at: datetime | date | None
+    standing: Standing
+    latest: bool  # nothing is known since
 
     def whole(self) -> dict[str, int]:
-        return self._totals("pool_days", "pool", []).get(self.pool, {})
+        if self.as_of is None:
+            return {kind: getattr(self.standing, kind) for kind in get_args(MovementKind)}
+        return self._pool_days("pool").get(self.pool, {})
 
     def groups(self, by: By, provider: str | None) -> Sums:
         """All groups; of one provider's movements only, where it is stated."""
@@ -274,32 +342,47 @@ class _Question(NamedTuple):
         own: list[Condition] = [] if provider is None else [("provider = ?", provider)]
         if by in ("case", "booking"):
             return self._movements(column, [*own, *self._effective(), *self._known()])
-        return self._totals("pool_days" if by == "month" and provider is None else "provider_days", column, own)
+        if by == "month" and provider is None:
+            return self._pool_days(column)
+        return self._provider_days(column, own)
 
-    def _totals(self, table: str, column: str, own: Sequence[Condition]) -> Sums:
-        """From the totals of whole days, the movements of a day that counts in part, less what was recorded later."""
-        whole_days = self._effective()
-        parts: list[Sums] = []
-        if isinstance(self.as_of, datetime):
-            that_day = berlin_day(self.as_of).isoformat()
-            whole_days = [("day < ?", that_day)]
-            parts.append(self._movements(column, [*own, ("day = ?", that_day), *self._effective()]))
-        if self.known_at is not None:
-            later = self._movements(column, [*own, *self._effective(), *self._known(later=True)])
+    def _pool_days(self, column: str) -> Sums:
+        """From the totals of whole days as they were known, and the movements of a day that counts in part."""
+        minutes = ("SUM(minutes)",) if self.latest else (f"COALESCE(SUM({_DAY_MINUTES}), 0)", self.standing.position)
+        whole_days = self._select(column, "pool_days", self._whole_days(), minutes)
+        return _summed([whole_days, self._part_of_a_day(column, self._known())])
+
+    def _provider_days(self, column: str, own: Sequence[Condition]) -> Sums:
+        """From the totals of whole days and the movements of a day that counts in part, less what was recorded later."""
+        parts = [self._select(column, "provider_days", [*own, *self._whole_days()]), self._part_of_a_day(column, own)]
+        if not self.latest:
+            later = self._movements(column, [*own, *self._effective(), ("position > ?", self.standing.position)])
             parts.append({key: {kind: -minutes for kind, minutes in sums.items()} for key, sums in later.items()})
-        return _summed([self._select(column, table, [*own, *whole_days]), *parts])
+        return _summed(parts)
+
+    def _part_of_a_day(self, column: str, conditions: Sequence[Condition]) -> Sums:
+        if not isinstance(self.as_of, datetime):
+            return {}
+        numbers = "SELECT number FROM {pool_days} WHERE pool = ? AND day = ?"
+        that_day = (f"pool_day IN ({numbers})", self.pool, berlin_day(self.as_of).isoformat())
+        return self._movements(column, [*conditions, that_day, *self._effective()])
 
     def _movements(self, column: str, conditions: Iterable[Condition]) -> Sums:
         return self._select(column, "movements", conditions)
 
-    def _select(self, column: str, table: str, conditions: Iterable[Condition]) -> Sums:
+    def _select(self, column: str, table: str, conditions: Iterable[Condition], minutes: Condition = ("SUM(minutes)",)) -> Sums:
         stated: list[Condition] = [("pool = ?", self.pool), *conditions]
-        where = " AND ".join([*(condition for condition, _ in stated), f"{column} IS NOT NULL"])
-        statement = f"SELECT {column}, kind, SUM(minutes) FROM {{{table}}} WHERE {where} GROUP BY 1, 2"
+        where = " AND ".join([*(condition for condition, *_ in stated), f"{column} IS NOT NULL"])
+        statement = f"SELECT {column}, kind, {minutes[0]} FROM {{{table}}} WHERE {where} GROUP BY 1, 2"
         sums: Sums = {}
-        for key, kind, minutes in self.live.fetch(statement, [value for _, value in stated]):
-            sums.setdefault(key, {})[kind] = minutes
+        for key, kind, summed in self.live.fetch(statement, [value for _, *values in [minutes, *stated] for value in values]):
+            sums.setdefault(key, {})[kind] = summed
         return sums
+
+    def _whole_days(self) -> list[Condition]:
+        if isinstance(self.as_of, datetime):
+            return [("day < ?", berlin_day(self.as_of).isoformat())]
+        return self._effective()
 
     def _effective(self) -> list[Condition]:
         if self.as_of is None:
@@ -308,12 +391,8 @@ class _Question(NamedTuple):
             return [("effective <= ?", micros(self.as_of))]
         return [("day <= ?", self.as_of.isoformat())]
 
-    def _known(self, later: bool = False) -> list[Condition]:
-        """``recorded`` never runs backwards, so it bounds positions as well."""
-        if self.known_at is None:
-            return []
-        until = self.known_at if isinstance(self.known_at, datetime) else datetime.combine(self.known_at, time.max, BERLIN)
-        return [("recorded > ?" if later else "recorded <= ?", micros(until))]
+    def _known(self) -> list[Condition]:
+        return [] if self.latest else [("position <= ?", self.standing.position)]
 
 
 def _summed(parts: Iterable[Sums]) -> Sums:

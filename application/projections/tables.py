@@ -110,6 +110,11 @@ class Table(Generic[R]):
         return f"SELECT {self.column_list} FROM {self.in_slot(slot)} WHERE {self._is_key}"
 
     @cache  # noqa: B019
+    def select_any(self, slot: str) -> str:
+        """The rows of many keys, which have one column."""
+        return f"SELECT {self.column_list} FROM {self.in_slot(slot)} WHERE {self.key[0]} IN (?)"
+
+    @cache  # noqa: B019
     def insert(self, slot: str) -> str:
         marks = ", ".join("?" for _ in self.columns)
         return f"INSERT INTO {self.in_slot(slot)} ({self.column_list}) VALUES ({marks})"

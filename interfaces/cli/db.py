@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from interfaces.cli.commands import Failed, note
-from interfaces.cli.progress import progress_bar
+from interfaces.cli.progress import event_progress, progress_bar
 from interfaces.cli.stores import opened_store, store_of
 from interfaces.settings import Settings, read_settings
 from interfaces.storage.backup import back_up, restore
@@ -56,7 +56,7 @@ def restore_(file: Path) -> None:
 
 def brought_up_to_date(settings: Settings) -> list[str]:
     """What was done so that the schema is this program's; nothing where it was before."""
-    with store_of(settings.schema_url, create=True) as store, progress_bar("Ereignisse") as progress:
+    with store_of(settings.schema_url, create=True) as store, event_progress() as progress:
         return migrate(store, progress, _service_role(settings))
 
 

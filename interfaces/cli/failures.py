@@ -8,7 +8,7 @@ from eventsourcing.persistence import InterfaceError, OperationalError, Persiste
 from application.log import DamagedEvent, StoreUnavailable
 from application.privacy import KeyMissing, KeyStoreDamaged, SealBroken
 from application.projections.tables import ProjectionOutdated
-from application.rebuild import BeingRebuilt
+from application.rebuild import BeingRebuilt, OtherLog
 from domain.refusals import Refusal
 from interfaces.settings import SettingsError
 from interfaces.storage.backup import BackupRefused
@@ -26,7 +26,7 @@ def sentence_of(error: Exception) -> str | None:
             return f"Einstellungen: {error}"
         case Refusal():
             return error.message
-        case ProjectionOutdated() | BeingRebuilt() | BackupRefused():
+        case ProjectionOutdated() | BeingRebuilt() | OtherLog() | BackupRefused():
             return str(error)
         case DamagedEvent():
             return f"Das Ereignisprotokoll ist beschädigt: {error}"

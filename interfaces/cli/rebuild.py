@@ -1,11 +1,13 @@
 """``stundenpool rebuild``."""
 
+from contextlib import ExitStack
+
 import click
 
 from application import rebuild as building
 from application.projections import PROJECTIONS
 from interfaces.cli.commands import Failed, note
-from interfaces.cli.progress import progress_bar
+from interfaces.cli.progress import event_progress
 from interfaces.cli.stores import store_of
 from interfaces.settings import read_settings
 
@@ -17,11 +19,16 @@ NAMES = [projection.name for projection in PROJECTIONS]
 @click.option("--check", is_flag=True, help="Nur vergleichen: Status 1 und die Unterschiede, wo neu und bestehend abweichen.")
 def command(names: tuple[str, ...], check: bool) -> None:
     """Baut Projektionen neben den bestehenden neu auf und tauscht sie aus, während der Dienst läuft; ohne Namen alle."""
-    with store_of(read_settings().schema_url, create=False) as store, progress_bar("Ereignisse") as progress:
+    settings = read_settings()
+    with ExitStack() as stack:
+        store = stack.enter_context(store_of(settings.schema_url, create=False))
+        url = settings.read_database_url
+        copy = stack.enter_context(store_of(url, create=False)) if url else None
+        progress = stack.enter_context(event_progress())
         if check:
-            differences = building.check(store, names, progress)
+            differences = building.check(store, names, progress, note, copy)
         else:
-            building.rebuild(store, names, progress)
+            building.rebuild(store, names, progress, note, copy)
             differences = []
     for difference in differences:
         click.echo(str(difference))

@@ -30,6 +30,7 @@ GRANTS = {
     "webhooks": "SELECT, INSERT, UPDATE, DELETE",
     "projections": "SELECT, UPDATE",
     "snapshots": "SELECT, INSERT, UPDATE",
+    "rebuild_steps": "SELECT, INSERT, UPDATE, DELETE",
     "migrations": "SELECT",
 }
 GRANT_ON_PROJECTIONS = "SELECT, INSERT, UPDATE, DELETE, TRUNCATE"

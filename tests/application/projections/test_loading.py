@@ -7,8 +7,8 @@ import pytest
 
 from application.log import Loading
 from application.projections import loading
-from application.projections.loading import LoadedRows
-from application.projections.tables import Row, Table
+from application.projections.loading import LoadedRows, Step
+from application.projections.tables import Projection, Row, Table
 from tests.application.projections.driver import Log, opened_log
 
 
@@ -18,6 +18,7 @@ class Thing(Row):
 
 
 THINGS = Table("things", Thing, ("thing",))
+PROJECTION = Projection("things", 1, (THINGS,), {})
 SLOTS = {"things": "a"}
 INDEX = "things_a_by_thing"
 
@@ -37,15 +38,18 @@ def loaded(log: Log) -> Iterator[LoadedRows]:
     def guard(tx: Loading) -> None:
         """Nobody takes over."""
 
-    with LoadedRows(SLOTS, log.store, guard, unindexed=True) as rows:
+    def note(tx: Loading, step: Step) -> None:
+        """Nobody takes up again."""
+
+    with LoadedRows([PROJECTION], SLOTS, log.store, guard, note, unindexed=True) as rows:
         yield rows
-        rows.hand_over(everything=True)
+        rows.hand_over(1, everything=True)
 
 
 def put(rows: LoadedRows, first: int, number: int) -> None:
     for each in range(first, first + number):
         rows.put(THINGS, Thing(f"thing-{each}", 0))
-    rows.hand_over()
+    rows.hand_over(1)
 
 
 def indexes(log: Log) -> set[str]:

@@ -65,6 +65,7 @@ def _settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str) -> Path
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STUNDENPOOL_DATABASE_URL", url)
     monkeypatch.setenv("STUNDENPOOL_MIGRATION_DATABASE_URL", "")
+    monkeypatch.setenv("STUNDENPOOL_READ_DATABASE_URL", "")
     monkeypatch.setenv("STUNDENPOOL_KEYSTORE", str(tmp_path / "keys"))
     return tmp_path
 

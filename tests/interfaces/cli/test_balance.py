@@ -6,11 +6,14 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
+from eventsourcing.persistence import Notification
 
 from interfaces.cli.stores import reading
+from interfaces.storage import open_store
 from tests.interfaces.cli.conftest import Run, filled_pool
 
 
@@ -113,3 +116,17 @@ def test_check_names_every_difference_and_rebuild_puts_it_right(run: Run, pool: 
     assert done.stderr.startswith("Fehler: ")
     assert run("rebuild", "balances").exit_code == 0
     assert run("rebuild", "--check").exit_code == 0
+
+
+def test_a_rebuild_reads_a_copy_of_the_log_and_no_other(run: Run, pool: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """given a URL to read from / when it names a copy / then the log is read there; another database is refused in German."""
+    monkeypatch.setenv("STUNDENPOOL_READ_DATABASE_URL", os.environ["STUNDENPOOL_DATABASE_URL"])
+    assert run("rebuild").exit_code == 0
+    assert run("rebuild", "--check").exit_code == 0
+    monkeypatch.setenv("STUNDENPOOL_READ_DATABASE_URL", "sqlite:///other.db")
+    with closing(open_store("sqlite:///other.db", create=True)) as other, other.turn() as turn:
+        event = Notification(UUID(int=1), 1, "pool-opened", b"{}", 1)
+        turn.append([event])
+    done = run("rebuild")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith("Fehler: Die Datenbank zum Lesen ist keine Kopie")
