@@ -37,13 +37,16 @@ docs: $(READY)
 	$(BIN)/python -m docs.generate
 	$(BIN)/python scripts/publish_openapi.py
 
-# The longer runs: killed processes, cut connections, and 20,000 calls that nobody would make on purpose.
+# The longer runs: killed processes, cut connections, a lost primary, and 20,000 calls that nobody would make on purpose.
+# What is about the cluster needs root, for network namespaces, and fails without.
 chaos: setup
+	-@scripts/setup.sh cluster
 	$(BIN)/pytest -m chaos
 
 # Figures beside stock eventsourcing and beside the limit: some twenty minutes, on a machine that has nothing else to do.
 bench: setup
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m docs.generate
 
 # Resolves for every Python from 3.11 on, whichever runs it; neither index nor download addresses are written down.
 lock: $(READY)

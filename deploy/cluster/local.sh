@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The whole cluster on one machine, for a trial: five network namespaces stand for five machines, with the configuration beside this.
+# The whole cluster on one machine, for a trial: network namespaces stand for five machines, with the configuration beside this.
 #
-#   local.sh up                     starts db1, db2, db3 (etcd, Patroni, PostgreSQL) and app1, app2 (haproxy, the service), and waits
+#   local.sh up                     starts db1 to db3 (etcd, Patroni, PostgreSQL) and app1, app2 (haproxy, the service), and waits
 #   local.sh status                 says who is primary
 #   local.sh kill MACHINE           kill -9 of everything that runs on a machine
 #   local.sh start MACHINE          starts it again
@@ -30,14 +30,13 @@ fail() {
 }
 
 demand_parts() {
-    [ "$(id -u)" -eq 0 ] || fail "needs root, for network namespaces: sudo $0"
     local missing=() command
     for command in etcd patroni haproxy ip setpriv psql curl; do
         command -v "$command" >/dev/null || missing+=("$command")
     done
     [ -x /usr/lib/postgresql/15/bin/postgres ] || missing+=(postgres)
     [ ${#missing[@]} -eq 0 ] ||
-        fail "missing: ${missing[*]}; apt-get install etcd-server patroni haproxy postgresql-15 iproute2 util-linux curl"
+        fail "missing: ${missing[*]}; scripts/setup.sh cluster installs it on Debian 12"
     [ -x "$root/.venv/bin/stundenpool" ] || fail "the service is missing: make setup"
 }
 
@@ -204,7 +203,6 @@ cut_off() {
 }
 
 down() {
-    [ "$(id -u)" -eq 0 ] || fail "needs root, as \`up\` did"
     local machine
     for machine in "${!address[@]}"; do
         if [ -e "/run/netns/stundenpool-$machine" ]; then
@@ -216,6 +214,12 @@ down() {
     ip link delete "$bridge" 2>/dev/null || true
     rm -rf "$state"
 }
+
+demand_root() { [ "$(id -u)" -eq 0 ] || fail "needs root, for network namespaces: sudo $0 $*"; }
+
+case "${1:-}" in
+up | down | status | kill | start | cut | mend | on) demand_root "$@" ;;
+esac
 
 case "${1:-}" in
 up) up ;;

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Event
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +21,7 @@ ANSWER_SECONDS_MAX = 60
 ROLES: dict[Verb, str] = {"open": "lead", "request": "worker", "approve": "officer", "log": "worker"}
 
 
-class Ended(Exception):  # noqa: N818 – nothing went wrong
+class Ended(Exception):
     """The callers were told to stop."""
 
 
@@ -121,7 +122,5 @@ class Crowd:
             self.reports[errand.key] = report
             return report
 
-        try:
+        with suppress(Ended):
             run_errands(f"{self._prefix}-{number}", self._pool, run)
-        except Ended:
-            pass
