@@ -49,9 +49,11 @@ bench: setup
 	$(BIN)/python -m docs.generate
 
 # Resolves for every Python from 3.11 on, whichever runs it; neither index nor download addresses are written down.
+RESOLVE := $(BIN)/uv pip compile --universal --python-version 3.11 --upgrade --quiet --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 lock: $(READY)
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --quiet --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.lock
+	$(RESOLVE) pyproject.toml --group dev --output-file requirements.lock
+	$(RESOLVE) deploy/cluster/patroni.in --output-file deploy/cluster/patroni.txt
 
 clean:
 	rm -rf .venv .cache build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -8,7 +8,7 @@ from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import accumulate, count
+from itertools import accumulate
 from math import ceil
 from pathlib import Path
 from random import Random
@@ -231,12 +231,10 @@ def carried_section() -> str:
 def growing() -> list[tuple[int, Outcome]]:
     """At the peak: twice as many each time, by way of all that there are, up to the first that are too many."""
     found: list[tuple[int, Outcome]] = []
-    for power in count():
-        offices = OFFICES * 2**power // 4
+    while not found or _carried(found[-1][1]):
+        offices = OFFICES * 2 ** len(found) // 4
         found.append((offices, simulate(offices)))
-        if not _carried(found[-1][1]):
-            return found
-    raise AssertionError
+    return found
 
 
 def _carried(outcome: Outcome) -> bool:
@@ -262,6 +260,7 @@ def spread_section() -> str:
         ("memory of a cluster's processes of the service, idle", f"{offices * memory_mb / 1000:.1f} GB"),
         ("commands a second of a cluster at the peak", f"{_commands_a_second(outcome):.1f}"),
         ("99 of 100 of those by people take at most", _latency(outcome, "command", 99)),
+        ("readers at work at a time", f"{outcome.asked['read'] / outcome.seconds * times().read:.2f}"),
         ("commands a year of the largest office", f"{largest:,.0f}"),
         ("a rebuild of all its projections after ten years", f"{10 * largest / rebuilt_a_second / 60:.0f} min"),
     ]

@@ -4,7 +4,7 @@
 #   scripts/setup.sh python      .venv with exactly what requirements.lock says, and the project itself
 #   scripts/setup.sh postgres    a PostgreSQL server for the tests, where none is installed
 #   scripts/setup.sh chromium    a browser for the tests, where none is installed
-#   scripts/setup.sh cluster     etcd, Patroni and haproxy for a trial of the cluster; as root only, which the trial needs too
+#   scripts/setup.sh cluster     etcd, haproxy and Patroni for a trial of the cluster; as root only, which the trial needs too
 #
 # What is missing in the system is installed as root; an ordinary user gets it unpacked into .cache/system instead.
 # PYTHON=python3.12 chooses the interpreter; without it an existing .venv is kept.
@@ -187,14 +187,24 @@ set_up_chromium() {
 
 cluster_parts() {
     local command
-    for command in etcd patroni haproxy ip setpriv curl; do command -v "$command" >/dev/null || return; done
+    for command in etcd haproxy ip setpriv curl; do command -v "$command" >/dev/null || return; done
     [ -x /usr/lib/postgresql/15/bin/postgres ]
 }
 
 # The trial starts what it needs by itself; Debian's packages would start services of their own.
 set_up_cluster() {
+    install_cluster
+    if [ ! -d .cache/patroni ] || [ .cache/patroni -ot deploy/cluster/patroni.txt ]; then
+        say "installing Patroni into .cache/patroni"
+        rm -rf .cache/patroni
+        .venv/bin/uv pip install --quiet --python /usr/bin/python3 --target .cache/patroni --require-hashes \
+            -r deploy/cluster/patroni.txt
+    fi
+}
+
+install_cluster() {
     if cluster_parts; then return; fi
-    is_root || fail "etcd, patroni or haproxy is missing, and only root can install and use them for a trial of the cluster"
+    is_root || fail "etcd or haproxy is missing, and only root can install and use them for a trial of the cluster"
     require_apt "a part of the cluster"
     [ -x /usr/lib/postgresql/15/bin/postgres ] || install_postgres
     no_services=/usr/sbin/policy-rc.d
@@ -203,7 +213,7 @@ set_up_cluster() {
         printf '#!/bin/sh\nexit 101\n' >"$no_services"
         chmod +x "$no_services"
     fi
-    install_packages etcd-server patroni haproxy iproute2 util-linux curl
+    install_packages etcd-server haproxy iproute2 util-linux curl python3
 }
 
 case "${1:-}" in

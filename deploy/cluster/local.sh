@@ -31,10 +31,11 @@ fail() {
 
 demand_parts() {
     local missing=() command
-    for command in etcd patroni haproxy ip setpriv psql curl; do
+    for command in etcd haproxy ip setpriv psql curl; do
         command -v "$command" >/dev/null || missing+=("$command")
     done
     [ -x /usr/lib/postgresql/15/bin/postgres ] || missing+=(postgres)
+    [ -d "$root/.cache/patroni" ] || missing+=(patroni)
     [ ${#missing[@]} -eq 0 ] ||
         fail "missing: ${missing[*]}; scripts/setup.sh cluster installs it on Debian 12"
     [ -x "$root/.venv/bin/stundenpool" ] || fail "the service is missing: make setup"
@@ -84,8 +85,9 @@ start_machine() {
             . "$state/etc/etcd.env"
             . "$state/etc/$machine.env"
             in_background "$machine" etcd etcd
-            in_background "$machine" patroni setpriv --reuid=postgres --regid=postgres --clear-groups \
-                patroni "$state/etc/patroni.yml"
+            PYTHONPATH=$state/patroni in_background "$machine" patroni \
+                setpriv --reuid=postgres --regid=postgres --clear-groups \
+                /usr/bin/python3 -m patroni "$state/etc/patroni.yml"
             ;;
         app*)
             in_background "$machine" haproxy haproxy -db -f "$state/etc/haproxy.cfg"
@@ -136,6 +138,7 @@ configure() {
     local password machine
     password=$(random_password)
     cp "$here"/{etcd.env,patroni.yml,haproxy.cfg} "$state/etc/"
+    cp -r "$root/.cache/patroni" "$state/patroni" # where the user postgres may read it
     for machine in "${databases[@]}"; do
         (umask 077 && sed "s/db1/$machine/; s/change-me/$password/" "$here/machine.env" >"$state/etc/$machine.env")
     done

@@ -102,6 +102,12 @@ class Crowd:
         for caller in self._callers:
             caller.close()
 
+    def __str__(self) -> str:
+        return (
+            f"{len(self.reports)} errands, nobody was answered for {self.longest_silence():.1f} s; "
+            f"repeated for {dict(self.unanswered)}"
+        )
+
     @property
     def unanswered(self) -> Counter[str]:
         """Why errands had to be repeated, and how often."""

@@ -4,9 +4,11 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +40,27 @@ class Machines:
 
     def primaries(self) -> list[str]:
         """Usually one; none during a failover."""
-        return [machine for machine, said in self.standing().items() if said == "running, master"]
+        return [machine for machine, said in self.standing().items() if said == "running, primary"]
+
+    def whole(self) -> bool:
+        """Whether there is one primary, and two standbys follow it without being behind."""
+        primaries = self.primaries()
+        if len(primaries) != 1:
+            return False
+        with suppress(httpx.TransportError):
+            members = httpx.get(f"http://{_ADDRESSES[primaries[0]]}:8008/cluster").json()["members"]
+            following = [member for member in members if member["role"] != "leader"]
+            return len(following) == 2 and all(
+                (member["state"], member.get("lag"), member.get("timeline")) == ("streaming", 0, _timeline_of_leader(members))
+                for member in following
+            )
+        return False
+
+    def ready(self, service: str) -> bool:
+        """Whether a machine of the service says so."""
+        with suppress(httpx.TransportError):
+            return httpx.get(f"{SERVICES[service]}/readyz").status_code == 200
+        return False
 
     def await_(self, what: str, true: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _WAIT_SECONDS_MAX
@@ -51,6 +73,11 @@ class Machines:
         found = re.search(r"^STUNDENPOOL_DATABASE_URL=(.*)$", (STATE / "etc/service.env").read_text(), re.MULTILINE)
         assert found
         return found[1].replace("127.0.0.1", _ADDRESSES[machine])
+
+
+def _timeline_of_leader(members: list[dict[str, Any]]) -> Any:
+    [leader] = [member for member in members if member["role"] == "leader"]
+    return leader["timeline"]
 
 
 @contextmanager

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from uuid import UUID
 
 import httpx
 import pytest
+from eventsourcing.persistence import PersistenceError
 
+from application.log import StoreUnavailable
 from interfaces.storage import open_store
 from tests.cluster.callers import ANSWER_SECONDS_MAX, Caller, Crowd
 from tests.cluster.machines import SERVICES, Machines, running_machines
@@ -40,30 +42,54 @@ def tokens(machines: Machines) -> dict[str, str]:
     }
 
 
+@pytest.mark.xfail(strict=True, reason="the refusal of a standby is taken for an error of the command, and answered 500")
+def test_a_server_that_is_no_primary_counts_as_away(machines: Machines) -> None:
+    """Patroni names the new primary a moment before it has left recovery: a command is to be tried again, then answered 503."""
+    standby = next(machine for machine, said in machines.standing().items() if said == "running, replica")
+    with closing(Office(machines.url(standby), machines.keys)) as office, pytest.raises(StoreUnavailable):
+        office.open_pool("2020-01-01", "2099-12-31", 600)
+
+
 @pytest.mark.parametrize(("loss", "remedy"), [("kill", "start"), ("cut", "mend")])
 def test_the_primary_is_lost_under_load(loss: str, remedy: str, machines: Machines, tokens: dict[str, str]) -> None:
-    """Killed, or cut off from the other two and still reached by the services: both end the same."""
+    """Killed, or cut off from the other two and still reached by the services; and it comes back as a standby."""
+    machines.await_("two standbys", machines.whole)
     [lost] = machines.primaries()
     with Crowd(list(SERVICES.values()), tokens, _open_pool(tokens), loss, CALLERS) as crowd:
         time.sleep(LOAD_SECONDS)
-        before = len(crowd.reports)
-        assert before, "nothing was under way"
         machines.do(loss, lost)
         lost_at = time.monotonic()
         machines.await_("another primary", lambda: bool(set(machines.primaries()) - {lost}))
-        [primary] = set(machines.primaries()) - {lost}
-        promoted = time.monotonic() - lost_at
-        machines.await_("answers", lambda: max(crowd.answered) > lost_at + promoted)
+        promoted_at = time.monotonic()
+        machines.await_("answers", lambda: max(crowd.answered) > promoted_at)
         time.sleep(LOAD_SECONDS)
-    print(
-        f"{loss}: {before} answers before, {len(crowd.reports) - before} after; another primary after {promoted:.1f} s, nobody was "
-        f"answered for {crowd.longest_silence():.1f} s; repeated for {dict(crowd.unanswered)}"
-    )
+        machines.do(remedy, lost)
+        machines.await_(f"{lost} as a standby", machines.whole)
+        time.sleep(LOAD_SECONDS)
+    print(f"{loss}: another primary after {promoted_at - lost_at:.1f} s, {crowd}")
+    assert lost not in machines.primaries()
+    _hold_against_what_was_answered(machines, tokens, crowd)
+    machines.await_("the same log everywhere", lambda: len({_head(machines.url(machine)) for machine in machines.standing()}) == 1)
+
+
+def test_a_machine_of_the_service_is_lost_under_load(machines: Machines, tokens: dict[str, str]) -> None:
+    """Its turn is rolled back and its lock freed; the other one goes on at once, and so does the lost one when it is back."""
+    with Crowd(list(SERVICES.values()), tokens, _open_pool(tokens), "app", CALLERS) as crowd:
+        time.sleep(LOAD_SECONDS)
+        machines.do("kill", "app1")
+        time.sleep(LOAD_SECONDS)
+    print(f"app1: {crowd}")
+    machines.do("start", "app1")
+    machines.await_("app1", lambda: machines.ready("app1"))
+    _hold_against_what_was_answered(machines, tokens, crowd)
+
+
+def _hold_against_what_was_answered(machines: Machines, tokens: dict[str, str], crowd: Crowd) -> None:
+    """Everything was answered in the end and is recorded exactly once, by log, receipts, repetition, recount and rebuild."""
     assert crowd.unanswered, "the loss came when nothing was under way"
     assert crowd.longest_silence() < SILENCE_SECONDS_MAX
-
-    office = Office(machines.url(primary), machines.keys)
-    with closing(office):
+    [primary] = machines.primaries()
+    with closing(Office(machines.url(primary), machines.keys)) as office:
         log = office.log()
         hold_against_log(log, crowd.asked, crowd.reports, all_answered=True)
         assert _receipts(office, crowd) == {key: report.body for key, report in crowd.reports.items()}
@@ -72,11 +98,6 @@ def test_the_primary_is_lost_under_load(loss: str, remedy: str, machines: Machin
         hold_together(office)
     machines.stundenpool("rebuild", "--check")
     machines.stundenpool("db", "check")
-
-    machines.do(remedy, lost)
-    machines.await_(f"{lost} as a standby", lambda: machines.standing()[lost] == "running, replica")
-    machines.await_("the whole log there", lambda: _head(machines.url(lost)) == log[-1].position)
-    assert machines.primaries() == [primary]
 
 
 def _open_pool(tokens: dict[str, str]) -> UUID:
@@ -100,7 +121,9 @@ def _repeated(crowd: Crowd, tokens: dict[str, str]) -> list[Report]:
         return list(threads.map(lambda report: caller.perform(report.errand), crowd.reports.values()))
 
 
-def _head(url: str) -> int:
-    with closing(open_store(url, create=False)) as store, store.reading() as reader:
+def _head(url: str) -> int | None:
+    """The last position there; ``None`` while the server is being brought back."""
+    with suppress(PersistenceError), closing(open_store(url, create=False)) as store, store.reading() as reader:
         head = reader.head()
-    return head.id if head else 0
+        return head.id if head else 0
+    return None
