@@ -3,7 +3,7 @@
 
 READY := .venv/.ready
 BIN := .venv/bin
-COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --quiet --generate-hashes \
+COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --quiet --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .PHONY: setup run test lint format docs chaos bench bench-large lock clean always
@@ -39,9 +39,11 @@ docs: $(READY)
 	$(BIN)/python -m docs.generate
 	$(BIN)/python scripts/publish_openapi.py
 
-# The longer runs: killed processes, cut connections, a recovery to an instant, and 20,000 calls that nobody would make on purpose.
-# Then stores, engine and faults once more on a newer PostgreSQL.
+# The longer runs: killed processes, cut connections, a lost primary, a recovery to an instant, and 20,000 calls that nobody would
+# make on purpose. What is about the cluster needs root, for network namespaces, and fails without. Then stores, engine and faults
+# once more on a newer PostgreSQL.
 chaos: setup
+	-@scripts/setup.sh cluster
 	$(BIN)/pytest -m chaos
 	bin=$$(scripts/setup.sh postgres-18) && \
 		TEST_POSTGRES_BIN=$$bin $(BIN)/pytest tests/interfaces/storage tests/application tests/faults
@@ -49,6 +51,7 @@ chaos: setup
 # Figures beside stock eventsourcing and beside the limit: some twenty minutes, on a machine that has nothing else to do.
 bench: setup
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m docs.generate
 
 # Logs of a million events and of ten: an hour or more, and some 30 GB of disk.
 bench-large: setup
@@ -57,8 +60,9 @@ bench-large: setup
 # Resolves for every Python from 3.11 on, whichever runs it; neither index nor download addresses are written down. What an
 # installation needs is a part of what a developer does, and locked to the same.
 lock: $(READY)
-	$(COMPILE) --extra traces --group dev --upgrade --output-file requirements.lock
-	$(COMPILE) --group install --constraint requirements.lock --output-file deploy/requirements.lock
+	$(COMPILE) pyproject.toml --extra traces --group dev --upgrade --output-file requirements.lock
+	$(COMPILE) pyproject.toml --group install --constraint requirements.lock --output-file deploy/requirements.lock
+	$(COMPILE) deploy/cluster/patroni.in --upgrade --output-file deploy/cluster/patroni.txt
 
 clean:
 	rm -rf .venv .cache build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -18,6 +18,7 @@ from application.log import EventMapper, Recorded
 from application.projections.evaluation import names_of
 from application.projections.figures import FIGURES, GROUPINGS, MONTHS, UNITS, Figure
 from application.projections.figures import SECTIONS as SECTIONS_OF_FIGURES
+from benchmarks import scale
 from docs import walk
 from domain.booking import BookingEvent, HoursApproved, SessionFacts
 from domain.case import CaseEvent
@@ -222,6 +223,7 @@ SECTIONS: Mapping[str, Mapping[str, Any]] = {
     "events.md": {"example": example_section, "events": events_section},
     "glossary.md": {"refusals": refusals_section},
     "operations.md": {"settings": settings_section, "metrics": metrics_section},
+    "scale.md": scale.SECTIONS,
     "tour.md": walk.SECTIONS,
 }
 

@@ -5,6 +5,7 @@
 #   scripts/setup.sh postgres    a PostgreSQL server for the tests, where none is installed
 #   scripts/setup.sh chromium    a browser for the tests, where none is installed
 #   scripts/setup.sh postgres-18 a newer PostgreSQL for `make chaos`, in .cache; prints the folder of its programs
+#   scripts/setup.sh cluster     etcd, haproxy and Patroni for a trial of the cluster; as root only, which the trial needs too
 #
 # What is missing in the system is installed as root; an ordinary user gets it unpacked into .cache/system instead.
 # PYTHON=python3.12 chooses the interpreter; without it an existing .venv is kept.
@@ -201,10 +202,44 @@ set_up_chromium() {
     say "Chromium is $binary"
 }
 
+# --- the cluster -------------------------------------------------------------------------------------------------------
+
+cluster_parts() {
+    local command
+    for command in etcd haproxy ip setpriv curl; do command -v "$command" >/dev/null || return; done
+    [ -x /usr/lib/postgresql/15/bin/postgres ]
+}
+
+# The trial starts what it needs by itself; Debian's packages would start services of their own.
+set_up_cluster() {
+    install_cluster
+    if [ ! -d .cache/patroni ] || [ .cache/patroni -ot deploy/cluster/patroni.txt ]; then
+        say "installing Patroni into .cache/patroni"
+        rm -rf .cache/patroni
+        .venv/bin/uv pip install --quiet --python /usr/bin/python3 --target .cache/patroni --require-hashes \
+            -r deploy/cluster/patroni.txt
+    fi
+}
+
+install_cluster() {
+    if cluster_parts; then return; fi
+    is_root || fail "etcd or haproxy is missing, and only root can install and use them for a trial of the cluster"
+    require_apt "a part of the cluster"
+    [ -x /usr/lib/postgresql/15/bin/postgres ] || install_postgres
+    no_services=/usr/sbin/policy-rc.d
+    if [ ! -e "$no_services" ]; then  # a container may have its own, which says the same
+        trap 'rm -f "${no_cluster:-}" "$no_services"' EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$no_services"
+        chmod +x "$no_services"
+    fi
+    install_packages etcd-server haproxy iproute2 util-linux curl python3
+}
+
 case "${1:-}" in
 python) set_up_python ;;
 postgres) set_up_postgres ;;
 chromium) set_up_chromium ;;
 postgres-18) set_up_postgres_18 ;;
-*) fail "usage: scripts/setup.sh python|postgres|chromium|postgres-18" ;;
+cluster) set_up_cluster ;;
+*) fail "usage: scripts/setup.sh python|postgres|chromium|postgres-18|cluster" ;;
 esac
