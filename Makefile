@@ -47,8 +47,8 @@ bench: setup
 
 # Resolves for every Python from 3.11 on, whichever runs it; neither index nor download addresses are written down.
 lock: $(READY)
-	$(BIN)/uv pip compile pyproject.toml --extra traces --group dev --universal --python-version 3.11 --upgrade --quiet --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra traces --group dev --universal --python-version 3.11 --upgrade --quiet \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.lock
 
 clean:
 	rm -rf .venv .cache build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

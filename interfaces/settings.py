@@ -121,7 +121,6 @@ class Settings:
     log_format: Literal["text", "json"] = _setting(
         "text", _log_format, "Zeilen auf stderr: text, oder json mit einem Objekt je Zeile"
     )
-
     traces: str = _setting("", _collector, "Empfänger von Traces (OTLP über HTTP); braucht die Zusatzpakete stundenpool[traces]")
 
     @property
