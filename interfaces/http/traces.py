@@ -57,7 +57,8 @@ class _Traced:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        stated = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        # Alone: what a caller puts into ``tracestate`` is not ours to pass on.
+        stated = {"traceparent": dict(scope["headers"]).get(b"traceparent", b"").decode("latin-1")}
         with self._tracer.start_as_current_span(
             scope["method"],
             _propagator.extract(stated),

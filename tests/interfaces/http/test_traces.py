@@ -78,7 +78,9 @@ def test_nothing_personal_stands_in_a_span(
     own_office.when("worker", "/bookings", {**REQUEST, "purpose": text}).answers(201)
     own_office.when("worker", "/bookings", {**REQUEST, "minutes": text}).refuses("malformed", 422)
     own_office.get("worker", "/bookings", state=text)
-    own_office.request("GET", f"/{text}", headers={"X-Request-Id": text.encode(), "tracestate": f"a={canary.token}"})
+    own_office.request(
+        "GET", f"/{text}", headers={"X-Request-Id": text.encode(), "traceparent": CALLER, "tracestate": f"a={canary.token}"}
+    )
 
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError(text)
