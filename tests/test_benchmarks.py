@@ -67,4 +67,5 @@ def test_marks_name_benchmarks_that_there_are() -> None:
         "HTTP, 32 clients, beside stock behind FastAPI",
         "HTTP, 128 clients, beside stock behind FastAPI",
         f"writes with {SMOKE.followers} followers, beside none",
+        "two processes, beside one",
     }
