@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -49,11 +48,9 @@ class Machines:
             return False
         with suppress(httpx.TransportError):
             members = httpx.get(f"http://{_ADDRESSES[primaries[0]]}:8008/cluster").json()["members"]
-            following = [member for member in members if member["role"] != "leader"]
-            return len(following) == 2 and all(
-                (member["state"], member.get("lag"), member.get("timeline")) == ("streaming", 0, _timeline_of_leader(members))
-                for member in following
-            )
+            standbys = [member for member in members if member["role"] != "leader"]
+            behind = [member for member in standbys if (member["state"], member.get("lag")) != ("streaming", 0)]
+            return len(standbys) == 2 and not behind and len({member.get("timeline") for member in members}) == 1
         return False
 
     def ready(self, service: str) -> bool:
@@ -73,11 +70,6 @@ class Machines:
         found = re.search(r"^STUNDENPOOL_DATABASE_URL=(.*)$", (STATE / "etc/service.env").read_text(), re.MULTILINE)
         assert found
         return found[1].replace("127.0.0.1", _ADDRESSES[machine])
-
-
-def _timeline_of_leader(members: list[dict[str, Any]]) -> Any:
-    [leader] = [member for member in members if member["role"] == "leader"]
-    return leader["timeline"]
 
 
 @contextmanager
