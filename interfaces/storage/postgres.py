@@ -38,6 +38,7 @@ from interfaces.storage.turns import (
 
 _T = TypeVar("_T")
 
+_RECONNECT_SECONDS_MAX = 2  # then whoever waits asks anew: the pool itself would wait twice as long before each attempt
 _STATEMENT_SECONDS_MAX = 120  # of one statement in a turn, waiting for the lock included
 _EMPTY_WAIT_MS = 100  # for readers of a table to be done before it is emptied; they wait as long
 _EMPTY_PAUSE_SECONDS = 1  # before the next attempt
@@ -242,14 +243,17 @@ class PostgresTurnRecorder(TurnRecorder, stock.PostgresApplicationRecorder):
             "options": f"-c search_path={datastore.schema}",  # statements name tables without their schema
         }
         datastore.pool.kwargs = self._connection_parameters
+        datastore.pool.reconnect_timeout = _RECONNECT_SECONDS_MAX
         super().__init__(datastore, events_table_name=events_table_name)
         # Neither is there a function by which somebody could append without taking the lock.
         del self.sql_create_statements[self.create_insert_function_statement_index]
+        lock_key = _lock_key(datastore.schema, events_table_name)
+        self.channel_name = f"stundenpool {lock_key}"  # notices are known in the whole database, as locks are
         self._begin_statement = (
             # Two statements in one message: the snapshot of whatever comes next is taken when the lock is held, so that
             # it sees the commit that the lock was waiting for.
             SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({})")
-            .format(Literal(_lock_key(datastore.schema, events_table_name)))
+            .format(Literal(lock_key))
             .as_string()
         )
         self.dialect = PostgresDialect(self)
@@ -322,6 +326,9 @@ class PostgresTurnRecorder(TurnRecorder, stock.PostgresApplicationRecorder):
         connection, self._turn_connection = self._turn_connection or self._connect(), None
         try:
             connection.execute(self._begin_statement, prepare=False)
+        except psycopg.NotSupportedError as error:  # it is a standby, or a primary in a moment
+            connection.close()
+            raise psycopg.OperationalError(str(error)) from error
         except BaseException:
             connection.close()
             raise

@@ -42,7 +42,6 @@ def tokens(machines: Machines) -> dict[str, str]:
     }
 
 
-@pytest.mark.xfail(strict=True, reason="the refusal of a standby is taken for an error of the command, and answered 500")
 def test_a_server_that_is_no_primary_counts_as_away(machines: Machines) -> None:
     """Patroni names the new primary a moment before it has left recovery: a command is to be tried again, then answered 503."""
     standby = next(machine for machine, said in machines.standing().items() if said == "running, replica")

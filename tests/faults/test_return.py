@@ -17,7 +17,6 @@ BACK_SECONDS_MAX = 2
 pytestmark = pytest.mark.chaos
 
 
-@pytest.mark.xfail(strict=True, reason="the pool waits twice as long before each attempt, up to five minutes: `reconnect_timeout`")
 def test_reads_go_on_as_soon_as_the_database_is_back(postgres: Cluster) -> None:
     """However long it was away, and however often somebody asked meanwhile."""
     database = postgres.fresh_database()

@@ -63,7 +63,6 @@ def test_offices_decide_at_the_same_time(offices: tuple[Office, Office]) -> None
     assert types(north) == ["pool-opened", "case-opened"]
 
 
-@pytest.mark.xfail(strict=True, reason="the library names the channel after the table alone, for all schemas of a database")
 def test_a_follower_is_not_woken_by_another_office(offices: tuple[Office, Office]) -> None:
     """Who follows one log waits for appends of this log alone."""
     south, north = offices
