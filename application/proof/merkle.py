@@ -62,21 +62,16 @@ class Frontier:
         self._subtrees = list(subtrees)
         assert len(self._subtrees) == size.bit_count()
 
-    def add(self, leaf: bytes) -> int:
-        """Appends the hash of a leaf; gives the level of the largest subtree that it completes."""
-        subtrees = self._subtrees
-        self.size += 1
-        size, level = self.size, 0
+    def add(self, leaf: bytes) -> list[bytes]:
+        """Appends the hash of a leaf; gives those of the subtrees that it completes, from level 0, the leaf itself, upwards."""
+        subtrees, completed = self._subtrees, [leaf]
+        self.size = size = self.size + 1
         while not size & 1:
             leaf = sha256(b"\x01" + subtrees.pop() + leaf).digest()
+            completed.append(leaf)
             size >>= 1
-            level += 1
         subtrees.append(leaf)
-        return level
-
-    def last(self) -> bytes:
-        """The hash of the largest subtree that the last leaf has completed."""
-        return self._subtrees[-1]
+        return completed
 
     def root(self) -> bytes:
         """The root of the tree as it is."""

@@ -13,6 +13,7 @@ from typing import NamedTuple, cast
 from application.log import Reader, Store, Transaction
 from application.projections import PROJECTIONS
 from application.projections.tables import SLOTS, Projection, micros
+from application.proof import tree
 from application.rebuild import rebuild
 from interfaces.storage.postgres import PostgresTurnRecorder
 from interfaces.storage.sqlite import SQLiteTurnRecorder
@@ -28,6 +29,7 @@ GRANTS = {
     "tokens": "SELECT, INSERT, DELETE",
     "projections": "SELECT, UPDATE",
     "snapshots": "SELECT, INSERT, UPDATE",
+    "tree": "SELECT, INSERT",
     "migrations": "SELECT",
 }
 GRANT_ON_PROJECTIONS = "SELECT, INSERT, UPDATE, DELETE, TRUNCATE"
@@ -52,7 +54,7 @@ def migrate(store: Store, progress: Callable[[int, int], None], service_role: st
     """Applies what is missing and says what that was, in German. ``progress`` is told the events of projections that are filled.
 
     On PostgreSQL ``service_role`` gets the rights that the service needs, where it is not the role that migrates.
-    Raises what ``application.rebuild`` raises.
+    Raises what ``application.rebuild`` and ``application.proof.tree`` raise.
     """
     cast("SQLiteTurnRecorder | PostgresTurnRecorder", store).create_table()
     done = _apply_migrations(store)
@@ -60,6 +62,8 @@ def migrate(store: Store, progress: Callable[[int, int], None], service_role: st
     if service_role is not None and isinstance(store, PostgresTurnRecorder):
         with store.turn() as tx:
             _grant(tx, service_role, store.datastore.schema)
+    if tree.complete(store, progress):
+        done.append("Baum des Protokolls aufgebaut")
     if unfilled:
         rebuild(store, unfilled, progress)
     return [*done, *(f"Projektion „{name}“ aufgebaut" for name in unfilled)]

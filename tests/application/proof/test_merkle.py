@@ -125,9 +125,9 @@ def test_a_frontier_goes_on_where_another_stopped(first: int, further: int) -> N
     """given the complete subtrees of a tree / when continued / then it is the same tree, and says which subtrees are completed."""
     frontier = Frontier(first, [mth(tree.end - (1 << tree.level), tree.end) for tree in Range(0, first).subtrees()])
     for leaf in LEAVES[first : first + further]:
-        level = frontier.add(leaf)
-        assert frontier.last() == mth(frontier.size - (1 << level), frontier.size)
-        assert frontier.size % (2 << level) != 0
+        completed = frontier.add(leaf)
+        assert completed == [mth(frontier.size - (1 << level), frontier.size) for level in range(len(completed))]
+        assert frontier.size % (1 << len(completed)) != 0
     assert frontier.root() == mth(0, first + further)
 
 
