@@ -11,6 +11,7 @@ from application.privacy import Keyring
 from interfaces.http.problems import problem_bytes
 from interfaces.settings import Settings
 from interfaces.storage import open_store
+from interfaces.storage.checkpoint_keys import CheckpointKeys
 from interfaces.storage.keystore import open_keystore
 
 
@@ -23,6 +24,7 @@ class Service:
     keyring: Keyring
     engine: Engine
     clock: Clock
+    checkpoint_keys: CheckpointKeys
 
 
 @contextmanager
@@ -35,4 +37,5 @@ def open_service(settings: Settings) -> Iterator[Service]:
         keys = stack.enter_context(closing(open_keystore(settings.keystore)))
         keyring = Keyring(keys)
         engine = stack.enter_context(closing(Engine(store, keyring, problem_bytes, clock)))
-        yield Service(settings, store, keyring, engine, clock)
+        checkpoint_keys = CheckpointKeys(settings.keystore_folder, settings.origin)
+        yield Service(settings, store, keyring, engine, clock, checkpoint_keys)

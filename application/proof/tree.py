@@ -45,6 +45,10 @@ class Tree:
         """How many events it has."""
         return self._frontier.size
 
+    def root(self) -> bytes:
+        """The hash of all of it."""
+        return self._frontier.root()
+
     def catch_up(self, transaction: Transaction, size: int) -> None:
         """Reads the tree of a log of this size again, and adds what was appended without it. Raises ``LogDiffers``."""
         self.read(transaction, size)
@@ -83,6 +87,13 @@ class Tree:
         return made
 
 
+def whole(transaction: Transaction) -> Tree:
+    """The tree of the whole log, to which is added what was appended without it. Raises ``LogDiffers``."""
+    head, tree = transaction.head(), Tree()
+    tree.catch_up(transaction, head.id if head else 0)
+    return tree
+
+
 def complete(store: Store, progress: Callable[[int, int], None]) -> bool:
     """Brings the tree to the end of the log, in turns that leave room for those of a running service; says whether it had to."""
     tree, built = Tree(), False
@@ -117,6 +128,22 @@ def hashes(reader: Reader, ranges: Sequence[Range]) -> list[bytes]:
     """The hash of each range; raises ``LogDiffers`` where it is not stored."""
     known = _stored(reader, {tree for each in ranges for tree in each.subtrees()})
     return [merkle.joined([known[tree] for tree in each.subtrees()]) for each in ranges]
+
+
+def known(reader: Reader, after: int, size: int) -> tuple[dict[int, bytes], dict[Subtree, bytes]]:
+    """What is stored of the positions behind ``after``, of which there are ``size``, both whole blocks: leaves by their positions,
+    and the subtrees from a block upwards that end there. Whatever is missing or damaged is just not among them."""
+    ends = range(after + BLOCK, after + size + 1, BLOCK)
+    complete = [Subtree(level, end) for end in ends for level in range(BLOCK_LEVEL, (end & -end).bit_length())]
+    rows, runs = reader.ask(
+        _asking(complete),
+        Question(f"SELECT last, hashes FROM tree WHERE level = 0 AND last > {after} AND last <= {after + size} ORDER BY last"),
+    )
+    leaves: dict[int, bytes] = {}
+    for last, found in runs:
+        hashes = [bytes(found[start : start + HASH_BYTES]) for start in range(0, len(found), HASH_BYTES)]
+        leaves.update(enumerate(hashes, last - len(hashes) + 1))
+    return leaves, {Subtree(level, last): bytes(found) for level, last, found in rows}
 
 
 def _frontier(reader: Reader, size: int) -> Frontier:

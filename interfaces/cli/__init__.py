@@ -24,6 +24,7 @@ main = Commands(
         "report": "interfaces.cli.report",
         "rebuild": "interfaces.cli.rebuild",
         "log": "interfaces.cli.log",
+        "audit": "interfaces.cli.audit",
         "config": "interfaces.cli.config",
     },
 )

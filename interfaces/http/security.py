@@ -34,6 +34,7 @@ AUDIT: Policy = OFFICERS | {"auditor"}
 CASEWORK: Policy = PROVIDERS | AUDIT
 FIGURES: Policy = CASEWORK | {"planner"}
 REPORTS: Policy = AUDIT | {"planner"}
+PROOFS: Policy = AUDIT | {"admin"}
 
 
 def provider_of(actor: Actor) -> str | None:

@@ -30,6 +30,7 @@ GRANTS = {
     "projections": "SELECT, UPDATE",
     "snapshots": "SELECT, INSERT, UPDATE",
     "tree": "SELECT, INSERT",
+    "checkpoints": "SELECT, INSERT",
     "migrations": "SELECT",
 }
 GRANT_ON_PROJECTIONS = "SELECT, INSERT, UPDATE, DELETE, TRUNCATE"

@@ -6,3 +6,12 @@ CREATE TABLE tree (
     hashes BYTEA NOT NULL,
     PRIMARY KEY (level, last)
 );
+
+-- Every checkpoint that was issued, with the id of the key that signed it; a size is stated once by each key.
+CREATE TABLE checkpoints (
+    size BIGINT NOT NULL,
+    key TEXT NOT NULL,
+    issued BIGINT NOT NULL,
+    note TEXT NOT NULL,
+    PRIMARY KEY (size, key)
+);
