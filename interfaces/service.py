@@ -24,7 +24,11 @@ class Service:
     keyring: Keyring
     engine: Engine
     clock: Clock
-    checkpoint_keys: CheckpointKeys
+
+    @property
+    def checkpoint_keys(self) -> CheckpointKeys:
+        """What signs checkpoints, read anew: another process may have replaced the key."""
+        return CheckpointKeys(self.settings.keystore_folder, self.settings.origin)
 
 
 @contextmanager
@@ -37,5 +41,4 @@ def open_service(settings: Settings) -> Iterator[Service]:
         keys = stack.enter_context(closing(open_keystore(settings.keystore)))
         keyring = Keyring(keys)
         engine = stack.enter_context(closing(Engine(store, keyring, problem_bytes, clock)))
-        checkpoint_keys = CheckpointKeys(settings.keystore_folder, settings.origin)
-        yield Service(settings, store, keyring, engine, clock, checkpoint_keys)
+        yield Service(settings, store, keyring, engine, clock)
