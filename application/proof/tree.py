@@ -136,7 +136,7 @@ def known(reader: Reader, after: int, size: int) -> tuple[dict[int, bytes], dict
     ends = range(after + BLOCK, after + size + 1, BLOCK)
     complete = [Subtree(level, end) for end in ends for level in range(BLOCK_LEVEL, (end & -end).bit_length())]
     rows, runs = reader.ask(
-        _asking(complete),
+        asked(complete),
         Question(f"SELECT last, hashes FROM tree WHERE level = 0 AND last > {after} AND last <= {after + size} ORDER BY last"),
     )
     leaves: dict[int, bytes] = {}
@@ -155,7 +155,7 @@ def _frontier(reader: Reader, size: int) -> Frontier:
 def _stored(reader: Reader, trees: Collection[Subtree]) -> dict[Subtree, bytes]:
     large = [tree for tree in trees if tree.level >= BLOCK_LEVEL]
     blocks = sorted({_block(tree) for tree in trees if tree.level < BLOCK_LEVEL})
-    rows, *leaves = reader.ask(_asking(large), *(_asking_leaves(block) for block in blocks))
+    rows, *leaves = reader.ask(asked(large), *(_asking_leaves(block) for block in blocks))
     known = {Subtree(level, last): bytes(found) for level, last, found in rows}
     leaves_of = {block: _leaves(block, found) for block, found in zip(blocks, leaves, strict=True)}
     for tree in trees:
@@ -175,9 +175,11 @@ def _block(tree: Subtree) -> int:
     return (tree.end - 1) // BLOCK * BLOCK
 
 
-def _asking(large: Collection[Subtree]) -> Question:
+def asked(large: Collection[Subtree]) -> Question:
+    """What the hashes of subtrees from a block upwards are asked with."""
     places = ", ".join(f"({level}, {last})" for level, last in large) or "(0, 0)"  # where nothing stands
-    return Question(f"SELECT level, last, hashes FROM tree WHERE (level, last) IN (VALUES {places})")
+    # As a table, since SQLite would look for several VALUES alone in every row.
+    return Question(f"SELECT level, last, hashes FROM tree WHERE (level, last) IN (SELECT * FROM (VALUES {places}) AS places)")
 
 
 def _asking_leaves(block: int) -> Question:
