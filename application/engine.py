@@ -23,6 +23,8 @@ from application.log import CommitUnknown, Store, StoreUnavailable, Transaction,
 from application.privacy import Keyring
 from application.projections import PROJECTIONS
 from application.projections.tables import LIVE, Projector
+from application.proof import tree
+from application.proof.tree import LogDiffers, Tree
 from application.receipts import Answer, Identity, Receipt, RequestKey
 from application.states import States
 from application.turn import Abandoned, Culprit, Turn, Work
@@ -77,6 +79,7 @@ class Engine:
         self._clock = clock
         self._states = States()
         self._projector = Projector(PROJECTIONS)
+        self._tree = Tree()
         self._last: Notification | None = None
         self._recorded_at = datetime.min.replace(tzinfo=UTC)
         self._arrivals = Arrivals()
@@ -174,6 +177,10 @@ class Engine:
                     raise StoreUnavailable("the store did not answer") from error
                 time.sleep(pause)
                 pause *= 2
+            except LogDiffers as found:
+                log.critical("nothing is decided on this log any more: %s", found)
+                self._forget()
+                raise
             except BaseException:
                 self._forget()
                 raise
@@ -199,6 +206,8 @@ class Engine:
         keys = {work.key.identity(work.actor) for work in works if work.key}
         behind, (live, kept) = transaction.look(self._before(), CATCH_UP_ROWS, LIVE, receipts.asked(keys))
         foreign |= self._catch_up(transaction, behind)
+        if foreign:
+            self._tree.catch_up(transaction, self._last.id if self._last else 0)
         known = receipts.receipts_of(kept)
         self._projector.begin(transaction, live, foreign)
         turn = Turn(
@@ -218,6 +227,7 @@ class Engine:
             answers.append(self._answered(turn, work, known, fresh))
         turn.write(receipts.INSERT, [receipt.row(identity) for identity, receipt in fresh.items()])
         turn.write(snapshots.UPSERT, self._states.snapshots())
+        turn.write(tree.INSERT, self._tree.grown(turn.rows))
         return Decided(answers, turn.recorded_at, turn.rows[-1] if turn.rows else None, fresh)
 
     def _answered(self, turn: Turn, work: Work, known: dict[Identity, Receipt], fresh: dict[Identity, Receipt]) -> Answer:

@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
+from struct import Struct
 from typing import Annotated, Any, NamedTuple, Protocol, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
@@ -262,15 +263,27 @@ _BULK = {entry.name: (_bulk_decoder(entry), entry.schema) for entry in CATALOGUE
 # ── Proofs
 
 
+_number_and_length = Struct(">IQI").pack  # eight bytes follow, here they are, and so many come next
+_length = Struct(">I").pack
+
+
 def leaf_bytes(row: Notification) -> bytes:
     """What the proof of an event is taken over: position, stream, version, type and state, each with its length before it.
 
     Fixed for good: lengths are four bytes, numbers eight, both big-endian; the stream is its sixteen bytes, the type UTF-8.
     """
-    number = row.id.to_bytes(8, "big"), row.originator_version.to_bytes(8, "big")
     stream = row.originator_id.bytes if isinstance(row.originator_id, UUID) else row.originator_id.encode()
-    parts = (number[0], stream, number[1], row.topic.encode(), row.state)
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    kind, state = row.topic.encode(), row.state
+    return b"".join(
+        (
+            _number_and_length(8, row.id, len(stream)),
+            stream,
+            _number_and_length(8, row.originator_version, len(kind)),
+            kind,
+            _length(len(state)),
+            state,
+        )
+    )
 
 
 def leaf_hash(row: Notification) -> bytes:

@@ -11,6 +11,7 @@ from application.privacy import Keyring
 from interfaces.http.problems import problem_bytes
 from interfaces.settings import Settings
 from interfaces.storage import open_store
+from interfaces.storage.checkpoint_keys import CheckpointKeys
 from interfaces.storage.keystore import open_keystore
 
 
@@ -23,6 +24,11 @@ class Service:
     keyring: Keyring
     engine: Engine
     clock: Clock
+
+    @property
+    def checkpoint_keys(self) -> CheckpointKeys:
+        """What signs checkpoints, read anew: another process may have replaced the key."""
+        return CheckpointKeys(self.settings.keystore_folder, self.settings.origin)
 
 
 @contextmanager

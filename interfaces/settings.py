@@ -73,6 +73,12 @@ def _host(written: str) -> str:
     return written
 
 
+def _origin(written: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", written):
+        raise ValueError("muss ein Name aus Buchstaben, Ziffern und . _ / - sein, wie stundenpool.jugendamt.example/2026")
+    return written
+
+
 def _port(written: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", written) or not 1 <= int(written) <= 65535:
         raise ValueError("muss eine ganze Zahl von 1 bis 65535 sein")
@@ -126,6 +132,7 @@ class Settings:
         "eine Kopie dieser Datenbank (Standby), aus der ein Neuaufbau das Ereignisprotokoll liest; sonst die Datenbank",
     )
     keystore: str = _setting("var/keys", _keystore, "Ablage der Schlüssel, getrennt von der Datenbank")
+    origin: str = _setting("stundenpool", _origin, "Name dieses Protokolls auf seinen Prüfpunkten, den kein anderes hat")
     host: str = _setting("127.0.0.1", _host, "Adresse, an der der Dienst lauscht")
     port: int = _setting(8000, _port, "Port, an dem der Dienst lauscht")
     webhook_patience_hours: int = _setting(72, _hours, "Stunden ohne Erfolg, nach denen ein Webhook angehalten wird")

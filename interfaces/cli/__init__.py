@@ -25,6 +25,7 @@ main = Commands(
         "report": "interfaces.cli.report",
         "rebuild": "interfaces.cli.rebuild",
         "log": "interfaces.cli.log",
+        "audit": "interfaces.cli.audit",
         "webhook": "interfaces.cli.webhook",
         "config": "interfaces.cli.config",
     },

@@ -8,6 +8,7 @@ from eventsourcing.persistence import InterfaceError, OperationalError, Persiste
 from application.log import DamagedEvent, StoreUnavailable
 from application.privacy import KeyMissing, KeyStoreDamaged, SealBroken
 from application.projections.tables import ProjectionOutdated
+from application.proof.tree import LogDiffers
 from application.rebuild import BeingRebuilt, OtherLog
 from domain.refusals import Refusal
 from interfaces.settings import SettingsError
@@ -32,6 +33,8 @@ def sentence_of(error: Exception) -> str | None:
             return f"Das Ereignisprotokoll ist beschädigt: {error}"
         case KeyStoreDamaged() | KeyMissing() | SealBroken():
             return f"Die Ablage der Schlüssel ist nicht zu gebrauchen: {error}"
+        case LogDiffers():
+            return f"Das Ereignisprotokoll passt nicht mehr zu seinem Baum; „stundenpool audit verify“ prüft es: {error}"
         case StoreUnavailable():
             return "Die Datenbank antwortet nicht."
         case PersistenceError():

@@ -3,6 +3,7 @@
 from application.demonstration import Narrator
 from application.log import Store
 from application.privacy import Keyring
+from application.proof import tree
 from interfaces.demo.story import Story
 from interfaces.http.problems import problem_bytes
 
@@ -12,3 +13,4 @@ def load(store: Store, keyring: Keyring, seed: int) -> None:
     story = Story(seed)
     with store.turn() as transaction:
         story.tell(Narrator(transaction, keyring, problem_bytes, story.clock, story.new_id), keyring)
+        tree.whole(transaction)

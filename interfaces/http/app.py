@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from application.privacy import KeyStore
-from interfaces.http import bookings, cases, health, log, openapi, pools, reports, webhooks
+from interfaces.http import audit, bookings, cases, health, log, openapi, pools, reports, webhooks
 from interfaces.http.edge import Edge
 from interfaces.http.operations import Operation
 from interfaces.http.problems import RETRY_AFTER_SECONDS
@@ -36,6 +36,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *bookings.OPERATIONS,
     *log.OPERATIONS,
     *reports.OPERATIONS,
+    *audit.OPERATIONS,
     *webhooks.OPERATIONS,
 )
 

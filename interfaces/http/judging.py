@@ -81,8 +81,8 @@ def judged(value: Any, kind: type[T], *, strict: bool = True) -> T:
 
 def _nothing_lost(stated: Mapping[str, str], found: Any) -> None:
     """The library reads the text "null" as nothing, and a filter that is left out shows everything."""
-    for name in stated:
-        if getattr(found, name) is None:
+    for name, field in zip(found.__struct_encode_fields__, found.__struct_fields__, strict=True):
+        if name in stated and getattr(found, field) is None:
             raise Malformed(place=name, problem="null ist hier kein Wert")
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from application.log import Reader, Transaction
 from application.privacy import Keyring
+from application.proof.notes import Signer
 from application.receipts import Answer
 from domain.quantities import Actor, Sealed
 from interfaces.http.bodies import Body, Nothing
@@ -51,6 +52,14 @@ class Asking:
         text = self.keyring.open(sealed, position=position, stream=stream, field=field)
         self.opened.add(sealed.key)
         return text
+
+
+@dataclass(slots=True, kw_only=True)
+class Issuing(Asking):
+    """Who asks for something signed, which is kept in the same transaction."""
+
+    transaction: Transaction
+    signer: Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +111,8 @@ class Command(Declaration):
 class Query(Declaration):
     """``read`` is called with the asking, the parameters and the ids of the path; ``example`` are parameters that it needs.
 
-    Where ``opens_texts``, reading is recorded in the transaction that answers. What is not JSON is read as text of its
-    ``media_type``, and its ``view`` is ``str``.
+    Where ``opens_texts``, reading is recorded in the transaction that answers; where ``keeps_answer``, ``read`` gets an ``Issuing``
+    and records the answer itself. What is not JSON is read as text of its ``media_type``, and its ``view`` is ``str``.
     """
 
     read: Callable[..., Any]
@@ -112,6 +121,7 @@ class Query(Declaration):
     media_type: str = JSON
     paged: bool = False
     opens_texts: bool = False
+    keeps_answer: bool = False
 
     method: ClassVar[str] = "GET"
 

@@ -85,6 +85,16 @@ class TrailOf(Parameters, frozen=True):
     limit: Limit = 100
 
 
+class InclusionOf(Parameters, frozen=True):
+    position: Annotated[int, Meta(ge=1, le=POSITION_MAX, description="Position des Ereignisses")]
+    size: Annotated[int, Meta(ge=1, le=POSITION_MAX, description="Größe des Protokolls; sonst die heutige")] | None = None
+
+
+class ConsistencyOf(Parameters, frozen=True):
+    from_: Annotated[int, Meta(ge=1, le=POSITION_MAX, description="Frühere Größe des Protokolls")] = msgspec.field(name="from")
+    to: Annotated[int, Meta(ge=1, le=POSITION_MAX, description="Spätere Größe des Protokolls; sonst die heutige")] | None = None
+
+
 class EvaluationOf(Parameters, frozen=True):
     pool: UUID
 

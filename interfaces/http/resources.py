@@ -31,7 +31,7 @@ from interfaces.http.edge import answer_to, identified, note
 from interfaces.http.following import EventStream, Following
 from interfaces.http.judging import Parsed, judged, parsed, single_values
 from interfaces.http.metrics import Metrics
-from interfaces.http.operations import JSON, PREFIX, Asking, Change, Changing, Command, Feed, Operation, Query
+from interfaces.http.operations import JSON, PREFIX, Asking, Change, Changing, Command, Feed, Issuing, Operation, Query
 from interfaces.http.parameters import EventsFrom
 from interfaces.http.problems import problem_bytes, status_of
 from interfaces.http.replies import Header, Reply, reply
@@ -292,6 +292,8 @@ class QueryHandler:
         wanted = judged(single_values(call.parameters()), self.operation.parameters, strict=False)
         if self.operation.opens_texts:
             return await self._api.reading(lambda: self._answer_and_note(actor, ids, wanted, call.path))
+        if self.operation.keeps_answer:
+            return await self._api.reading(lambda: self._answer_and_keep(actor, ids, wanted))
         return await self._reads.answer((actor, *ids, wanted), lambda: self._answer(actor, ids, wanted))
 
     def _answer(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Reply:
@@ -309,6 +311,13 @@ class QueryHandler:
             if notes:
                 transaction.execute(NOTE_READ, notes)
         return answer
+
+    def _answer_and_keep(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Reply:
+        service = self._api.service
+        signer = service.checkpoint_keys.signer()
+        with service.store.turn() as turn:
+            issuing = Issuing(actor, turn, service.keyring, service.clock(), transaction=turn, signer=signer)
+            return self._found(issuing, ids, wanted)
 
     def _asking(self, actor: Actor, reader: Reader) -> Asking:
         return Asking(actor, reader, self._api.service.keyring, self._api.service.clock())

@@ -35,6 +35,7 @@ CASEWORK: Policy = PROVIDERS | AUDIT
 FIGURES: Policy = CASEWORK | {"planner"}
 REPORTS: Policy = AUDIT | {"planner"}
 ADMINS: Policy = frozenset({"admin"})
+PROOFS: Policy = AUDIT | {"admin"}
 
 
 def provider_of(actor: Actor) -> str | None:

@@ -94,8 +94,8 @@ class FileKeyStore:
             return
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(self._database, os.O_RDWR | os.O_CREAT, 0o600))
-        _sync_directory(self._directory)
-        _sync_directory(self._directory.parent)
+        sync_directory(self._directory)
+        sync_directory(self._directory.parent)
         with self._transaction() as connection:
             connection.execute(TABLE)
 
@@ -127,7 +127,7 @@ class FileKeyStore:
                 os.fsync(file.fileno())
             os.link(draft, self._master_file)
             draft.unlink()
-        _sync_directory(self._directory)
+        sync_directory(self._directory)
 
     def _read_master(self) -> AESGCM:
         if not self._master_file.exists():
@@ -196,7 +196,8 @@ def _unwrap(master: AESGCM, name: str, wrapped: bytes) -> bytes | None:
         return None
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
+    """Makes durable which files a directory has."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -13,6 +13,7 @@ from typing import NamedTuple, cast
 from application.log import Reader, Store, Transaction
 from application.projections import PROJECTIONS
 from application.projections.tables import SLOTS, Projection, micros
+from application.proof import tree
 from application.rebuild import rebuild
 from interfaces.storage.append_only import LOG_TABLE, put_up_guards
 from interfaces.storage.postgres import PostgresTurnRecorder
@@ -31,6 +32,8 @@ GRANTS = {
     "projections": "SELECT, UPDATE",
     "snapshots": "SELECT, INSERT, UPDATE",
     "rebuild_steps": "SELECT, INSERT, UPDATE, DELETE",
+    "tree": "SELECT, INSERT",
+    "checkpoints": "SELECT, INSERT",
     "migrations": "SELECT",
 }
 GRANT_ON_PROJECTIONS = "SELECT, INSERT, UPDATE, DELETE, TRUNCATE"
@@ -55,7 +58,7 @@ def migrate(store: Store, progress: Callable[[int, int], None], service_role: st
     """Applies what is missing and says what that was, in German. ``progress`` is told the events of projections that are filled.
 
     On PostgreSQL ``service_role`` gets the rights that the service needs, where it is not the role that migrates.
-    Raises what ``application.rebuild`` raises.
+    Raises what ``application.rebuild`` and ``application.proof.tree`` raise.
     """
     cast("SQLiteTurnRecorder | PostgresTurnRecorder", store).create_table()
     done = _apply_migrations(store)
@@ -66,6 +69,8 @@ def migrate(store: Store, progress: Callable[[int, int], None], service_role: st
     if service_role is not None and isinstance(store, PostgresTurnRecorder):
         with store.turn() as tx:
             _grant(tx, service_role, store.datastore.schema)
+    if tree.complete(store, progress):
+        done.append("Baum des Protokolls aufgebaut")
     if unfilled:
         rebuild(store, unfilled, progress)
     return [*done, *(f"Projektion „{name}“ aufgebaut" for name in unfilled)]

@@ -47,7 +47,8 @@ class SQLiteDialect(Dialect):
 
     def any_of(self, statement: str, keys: Collection[Sequence[str]]) -> Statement:
         rows = [f"({', '.join('?' * len(key))})" for key in keys]
-        return statement.replace("IN (?)", f"IN (VALUES {', '.join(rows)})"), [part for key in keys for part in key]
+        # Several VALUES alone would be looked for in every row of the table, past its index.
+        return statement.replace("IN (?)", f"IN (SELECT * FROM (VALUES {', '.join(rows)}))"), [part for key in keys for part in key]
 
     def load(self, cursor: sqlite3.Cursor, table: str, rows: Sequence[msgspec.Struct]) -> None:
         marks = ", ".join("?" for _ in rows[0].__struct_fields__)

@@ -311,10 +311,11 @@ def test_recorded_at_never_runs_backwards(process: Callable[[], Office], clock: 
 
 
 def cut_off(store: Store, after: int) -> None:
-    """Takes the end of the log away, as nobody should, with what was projected from it."""
+    """Takes the end of the log away, as nobody should, with its tree and what was projected from it."""
     position = cast(TurnRecorder, store).dialect.position
     with tampering(store) as transaction:
         transaction.execute(f"DELETE FROM stored_events WHERE {position} > ?", [(after,)])
+        transaction.execute("DELETE FROM tree WHERE last > ?", [(after,)])
     rebuild(store, [], lambda done, total: None)
 
 

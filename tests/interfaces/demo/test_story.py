@@ -19,6 +19,7 @@ from application.log import Recorded, Store, read_event
 from application.privacy import Keyring
 from application.projections.balances import balance
 from application.projections.bookings import booking_ids_of_pool
+from application.proof import tree
 from application.rebuild import check
 from domain.booking import BookingState
 from domain.pool import DemonstrationStarted
@@ -50,8 +51,10 @@ def log_of(store: Store) -> list[Recorded]:
 def log(tmp_path_factory: pytest.TempPathFactory) -> list[Recorded]:
     """The story of the default seed."""
     folder = tmp_path_factory.mktemp("story")
-    with told(f"sqlite:///{folder}/story.db", folder) as store:
-        return log_of(store)
+    with told(f"sqlite:///{folder}/story.db", folder) as store, store.reading() as reader:
+        found = log_of(store)
+        assert tree.stored_size(reader) == len(found), "whoever looks at the demonstration first finds its proof complete"
+        return found
 
 
 def all_of(log: list[Recorded], type: str) -> list[Recorded]:

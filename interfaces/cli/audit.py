@@ -1,0 +1,143 @@
+"""``stundenpool audit``: what auditors ask of the log."""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from application.demonstration import clock_of
+from application.proof import checkpoints, proofs
+from application.proof.verification import Deviation, Verified, deviations_of
+from interfaces.cli.commands import Failed, note
+from interfaces.cli.progress import progress_bar
+from interfaces.cli.stores import opened_store, reading
+from interfaces.settings import Settings, read_settings
+from interfaces.storage.checkpoint_keys import CheckpointKeys
+
+_FIELDS = {
+    "position": "Position",
+    "version": "Version",
+    "leaf": "Blatt im Baum",
+    "event": "Ereignis",
+    "recorded_at": "Zeit der Aufzeichnung",
+    "subtree": "Teilbaum",
+    "checkpoint": "Prüfpunkt",
+    "receipt": "Belege",
+}
+
+_size = click.IntRange(min=1)
+
+
+@click.group("audit")
+def command() -> None:
+    """Prüfung: Prüfpunkte, Beweise, Vollständigkeit des Protokolls."""
+
+
+@command.command("checkpoint")
+def checkpoint() -> None:
+    """Gibt Größe und Wurzel des Protokolls aus, unterschrieben. Wer das aufbewahrt, kann jede spätere Änderung beweisen."""
+    settings = read_settings()
+    signer = _keys(settings).signer()
+    with opened_store(settings) as store, store.turn() as turn:
+        issued = checkpoints.issue(turn, [signer], clock_of(turn)())
+    click.echo(issued, nl=False)
+
+
+@command.command("key")
+@click.option("--replace", is_flag=True, help="Ab jetzt unterschreibt ein neuer Schlüssel; den Wechsel bezeugen beide.")
+def key(replace: bool) -> None:
+    """Zeigt die öffentlichen Schlüssel, mit denen Prüfpunkte zu prüfen sind, und ab welcher Größe des Protokolls sie gelten."""
+    settings = read_settings()
+    keys = _keys(settings)
+    keys.signer()
+    if replace:
+        _replace(settings, keys)
+    for known in keys.known():
+        click.echo(f"{known.since} {known.verifier.vkey()}")
+
+
+def _replace(settings: Settings, keys: CheckpointKeys) -> None:
+    with opened_store(settings) as store, store.turn() as turn:
+        head = turn.head()
+        signers = keys.replace(head.id if head else 0)
+        checkpoints.issue(turn, signers, clock_of(turn)())
+    note("Der Schlüssel ist gewechselt. Bitte den öffentlichen an alle geben, die Prüfpunkte aufbewahren.")
+
+
+@command.group("proof")
+def proof() -> None:
+    """Beweise, die ohne dieses Programm zu prüfen sind, als JSON."""
+
+
+@proof.command("inclusion")
+@click.option("--position", metavar="POSITION", type=_size, required=True, help="Position des Ereignisses.")
+@click.option("--size", metavar="GRÖSSE", type=_size, help="Größe des Protokolls; sonst die heutige.")
+def inclusion(position: int, size: int | None) -> None:
+    """Beweist, dass ein Ereignis an seiner Stelle im Protokoll steht."""
+    with reading() as reader:
+        click.echo(msgspec.json.encode(proofs.inclusion(reader, position, size)))
+
+
+@proof.command("consistency")
+@click.option("--from", "first", metavar="GRÖSSE", type=_size, required=True, help="Frühere Größe des Protokolls.")
+@click.option("--to", "second", metavar="GRÖSSE", type=_size, help="Spätere Größe; sonst die heutige.")
+def consistency(first: int, second: int | None) -> None:
+    """Beweist, dass das Protokoll zwischen zwei Größen nur gewachsen ist."""
+    with reading() as reader:
+        click.echo(msgspec.json.encode(proofs.consistency(reader, first, second)))
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What ``verify --json`` prints."""
+
+    events: int
+    root: bytes
+    checkpoints: int
+    deviations: list[Deviation]
+
+
+@command.command("verify")
+@click.option(
+    "--checkpoint",
+    "files",
+    metavar="DATEI",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Ein Prüfpunkt, der außerhalb aufbewahrt wurde; auch mehrmals.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Das Ergebnis als JSON.")
+def verify(files: tuple[Path, ...], as_json: bool) -> None:
+    """Rechnet das ganze Protokoll nach: lückenlos, unverändert, so wie sein Baum und alle Prüfpunkte es sagen."""
+    settings, verified, found = read_settings(), Verified(), list[Deviation]()
+    outside = [_read(file) for file in files]
+    with opened_store(settings) as store, store.reading() as reader, progress_bar("Ereignisse") as progress:
+        for deviation in deviations_of(reader, _keys(settings).known(), outside, verified, progress):
+            found.append(deviation)
+            if not as_json:
+                click.echo(_line(deviation))
+    if as_json:
+        click.echo(msgspec.json.encode(Report(verified.events, verified.root, verified.checkpoints, found)))
+    if found:
+        raise Failed(f"{len(found)} Abweichungen gefunden." if len(found) > 1 else "Eine Abweichung gefunden.")
+    if not as_json:
+        click.echo(
+            f"In Ordnung: {verified.events} Ereignisse, lückenlos und unverändert; Wurzel {verified.root.hex()}; "
+            f"{verified.checkpoints} Prüfpunkte stimmen überein."
+        )
+
+
+def _line(deviation: Deviation) -> str:
+    place = [f"Position {deviation.position}"] if deviation.position is not None else []
+    place += [f"Strom {deviation.stream}"] if deviation.stream is not None else []
+    return f"{', '.join([*place, _FIELDS[deviation.field]])}: erwartet {deviation.expected}, gefunden {deviation.found}"
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise Failed(f"„{file}“ ist kein Text in UTF-8.") from error
+
+
+def _keys(settings: Settings) -> CheckpointKeys:
+    return CheckpointKeys(settings.keystore_folder, settings.origin)
