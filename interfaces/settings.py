@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from dotenv import dotenv_values
 
+from interfaces.thresholds import read_thresholds
+
 PREFIX = "STUNDENPOOL_"
 DOTENV = Path(".env")
 
@@ -78,6 +80,12 @@ def _port(written: str) -> int:
     return int(written)
 
 
+def _findings(written: str) -> str:
+    """A file that ``read_thresholds`` takes."""
+    read_thresholds(written)
+    return written
+
+
 def _setting(default: Any, read: Callable[[str], Any], meaning: str) -> Any:
     return field(default=default, metadata={"read": read, "meaning": meaning})
 
@@ -98,6 +106,8 @@ class Settings:
     keystore: str = _setting("var/keys", _keystore, "Ablage der Schlüssel, getrennt von der Datenbank")
     host: str = _setting("127.0.0.1", _host, "Adresse, an der der Dienst lauscht")
     port: int = _setting(8000, _port, "Port, an dem der Dienst lauscht")
+
+    findings: str = _setting("", _findings, "TOML-Datei mit Schwellen der Feststellungen; sonst die voreingestellten")
 
     @property
     def schema_url(self) -> str:

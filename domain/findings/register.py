@@ -100,15 +100,15 @@ class Register:
             if handler is not None:
                 handler(self, entry, data)
 
-    def attempted(self, attempt: Attempt) -> None:
-        """Takes a refusal in that no rule of events knows of; one that is known already adds nothing."""
-        if attempt.code not in of_refusals.CODES:
-            return
+    def attempted(self, attempt: Attempt) -> bool:
+        """Takes in a refusal that no event tells of, and says whether it is new; others than ``of_refusals.CODES`` tell nothing."""
         place = attempt.subject, attempt.organisation, attempt.code
         file = self._refused.setdefault(place, RefusedPerson(*place))
-        if attempt.key not in file.attempts:
-            file.attempts[attempt.key] = attempt.position
-            self._changed[file] = None
+        if attempt.key in file.attempts:
+            return False
+        file.attempts[attempt.key] = attempt.position
+        self._changed[file] = None
+        return True
 
     def findings(self) -> Iterator[Finding]:
         """What holds now, in no particular order."""

@@ -22,6 +22,7 @@ main = Commands(
         "import": "interfaces.cli.imports",
         "balance": "interfaces.cli.balance",
         "report": "interfaces.cli.report",
+        "audit": "interfaces.cli.audit",
         "rebuild": "interfaces.cli.rebuild",
         "log": "interfaces.cli.log",
         "config": "interfaces.cli.config",

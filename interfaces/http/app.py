@@ -15,7 +15,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from interfaces.http import bookings, cases, health, log, openapi, pools, reports
+from interfaces.http import bookings, cases, findings, health, log, openapi, pools, reports
 from interfaces.http.edge import Edge
 from interfaces.http.operations import Operation
 from interfaces.http.problems import RETRY_AFTER_SECONDS
@@ -32,6 +32,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *bookings.OPERATIONS,
     *log.OPERATIONS,
     *reports.OPERATIONS,
+    *findings.OPERATIONS,
 )
 
 # What is neither under /api/v1 nor a page is public, and stands here.

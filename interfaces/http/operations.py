@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from application.findings import Findings
 from application.log import Reader
 from application.privacy import Keyring
 from application.receipts import Answer
@@ -39,6 +40,7 @@ class Asking:
     reader: Reader
     keyring: Keyring
     now: datetime
+    findings: Findings
     opened: set[str] = field(default_factory=set)  # names of keys: each is a person, or the office
 
     @property

@@ -313,7 +313,8 @@ class QueryHandler:
         return answer
 
     def _asking(self, actor: Actor, reader: Reader) -> Asking:
-        return Asking(actor, reader, self._api.service.keyring, self._api.service.clock())
+        service = self._api.service
+        return Asking(actor, reader, service.keyring, service.clock(), service.findings)
 
     def _found(self, asking: Asking, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Reply:
         head = asking.reader.head()
