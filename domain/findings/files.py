@@ -143,7 +143,7 @@ class Change:
 
 @dataclass(eq=False, slots=True)
 class WorkerDay:
-    """A worker's sessions that begin on a day, or reach over midnight into it. Whoever is not named is told apart by booking."""
+    """A worker's sessions that begin on a day, or reach over midnight into it. Of somebody unknown, those of one booking."""
 
     worker: str | None
     key: str

@@ -168,7 +168,7 @@ def duplicates(file: WorkerDay, limits: Thresholds) -> Iterator[Sighting]:
 
 
 def _worker(file: WorkerDay) -> str:
-    return "Eine nicht genannte Fachkraft" if file.worker is None else f"Fachkraft {file.worker}"
+    return "Eine unbekannte Fachkraft" if file.worker is None else f"Fachkraft {file.worker}"
 
 
 def _seen(file: WorkerDay, sessions: Sequence[SessionFile], sentence: str, subject: str = "") -> Sighting:

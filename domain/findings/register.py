@@ -228,7 +228,7 @@ class Register:
             starts_at=data.starts_at.astimezone(UTC),
             minutes=data.minutes,
             kind=data.kind,
-            worker=data.worker,
+            worker=data.worker or _who_entered(entry),
             positions=(entry.position,),
             note_empty=data.note_empty,
             entered=None if _imported(entry) else berlin_day(entry.recorded_at),
@@ -245,7 +245,7 @@ class Register:
             booking.changes.append(_change(entry, session, reversal=False))
         self._displace(session)
         session.starts_at, session.minutes = data.now.starts_at.astimezone(UTC), data.now.minutes
-        session.kind, session.worker = data.now.kind, data.now.worker
+        session.kind, session.worker = data.now.kind, data.now.worker or session.worker
         session.note_empty = session.note_empty and data.note is None
         session.positions = (*session.positions, entry.position)
         self._place(session)
@@ -292,9 +292,14 @@ class Register:
 
 
 def _places(session: SessionFile) -> list[tuple[str, Any]]:
-    """The days of a worker in which a session stands. Whoever is not named is nobody else than in the same booking."""
+    """The days of a worker in which a session stands. Of somebody unknown, those of one booking stand together."""
     key = f"worker/{session.worker}" if session.worker is not None else f"booking/{session.booking.id}"
     return [(key, day) for day in session.days()]
+
+
+def _who_entered(entry: Entry) -> str | None:
+    """Workers enter their own sessions, and need not name themselves."""
+    return entry.actor.subject if entry.actor.role == "worker" else None
 
 
 def _imported(entry: Entry) -> bool:

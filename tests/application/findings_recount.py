@@ -63,6 +63,8 @@ class _Log:
                 imported = event["actor"]["role"] == "officer" and event["command"].startswith("import:")
                 session = {key: data[key] for key in ("minutes", "kind", "worker", "note_empty")}
                 session |= {"booking": stream, "positions": [position], "start": _instant(data["starts_at"]), "confirmed": False}
+                if session["worker"] is None and event["actor"]["role"] == "worker":
+                    session["worker"] = event["actor"]["subject"]
                 session |= {"entered": None if imported else _day(_instant(event["recorded_at"]))}
                 self.sessions[data["session"]] = session | {"limit": self.rules["late_entry_days"]}
             case "session-corrected":
@@ -71,7 +73,7 @@ class _Log:
                     self.changes.append(_change(event, session))
                 now = data["now"]
                 session |= {"start": _instant(now["starts_at"]), "positions": [*session["positions"], position]}
-                session |= {key: now[key] for key in ("minutes", "kind", "worker")}
+                session |= {"minutes": now["minutes"], "kind": now["kind"], "worker": now["worker"] or session["worker"]}
                 session["note_empty"] = session["note_empty"] and data["note"] is None
             case "session-reversed":
                 self.changes.append(_change(event, self.sessions.pop(data["session"])))

@@ -68,7 +68,7 @@ def _register(facts: Iterable[Any], thresholds: Thresholds) -> Register:
             register.attempted(fact)
             continue
         for told in [fact] if isinstance(fact, Told) else fact:
-            now = max(now, told.recorded_at or now)
+            now = told.recorded_at or now
             register.feed([Told(told.stream, told.data, now, told.actor, told.command, next(positions))])
     return register
 
