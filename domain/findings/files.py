@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from domain.quantities import Kind, Rules, berlin_day, start_of_next_day
+from domain.quantities import Kind, Rules, berlin_day
+
+_MOMENT = timedelta(microseconds=1)  # what ends at midnight does not reach over it
 
 
 @dataclass(eq=False, slots=True)
@@ -106,23 +108,24 @@ class SessionFile:
     entered: date | None
     late_after: int | None
     confirmed: bool = False
+    ends_at: datetime = field(init=False)
+    day: date = field(init=False)
+    days: tuple[date, ...] = field(init=False)  # the day on which it begins and, where it reaches over midnight, the next one
 
-    @property
-    def ends_at(self) -> datetime:
-        return self.starts_at + timedelta(minutes=self.minutes)
+    def __post_init__(self) -> None:
+        self.move(self.starts_at, self.minutes)
 
-    @property
-    def day(self) -> date:
-        return berlin_day(self.starts_at)
+    def move(self, starts_at: datetime, minutes: int) -> None:
+        """Puts it where it is served."""
+        self.starts_at, self.minutes = starts_at, minutes
+        self.ends_at = starts_at + timedelta(minutes=minutes)
+        self.day = berlin_day(starts_at)
+        over_midnight = berlin_day(self.ends_at - _MOMENT) > self.day
+        self.days = (self.day, self.day + timedelta(days=1)) if over_midnight else (self.day,)
 
     @property
     def month(self) -> str:
         return self.day.isoformat()[:7]
-
-    def days(self) -> list[date]:
-        """The day on which it begins and, where it reaches over midnight, the next one."""
-        first = self.day
-        return [first, first + timedelta(days=1)] if self.ends_at > start_of_next_day(first) else [first]
 
     @property
     def case(self) -> CaseFile:

@@ -174,8 +174,7 @@ RULES = (
         version=1,
         title="Ohne Bestätigung abgerechnet",
         definition="Ein Antrag ist abgerechnet, und ein Termin in Kontaktzeit ist nicht bestätigt. Eine spätere Bestätigung "
-        "beendet die "
-        "Feststellung.",
+        "beendet die Feststellung.",
         caution="Nicht jede Familie kann oder will unterschreiben. Der Grund steht dann allenfalls im Vermerk, den die Regel "
         "nicht liest.",
         source=_UNDOCUMENTED,
@@ -188,10 +187,8 @@ RULES = (
         version=1,
         title="Spät erfasst",
         definition="Zwischen dem Tag des Termins und dem seiner Erfassung liegen mehr Kalendertage, als der Pool bei der "
-        "Erfassung vorsah "
-        "(`late_entry_days` seiner Regeln), und wo er nichts vorsah, mehr als `late_entry_days`. Bei eingelesener Vorgeschichte "
-        "ist der "
-        "Tag der Erfassung nicht bekannt; sie zählt nicht.",
+        "Erfassung vorsah (`late_entry_days` seiner Regeln), und wo er nichts vorsah, mehr als `late_entry_days`. Bei "
+        "eingelesener Vorgeschichte ist der Tag der Erfassung nicht bekannt; sie zählt nicht.",
         caution="Spät erfasst ist nicht falsch erfasst.",
         source="Prüfungsbericht juramagazin.de/129608; Rechnungshof Rheinland-Pfalz 2024: Leistungen spät nachgewiesen",
         thresholds=("late_entry_days",),
@@ -239,8 +236,7 @@ RULES = (
         version=1,
         title="Kaum genutzt",
         definition="Bei der Abrechnung waren weniger als `used_share_percent` Prozent dessen genutzt, was bewilligt und nicht "
-        "vorher "
-        "zurückgegeben war; Korrekturen und Stornos danach zählen mit.",
+        "vorher zurückgegeben war; Korrekturen und Stornos danach zählen mit.",
         caution="Wenn Hilfe sich früh erledigt, ist das ein Erfolg; blockiert waren die Stunden dennoch.",
         source="Ziel des Stundenpools: Stunden, die andere gebraucht hätten, sollen nicht gebunden bleiben",
         thresholds=("used_share_percent",),

@@ -16,7 +16,7 @@ def overlaps_of_case(file: CaseFile, limits: Thresholds) -> Iterator[Sighting]:
     by_day: dict[date, list[SessionFile]] = {}
     for each in file.sessions():
         if each.worker is not None:
-            for day in each.days():
+            for day in each.days:
                 by_day.setdefault(day, []).append(each)
     for day, sessions in by_day.items():
         found = overlapping(sessions, day, _who) if len(sessions) > 1 else []
@@ -59,8 +59,7 @@ def same_totals(file: CaseFile, limits: Thresholds) -> Iterator[Sighting]:
                     file,
                     sessions,
                     f"Im Fall „{file.reference}“ haben {len(run)} Monate in Folge, {german_month(run[0])} bis "
-                    f"{german_month(run[-1])}, "
-                    f"dieselbe Summe von {hours(total)}.",
+                    f"{german_month(run[-1])}, dieselbe Summe von {hours(total)}.",
                     subject=run[0],
                 )
             run = []
@@ -147,8 +146,7 @@ RULES = (
         version=1,
         title="Ein Fall zugleich bei mehreren Fachkräften",
         definition="In einem Fall laufen an einem Tag Termine verschiedener Fachkräfte oder Träger zur selben Zeit. Eine "
-        "Feststellung "
-        "je Fall und Tag; Termine ohne Angabe der Fachkraft zählen nicht mit.",
+        "Feststellung je Fall und Tag; Termine ohne Angabe der Fachkraft zählen nicht mit.",
         caution="Zwei Fachkräfte können verabredet gemeinsam begleiten.",
         source="Gegenprobe zur Feststellung des Rechnungshofs über zugleich abgerechnete Hilfen (juramagazin.de/57053)",
         of=CaseFile,
@@ -186,8 +184,7 @@ RULES = (
         version=1,
         title="Termin nach dem Abschluss des Falls",
         definition="Ein Termin beginnt nach dem Augenblick, in dem der Abschluss seines Falls aufgezeichnet wurde. Erfassen lässt "
-        "er sich "
-        "so nicht mehr; eine Korrektur kann ihn dorthin verlegen.",
+        "er sich so nicht mehr; eine Korrektur kann ihn dorthin verlegen.",
         caution="Der Abschluss kann zu früh aufgezeichnet worden sein.",
         source="Regeln 9 und 21 des Stundenpools: Ein abgeschlossener Fall nimmt keine Termine an",
         of=CaseFile,

@@ -13,7 +13,7 @@ _SUNDAY = 6
 
 def overlaps_of_worker(file: WorkerDay, limits: Thresholds) -> Iterator[Sighting]:
     """One worker in two cases at a time."""
-    if file.worker is None:
+    if file.worker is None or len(file.sessions) == 1:
         return
     found = overlapping(file.sessions.values(), file.day, lambda session: session.case.id)
     if found:
@@ -23,8 +23,7 @@ def overlaps_of_worker(file: WorkerDay, limits: Thresholds) -> Iterator[Sighting
             file,
             found,
             f"Fachkraft {file.worker} hat am {german(file.day)} {counted(len(found), 'Termin', 'Termine')} in verschiedenen "
-            f"Fällen, "
-            f"die sich überschneiden ({doubled} mehrfach belegt): Fälle {cases}.",
+            f"Fällen, die sich überschneiden ({doubled} mehrfach belegt): Fälle {cases}.",
         )
 
 
@@ -33,7 +32,7 @@ def overlapping(sessions: Iterable[SessionFile], day: date, of: Callable[[Sessio
 
     Two passes over the sorted ends, so that a day with very many sessions costs no more than sorting them.
     """
-    spans = [(*_within(each, day), each) for each in sessions]
+    spans = _within(day, sessions)
     spans.sort(key=lambda span: (span[0], span[1], span[2].positions))
     flagged: set[str] = set()
     longest: list[tuple[datetime, object]] = []  # the latest end so far, and the latest of anything else than that
@@ -62,15 +61,17 @@ def _two_first(starts: list[tuple[datetime, object]]) -> list[tuple[datetime, ob
 def doubled_minutes(sessions: Iterable[SessionFile], day: date) -> int:
     """By how many minutes sessions, within the day, are longer together than the time by the clock that they cover."""
     together, covered, until = timedelta(), timedelta(), start_of_day(day)
-    for start, end in sorted(_within(each, day) for each in sessions):
+    for start, end, _ in sorted(_within(day, sessions), key=lambda span: span[:2]):
         together += end - start
         covered += max(end - max(start, until), timedelta())
         until = max(until, end)
     return (together - covered) // timedelta(minutes=1)
 
 
-def _within(session: SessionFile, day: date) -> tuple[datetime, datetime]:
-    return max(session.starts_at, start_of_day(day)), min(session.ends_at, start_of_next_day(day))
+def _within(day: date, sessions: Iterable[SessionFile]) -> list[tuple[datetime, datetime, SessionFile]]:
+    """When sessions begin and end, as far as that is within the day."""
+    begin, end = start_of_day(day), start_of_next_day(day)
+    return [(max(each.starts_at, begin), min(each.ends_at, end), each) for each in sessions]
 
 
 def without_break(file: WorkerDay, limits: Thresholds) -> Iterator[Sighting]:
@@ -161,8 +162,7 @@ def duplicates(file: WorkerDay, limits: Thresholds) -> Iterator[Sighting]:
                 file,
                 sessions,
                 f"Fachkraft {file.worker} hat {len(sessions)} Termine mit demselben Beginn am {german(file.day)}, {begin:%H:%M} "
-                f"Uhr, "
-                f"und derselben Dauer von {hours(minutes)}.",
+                f"Uhr, und derselben Dauer von {hours(minutes)}.",
                 subject=f"{start.isoformat()}/{minutes}",
             )
 
@@ -196,10 +196,8 @@ RULES = (
         version=1,
         title="Eine Fachkraft zugleich in mehreren Fällen",
         definition="Termine derselben Fachkraft in verschiedenen Fällen laufen an einem Tag zur selben Zeit; wo einer endet, wenn "
-        "der "
-        "andere beginnt, überschneidet sich nichts. Eine Feststellung je Fachkraft und Tag, über Träger und Pools hinweg. Ein "
-        "Termin "
-        "zählt an dem Tag, an dem er beginnt, und, wenn er über Mitternacht reicht, am folgenden.",
+        "der andere beginnt, überschneidet sich nichts. Eine Feststellung je Fachkraft und Tag, über Träger und Pools hinweg. Ein "
+        "Termin zählt an dem Tag, an dem er beginnt, und, wenn er über Mitternacht reicht, am folgenden.",
         caution="Eine gemeinsame Fahrt oder ein Gespräch mit zwei Familien kann beides sein. Gleiche Kennungen bei verschiedenen "
         "Trägern können verschiedene Menschen sein.",
         source="Rechnungshof: Gruppenarbeit als Einzelbegleitung abgerechnet (juramagazin.de/57053)",
@@ -212,8 +210,7 @@ RULES = (
         version=1,
         title="Lange ohne Pause",
         definition="Termine einer Fachkraft, die an einem Tag beginnen, folgen länger als `break_after_minutes` aufeinander, ohne "
-        "dass "
-        "dazwischen mindestens `break_minutes` liegen; ein einzelner langer Termin zählt ebenso.",
+        "dass dazwischen mindestens `break_minutes` liegen; ein einzelner langer Termin zählt ebenso.",
         caution="Pausen innerhalb eines Termins hält niemand fest.",
         source=_HOURS_OF_WORK,
         thresholds=("break_after_minutes", "break_minutes"),
@@ -238,8 +235,7 @@ RULES = (
         version=1,
         title="Nachts oder sonntags",
         definition="Ein Termin liegt ganz oder zum Teil zwischen `night_from_hour` und `night_until_hour` Uhr oder beginnt an "
-        "einem "
-        "Sonntag. Genau um Mitternacht beginnende zählen bei `no-start-time`. Feiertage kennt die Regel nicht.",
+        "einem Sonntag. Genau um Mitternacht beginnende zählen bei `no-start-time`. Feiertage kennt die Regel nicht.",
         caution="Krisen richten sich nicht nach Öffnungszeiten.",
         source=_HOURS_OF_WORK,
         thresholds=("night_from_hour", "night_until_hour"),

@@ -76,8 +76,7 @@ def always_in_full(file: ProviderFile, limits: Thresholds) -> Iterator[Sighting]
             file,
             [got.position for _, got in approvals],
             f"Alle {counted(number, 'Entscheidung', 'Entscheidungen')} über Anträge des Trägers {file.provider} bewilligen in "
-            f"voller "
-            f"Höhe, zusammen {hours(sum(asked for asked, _ in approvals))}.",
+            f"voller Höhe, zusammen {hours(sum(asked for asked, _ in approvals))}.",
         )
 
 
@@ -138,8 +137,7 @@ RULES = (
         version=1,
         title="Immer dieselben zwei",
         definition="Von mindestens `pair_cases_min` Fällen eines Trägers mit Bewilligung hat in mehr als `pair_share_percent` "
-        "Prozent "
-        "dieselbe Person beantragt und dieselbe bewilligt; war eine zweite Zustimmung nötig, zählt wer sie gab.",
+        "Prozent dieselbe Person beantragt und dieselbe bewilligt; war eine zweite Zustimmung nötig, zählt wer sie gab.",
         caution="Kleine Träger haben eine Leitung, und Stadträume haben eine zuständige Sachbearbeitung.",
         source="Strafurteil wegen erfundener Fälle",
         thresholds=("pair_share_percent", "pair_cases_min"),
@@ -152,8 +150,7 @@ RULES = (
         version=1,
         title="Immer in voller Höhe bewilligt",
         definition="Es gibt mindestens `full_grants_min` Entscheidungen über Anträge eines Trägers, und alle bewilligen, was "
-        "beantragt "
-        "war; Zurückgezogenes zählt nicht.",
+        "beantragt war; Zurückgezogenes zählt nicht.",
         caution="Wer gut begründet und sparsam beantragt, bekommt zu Recht alles.",
         source="Rechnungshof Rheinland-Pfalz 2019: Anträge immer in voller Höhe bewilligt",
         thresholds=("full_grants_min",),
@@ -166,8 +163,7 @@ RULES = (
         version=1,
         title="Auffallend runde Dauern",
         definition="Von mindestens `round_sessions_min` Terminen eines Trägers in einem Monat haben mehr als "
-        "`round_share_percent` Prozent "
-        "volle Stunden. Wo der Pool nur volle Stunden kennt, gilt die Regel nicht.",
+        "`round_share_percent` Prozent volle Stunden. Wo der Pool nur volle Stunden kennt, gilt die Regel nicht.",
         caution="Feste Zeiten, etwa Sprechstunden, dauern volle Stunden.",
         source="Regel 16 des Stundenpools: Erfasst wird in Einheiten, die Bruchteile von Stunden erlauben",
         thresholds=("round_share_percent", "round_sessions_min"),

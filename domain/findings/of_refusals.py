@@ -20,12 +20,13 @@ def in_imports(file: PoolFile, limits: Thresholds, codes: dict[str, str]) -> Ite
     """Steps of a file that were refused."""
     for each in file.imports:
         if each.code in codes:
-            lines = named([str(line) for line in each.lines], "weitere", "weitere")
+            lines = named([str(line) for line in each.lines], "weiteren", "weiteren")
+            where = f"Zeile {lines}" if len(each.lines) == 1 else f"den Zeilen {lines}"
             steps = counted(len(each.lines), "Schritt", "Schritte")
             yield Sighting(
                 f"{each.position}/{each.code}",
                 [each.position],
-                f"Ein Import wollte {steps} {codes[each.code]}; abgewiesen sind die Zeilen {lines}.",
+                f"Ein Import enthielt {steps} {codes[each.code]}, abgewiesen in {where}.",
                 pool=file.id,
             )
 
@@ -39,15 +40,13 @@ def by_person(file: RefusedPerson, limits: Thresholds, codes: Collection[str]) -
             f"{file.subject}/{file.organisation}/{file.code}",
             file.attempts.values(),
             f"{file.subject} ({file.organisation}): {times} {words}, abgewiesen. Welcher Antrag gemeint war, hält die Quittung "
-            f"nicht fest.",
-            provider=file.organisation,
+            "nicht fest.",
         )
 
 
 _ATTEMPTS = (
     "Quittungen gibt es von Aufrufen mit Idempotency-Key; ihre Position ist die letzte des Protokolls in dem Augenblick. Sie "
-    "nennen "
-    "weder Antrag noch Pool, deshalb steht die Feststellung bei jedem Pool."
+    "nennen weder Antrag noch Pool, deshalb steht die Feststellung bei jedem Pool."
 )
 _TYPING = "Ein falsches Datum oder ein falscher Fall ist schnell getippt."
 
@@ -58,8 +57,7 @@ RULES = (
         version=1,
         title="Import außerhalb des Zulässigen",
         definition="Ein Import enthielt Schritte, die abgewiesen wurden, weil sie außerhalb des Zeitraums, ohne Bewilligung oder "
-        "in einem "
-        "abgeschlossenen Fall lagen. Eine Feststellung je Import und Grund.",
+        "in einem abgeschlossenen Fall lagen. Eine Feststellung je Import und Grund.",
         caution=_TYPING,
         source="Regeln 4, 15 und 21 des Stundenpools: Zeitraum, Bewilligung und Abschluss",
         of=PoolFile,
@@ -71,8 +69,7 @@ RULES = (
         version=1,
         title="Abgewiesene Versuche außerhalb des Zulässigen",
         definition="Eine Person wollte etwas außerhalb des Zeitraums, ohne Bewilligung oder in einem abgeschlossenen Fall und "
-        "wurde "
-        f"abgewiesen. Eine Feststellung je Person und Grund. {_ATTEMPTS}",
+        f"wurde abgewiesen. Eine Feststellung je Person und Grund. {_ATTEMPTS}",
         caution=_TYPING,
         source="Regeln 4, 15 und 21 des Stundenpools: Zeitraum, Bewilligung und Abschluss",
         of=RefusedPerson,

@@ -244,7 +244,7 @@ class Register:
         if data.now != data.before:
             booking.changes.append(_change(entry, session, reversal=False))
         self._displace(session)
-        session.starts_at, session.minutes = data.now.starts_at.astimezone(UTC), data.now.minutes
+        session.move(data.now.starts_at.astimezone(UTC), data.now.minutes)
         session.kind, session.worker = data.now.kind, data.now.worker or session.worker
         session.note_empty = session.note_empty and data.note is None
         session.positions = (*session.positions, entry.position)
@@ -294,7 +294,7 @@ class Register:
 def _places(session: SessionFile) -> list[tuple[str, Any]]:
     """The days of a worker in which a session stands. Of somebody unknown, those of one booking stand together."""
     key = f"worker/{session.worker}" if session.worker is not None else f"booking/{session.booking.id}"
-    return [(key, day) for day in session.days()]
+    return [(key, day) for day in session.days]
 
 
 def _who_entered(entry: Entry) -> str | None:

@@ -16,10 +16,9 @@ OPERATIONS: tuple[Operation, ...] = (
         policy=AUDIT,
         summary="Feststellungen der Regeln über dem Protokoll",
         note="Was jetzt gilt, nach der letzten Position, auf der es beruht, mit den Schwellen, nach denen es gilt. Eine "
-        "Feststellung ist "
-        "kein Vorwurf, sondern ein Anlass hinzusehen. Was keinem einzelnen Pool zuzuordnen ist, steht bei jedem. Die erste "
-        "Abfrage nach "
-        "einem Start liest das ganze Protokoll; bis sie fertig ist, werden weitere mit 503 um Geduld gebeten.",
+        "Feststellung ist kein Vorwurf, sondern ein Anlass hinzusehen. Was keinem einzelnen Pool zuzuordnen ist, steht bei jedem. "
+        "Die erste Abfrage nach einem Start liest das ganze Protokoll; bis sie fertig ist, werden weitere mit 503 um Geduld "
+        "gebeten.",
         read=list_findings,
         parameters=parameters.FindingsOf,
         view=FindingsPage,

@@ -213,7 +213,7 @@ def test_refused_in_an_import() -> None:
     assert finding.rule == "import-own-request"
     assert finding.positions == (5,)
     assert "7 Schritte" in finding.sentence
-    assert finding.sentence.endswith("die Zeilen 2, 3, 4, 5, 6 und 2 weitere.")
+    assert finding.sentence.endswith("abgewiesen in den Zeilen 2, 3, 4, 5, 6 und 2 weiteren.")
 
 
 def test_refused_attempts() -> None:
