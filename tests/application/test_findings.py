@@ -2,27 +2,40 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from application import commands
 from application.findings import Findings
 from application.log import EventMapper, Recorded, StoredRow, forms_of, read_events
-from domain.booking import Facts
+from domain.booking import (
+    BookingSettled,
+    Facts,
+    HoursApproved,
+    HoursRequested,
+    SessionConfirmed,
+    SessionCorrected,
+    SessionFacts,
+    SessionLogged,
+    SessionReversed,
+)
+from domain.case import CaseOpened
 from domain.findings.finding import Finding
 from domain.findings.register import Register
 from domain.findings.thresholds import Thresholds
-from domain.quantities import Actor
+from domain.pool import PoolOpened
+from domain.quantities import Actor, Kind, Period, Rules, berlin_time
 from domain.refusals import Malformed
 from interfaces.spreadsheets import read_table
 from tests.application.findings_recount import recount
 from tests.application.projections.driver import sealed
-from tests.application.projections.histories import History, steps
+from tests.application.projections.histories import CASES, POOL, History, steps
 from tests.application.test_imports import SHARED, municipal, take
 from tests.office import LEAD, OFFICER, WORKER, Office, body, running_office
 
@@ -64,6 +77,67 @@ def test_at_every_position_it_is_what_a_recount_finds(steps: list[tuple[int, int
         log += [state for _, _, _, state, _ in rows]
         register.feed(read_events(rows))
         assert counted(register.findings()) == recount(log)
+
+
+one_step = st.tuples(st.integers(0, 6), st.integers(0, 2), st.integers(0, 2), st.integers(0, 45), st.integers(1, 10))
+crowded = st.lists(one_step, min_size=20, max_size=80)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(crowded)
+def test_where_sessions_crowd_it_is_what_a_recount_finds(steps: list[tuple[int, int, int, int, int]]) -> None:
+    """The same for three workers in three cases who get in each other's way, around midnight and the change of clocks as well."""
+    register, log = Register(Thresholds(), forms_of), []
+    for rows in rows_of(_crowd(steps)):
+        log += [state for _, _, _, state, _ in rows]
+        register.feed(read_events(rows))
+        assert counted(register.findings()) == recount(log)
+
+
+def _crowd(steps: list[tuple[int, int, int, int, int]]) -> list[tuple[Facts, datetime]]:
+    """Approved requests of three cases; then each step logs, corrects, reverses or confirms a session, or settles a request.
+
+    The slots lie six hours apart from the night before the clocks change; whoever is corrected goes to another slot, worker or length.
+    """
+    start = datetime(2022, 3, 26, 16, tzinfo=UTC)
+    rules = Rules(unit_minutes=15)
+    decisions: list[tuple[Facts, datetime]] = [
+        ([(POOL, PoolOpened("Stundenpool", Period(date(2021, 11, 1), date(2022, 5, 31)), 60_000, rules))], start)
+    ]
+    for number, case in enumerate(CASES[:3]):
+        booking = uuid5(case, "booking")
+        provider = f"traeger-{number // 2}"
+        opened = CaseOpened(POOL, f"F-{number}", provider, None, "nord", "11", "school", start, None, None, None, None)
+        asked = HoursRequested(POOL, case, provider, "nord", 6000, start, "kraft-1", None)
+        approved = HoursApproved(provider, 6000, start, "amt-1", None, None, None, False, None, False)
+        decisions.append(([(case, opened), (booking, asked), (booking, approved)], start))
+    standing: dict[UUID, tuple[UUID, str, SessionFacts]] = {}
+    for number, (what, worker, where, slot, quarters) in enumerate(steps):
+        case, provider = CASES[where], f"traeger-{where // 2}"
+        booking, now = uuid5(case, "booking"), start + timedelta(days=10, hours=number * 6)
+        kind: Kind = "direct" if quarters % 3 else "travel"
+        says = SessionFacts(berlin_time(start + timedelta(hours=6 * slot)), quarters * 45, kind, f"kraft-{worker}")
+        chosen = list(standing)[slot % len(standing)] if standing else None
+        if what < 3 or chosen is None:
+            session = uuid5(case, f"session-{number}")
+            standing[session] = booking, provider, says
+            data: Any = SessionLogged(session, provider, says.starts_at, says.minutes, kind, says.worker, False, None, bool(worker))
+        elif what == 6 and not quarters % 5:
+            data = BookingSettled(provider, now)
+        else:
+            booking, provider, before = standing[chosen]
+            if what == 3:
+                data, standing[chosen] = (
+                    SessionCorrected(chosen, provider, says, before, None, None, True),
+                    (booking, provider, says),
+                )
+            elif what == 4:
+                data = SessionReversed(chosen, provider, before, None, True)
+                del standing[chosen]
+            else:
+                data = SessionConfirmed(chosen, provider, None, "signature")
+        decisions.append(([(booking, data)], now))
+    return decisions
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
