@@ -83,3 +83,12 @@ def receipts_of(found: Found) -> dict[Identity, Receipt]:
         (subject, organisation, key): Receipt(bytes(request), Answer(outcome, bytes(body), position, version))
         for subject, organisation, key, request, outcome, body, position, version in found
     }
+
+
+def refusals(reader: Reader, codes: Collection[str]) -> list[tuple[str, str, str, str, int]]:
+    """Every refusal of these codes that is on record: subject, organisation, key, code and the position of the log then."""
+    marks = ", ".join("?" for _ in codes)
+    found = reader.fetch(
+        f"SELECT subject, organisation, idempotency_key, outcome, position FROM receipts WHERE outcome IN ({marks})", tuple(codes)
+    )
+    return [(subject, organisation, key, code, position) for subject, organisation, key, code, position in found]

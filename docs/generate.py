@@ -22,6 +22,9 @@ from benchmarks import scale
 from docs import walk
 from domain.booking import BookingEvent, HoursApproved, SessionFacts
 from domain.case import CaseEvent
+from domain.findings.rules import FAMILIES
+from domain.findings.rules import RULES as RULES_OF_FINDINGS
+from domain.findings.thresholds import Thresholds
 from domain.pool import PoolEvent, RefusedStep
 from domain.quantities import Actor, Period, Personal, Rules, Sealed
 from domain.refusals import ORDER
@@ -218,9 +221,31 @@ def _figure(figure: Figure[Any, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def findings_section() -> str:
+    """Every rule over the log, family by family."""
+    parts = []
+    for family, title in FAMILIES.items():
+        parts.append(f"### {family}. {title}")
+        for rule in RULES_OF_FINDINGS:
+            if rule.family == family:
+                parts.append(f"**{rule.title}** – `{rule.code}`, Fassung {rule.version}")
+                parts.append(f"- Definition: {rule.definition}\n- Was es nicht heißt: {rule.caution}\n- Quelle: {rule.source}")
+    return "\n\n".join(parts)
+
+
+def thresholds_section() -> str:
+    """Every threshold with its default, its bounds and where it comes from."""
+    rows = []
+    for each in fields(Thresholds):
+        bounds = f"{each.metadata['least']}–{each.metadata['most']}"
+        rows.append(f"| `{each.name}` | {each.default} | {bounds} | {each.metadata['meaning']} |")
+    return "\n".join(["| threshold | default | allowed | meaning and source |", "| --- | ---: | --- | --- |", *rows])
+
+
 SECTIONS: Mapping[str, Mapping[str, Any]] = {
     "evaluation.md": {"groupings": groupings_section, "figures": figures_section},
     "events.md": {"example": example_section, "events": events_section},
+    "findings.md": {"thresholds": thresholds_section, "rules": findings_section},
     "glossary.md": {"refusals": refusals_section},
     "operations.md": {"settings": settings_section, "metrics": metrics_section},
     "scale.md": scale.SECTIONS,

@@ -23,6 +23,7 @@ import anyio
 import httpx
 
 from application.engine import Engine
+from application.findings import Findings
 from application.log import Reader
 from application.privacy import Keyring
 from application.projections.audit_trail import TRAIL_TABLE
@@ -33,6 +34,7 @@ from application.projections.worklist import WORK_TABLE
 from application.rebuild import check
 from application.states import States
 from domain import booking as bookings
+from domain.findings.thresholds import Thresholds
 from interfaces.http.app import create_app
 from interfaces.http.operations import PREFIX
 from interfaces.http.problems import problem_bytes
@@ -156,7 +158,7 @@ def service_at(folder: Path, clock: Clock) -> Iterator[Service]:
         migrate(store, lambda done, total: None)
         keyring = Keyring(stack.enter_context(closing(open_keystore(settings.keystore))))
         engine = stack.enter_context(closing(Engine(store, keyring, problem_bytes, clock)))
-        yield Service(settings, store, keyring, engine, clock)
+        yield Service(settings, store, keyring, engine, clock, Findings(Thresholds()))
 
 
 class Walk:

@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from dotenv import dotenv_values
 
+from interfaces.thresholds import read_thresholds
+
 PREFIX = "STUNDENPOOL_"
 DOTENV = Path(".env")
 WORKERS_MAX = 64
@@ -109,6 +111,12 @@ def _collector(written: str) -> str:
     return written
 
 
+def _findings(written: str) -> str:
+    """A file that ``read_thresholds`` takes."""
+    read_thresholds(written)
+    return written
+
+
 def _setting(default: Any, read: Callable[[str], Any], meaning: str) -> Any:
     return field(default=default, metadata={"read": read, "meaning": meaning})
 
@@ -141,6 +149,8 @@ class Settings:
         "text", _log_format, "Zeilen auf stderr: text, oder json mit einem Objekt je Zeile"
     )
     traces: str = _setting("", _collector, "Empfänger von Traces (OTLP über HTTP); braucht die Zusatzpakete stundenpool[traces]")
+
+    findings: str = _setting("", _findings, "TOML-Datei mit Schwellen der Feststellungen; sonst die voreingestellten")
 
     @property
     def schema_url(self) -> str:

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from application.privacy import KeyStore
-from interfaces.http import audit, bookings, cases, health, log, openapi, pools, reports, webhooks
+from interfaces.http import audit, bookings, cases, findings, health, log, openapi, pools, reports, webhooks
 from interfaces.http.edge import Edge
 from interfaces.http.operations import Operation
 from interfaces.http.problems import RETRY_AFTER_SECONDS
@@ -37,6 +37,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *log.OPERATIONS,
     *reports.OPERATIONS,
     *audit.OPERATIONS,
+    *findings.OPERATIONS,
     *webhooks.OPERATIONS,
 )
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from application.findings import Findings
 from application.log import Reader, Transaction
 from application.privacy import Keyring
 from application.proof.notes import Signer
@@ -41,6 +42,7 @@ class Asking:
     reader: Reader
     keyring: Keyring
     now: datetime
+    findings: Findings
     opened: set[str] = field(default_factory=set)  # names of keys: each is a person, or the office
 
     @property

@@ -99,6 +99,13 @@ class EvaluationOf(Parameters, frozen=True):
     pool: UUID
 
 
+class FindingsOf(Parameters, frozen=True):
+    pool: UUID | None = None
+    rule: Annotated[str, Meta(max_length=40, pattern="^[a-z-]+$", description="Kennung einer Regel")] | None = None
+    after: Annotated[str, Meta(pattern="^[0-9]{1,18}-[0-9a-f-]{36}$", description="„next“ der vorigen Seite")] | None = None
+    limit: Limit = 100
+
+
 def moment(written: str | None, place: str) -> datetime | date | None:
     """A day or an instant, as a query states it; raises ``Malformed``. A ``+`` that nobody escaped arrives as a space."""
     if written is None:

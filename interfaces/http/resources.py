@@ -316,11 +316,12 @@ class QueryHandler:
         service = self._api.service
         signer = service.checkpoint_keys.signer()
         with service.store.turn() as turn:
-            issuing = Issuing(actor, turn, service.keyring, service.clock(), transaction=turn, signer=signer)
+            issuing = Issuing(actor, turn, service.keyring, service.clock(), service.findings, transaction=turn, signer=signer)
             return self._found(issuing, ids, wanted)
 
     def _asking(self, actor: Actor, reader: Reader) -> Asking:
-        return Asking(actor, reader, self._api.service.keyring, self._api.service.clock())
+        service = self._api.service
+        return Asking(actor, reader, service.keyring, service.clock(), service.findings)
 
     def _found(self, asking: Asking, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Reply:
         head = asking.reader.head()

@@ -119,7 +119,7 @@ async def _overview(visit: Visit) -> Response:
     def read() -> Response:
         service = visit.api.service
         with service.store.reading() as reader:
-            shown = overview(Asking(actor, reader, service.keyring, service.clock()), pool)
+            shown = overview(Asking(actor, reader, service.keyring, service.clock(), service.findings), pool)
         if shown is None:
             return _page("notice.html", actor, notice="no_pool")
         return _page("overview.html", actor, shown=shown)
@@ -142,7 +142,7 @@ async def _trace(visit: Visit) -> Response:
     def read() -> Response:
         service = visit.api.service
         with service.store.reading() as reader:
-            shown = trace(Asking(actor, reader, service.keyring, service.clock()), wanted)
+            shown = trace(Asking(actor, reader, service.keyring, service.clock(), service.findings), wanted)
         return _page("trace.html", actor, shown=shown)
 
     return await visit.api.reading(read)

@@ -1,0 +1,169 @@
+"""Findings over the log: the domain's register, kept up with the log in this process and asked on demand.
+
+The first question reads the whole log, every further one only what came since. Nothing of it is stored, so no turn pays for it,
+and other thresholds are only another register. Refusals that no event tells of come from the receipts.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from uuid import UUID
+
+import msgspec
+
+from application import receipts
+from application.log import Reader, StoredRow, StoreUnavailable, forms_of, read_events
+from domain.findings.finding import Finding
+from domain.findings.of_refusals import CODES
+from domain.findings.register import Attempt, Register
+from domain.findings.rules import RULES
+from domain.findings.thresholds import Thresholds
+from domain.refusals import Malformed
+
+BATCH_EVENTS = 2_000
+WAIT_SECONDS_MAX = 5.0  # while another thread reads on
+SNAPSHOT_SECONDS_MAX = 10.0  # no snapshot that somebody still asks with is older
+
+Progress = Callable[[int, int], None]
+
+
+class RuleView(msgspec.Struct, frozen=True):
+    """A rule with its definition, what it does not mean, and how often it found something."""
+
+    rule: str
+    family: int
+    version: int
+    title: str
+    definition: str
+    caution: str
+    source: str
+    thresholds: tuple[str, ...]
+    findings: int
+
+
+class FindingsReport(msgspec.Struct, frozen=True):
+    """All findings that hold at ``position``, and the rules and thresholds by which they do."""
+
+    position: int
+    thresholds: Thresholds
+    rules: tuple[RuleView, ...]
+    findings: tuple[Finding, ...]
+
+
+class FindingsPage(msgspec.Struct, frozen=True):
+    """A part of the findings that hold at ``position``; ``next`` is the ``after`` of the following part."""
+
+    items: tuple[Finding, ...]
+    next: str | None
+    position: int
+    thresholds: Thresholds
+
+
+class Findings:
+    """What is found in one log under these thresholds. Threads may share it."""
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        self.thresholds = thresholds
+        self._lock = Lock()
+        self._begin()
+
+    def report(self, reader: Reader, *, pool: UUID | None, progress: Progress) -> FindingsReport:
+        """Everything that is found, in one pool or in all; ``progress`` is told the events read and all events."""
+        position, found = self._read(reader, pool, progress)
+        numbers = Counter(finding.rule for finding in found)
+        rules = tuple(
+            RuleView(
+                rule.code,
+                rule.family,
+                rule.version,
+                rule.title,
+                rule.definition,
+                rule.caution,
+                rule.source,
+                rule.thresholds,
+                numbers[rule.code],
+            )
+            for rule in RULES
+        )
+        return FindingsReport(position, self.thresholds, rules, tuple(found))
+
+    def page(self, reader: Reader, *, pool: UUID | None, rule: str | None, after: str | None, limit: int) -> FindingsPage:
+        """At most ``limit`` findings by the last position that they rest on; refuses a rule that there is not."""
+        if rule is not None and rule not in {each.code for each in RULES}:
+            raise Malformed(place="rule", problem="keine der Regeln, die es gibt")
+        position, found = self._read(reader, pool, lambda done, total: None)
+        place = _place_after(after)
+        wanted = [each for each in found if rule in (None, each.rule) and (each.position, str(each.id)) > place]
+        shown = wanted[:limit]
+        following = f"{shown[-1].position}-{shown[-1].id}" if len(wanted) > limit else None
+        return FindingsPage(tuple(shown), following, position, self.thresholds)
+
+    def _read(self, reader: Reader, pool: UUID | None, progress: Progress) -> tuple[int, list[Finding]]:
+        """The position, and what holds there. What is in no single pool concerns any of them."""
+        with self._alone():
+            try:
+                self._catch_up(reader, progress)
+            except BaseException:
+                self._begin()  # an event may have been taken in half
+                raise
+            return self._position, [each for each in self._in_order() if each.pool is None or pool in (None, each.pool)]
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Reading a long log for the first time takes a while; the others are told to come back."""
+        if not self._lock.acquire(timeout=WAIT_SECONDS_MAX):
+            raise StoreUnavailable("another thread is reading the log for its findings")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _begin(self) -> None:
+        self._register = Register(self.thresholds, forms_of)
+        self._position = 0
+        self._last: StoredRow | None = None  # the last row that was taken in
+        self._read_at = time.monotonic()
+        self._sorted: list[Finding] | None = None
+
+    def _catch_up(self, reader: Reader, progress: Progress) -> None:
+        head = reader.head()
+        total = head.id if head else 0
+        if not self._stands(reader, total):
+            self._begin()
+        while self._position < total:
+            rows = reader.stored_rows(self._position, BATCH_EVENTS)
+            self._register.feed(read_events(rows))
+            self._last = rows[-1]
+            self._position = rows[-1][-1]
+            self._read_at = time.monotonic()
+            self._sorted = None
+            progress(self._position, total)
+        for refusal in receipts.refusals(reader, CODES):
+            if self._register.attempted(Attempt(*refusal)):
+                self._sorted = None
+
+    def _stands(self, reader: Reader, total: int) -> bool:
+        """Whether the log still begins with what was taken in: a restore or a failover may have shortened it.
+
+        A snapshot that is a little older than what another thread has taken in since is answered with that.
+        """
+        if self._last is None:
+            return True
+        if total < self._position:
+            return time.monotonic() - self._read_at < SNAPSHOT_SECONDS_MAX
+        return reader.stored_rows(self._position - 1, 1) == [self._last]
+
+    def _in_order(self) -> list[Finding]:
+        if self._sorted is None:
+            self._sorted = sorted(self._register.findings(), key=lambda each: (each.position, str(each.id)))
+        return self._sorted
+
+
+def _place_after(after: str | None) -> tuple[int, str]:
+    """The place after which a page begins; what stands in a parameter was judged by its form."""
+    if after is None:
+        return 0, ""
+    position, _, id = after.partition("-")
+    return int(position), id

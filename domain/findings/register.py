@@ -1,0 +1,335 @@
+"""The register: sorts events into files as they come, and says at any time what the rules find in them.
+
+Feeding an event changes files and notes which; only these are looked into again when somebody asks. So findings that are asked
+for event by event are those of the whole log read at once. What is remembered is what may still change: when a pool is closed,
+its files are looked into for the last time and forgotten.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from domain.booking import (
+    BookingSettled,
+    Event,
+    GrantReduced,
+    HoursApproved,
+    HoursRequested,
+    RequestDeclined,
+    SessionConfirmed,
+    SessionCorrected,
+    SessionLogged,
+    SessionReversed,
+)
+from domain.case import CaseClosed, CaseOpened, CaseTransferred
+from domain.findings import of_refusals
+from domain.findings.files import (
+    Approval,
+    BookingFile,
+    CaseFile,
+    Change,
+    File,
+    PoolFile,
+    ProviderFile,
+    ProviderMonth,
+    Refused,
+    RefusedPerson,
+    SessionFile,
+    WorkerDay,
+)
+from domain.findings.finding import Finding, Rule
+from domain.findings.rules import RULES
+from domain.findings.thresholds import Thresholds
+from domain.pool import ImportRecorded, PoolClosed, PoolOpened, RulesChanged
+from domain.quantities import Actor, berlin_day, berlin_month, last_day_of_month
+
+
+class Entry(Protocol):
+    """An event with its envelope, as it stands in the log."""
+
+    @property
+    def position(self) -> int: ...
+
+    @property
+    def stream(self) -> UUID | str: ...
+
+    @property
+    def recorded_at(self) -> datetime: ...
+
+    @property
+    def actor(self) -> Actor: ...
+
+    @property
+    def command(self) -> str: ...
+
+    @property
+    def data(self) -> Event: ...
+
+
+class Attempt(NamedTuple):
+    """A refusal that is on record: who, on whose behalf, under which key and code, and the log's last position then."""
+
+    subject: str
+    organisation: str
+    key: str
+    code: str
+    position: int
+
+
+class Register:
+    """All files, and what is found in them. ``forms`` gives the classes in which an event of a class may come."""
+
+    def __init__(self, thresholds: Thresholds, forms: Callable[[type[Event]], Iterable[type]] = lambda event: (event,)) -> None:
+        self.thresholds = thresholds
+        self._handlers = {form: handler for event, handler in _HANDLERS.items() for form in forms(event)}
+        self._pools: dict[str, PoolFile] = {}
+        self._cases: dict[str, CaseFile] = {}
+        self._bookings: dict[str, BookingFile] = {}
+        self._days: dict[tuple[str, Any], WorkerDay] = {}
+        self._refused: dict[tuple[str, str, str], RefusedPerson] = {}
+        self._changed: dict[File, None] = {}  # in the order in which they changed
+        self._found: dict[File, tuple[Finding, ...]] = {}
+        self._final: list[Finding] = []
+
+    def feed(self, entries: Iterable[Entry]) -> None:
+        """Takes the next events of the log in."""
+        for entry in entries:
+            data = entry.data
+            handler = self._handlers.get(type(data))
+            if handler is not None:
+                handler(self, entry, data)
+
+    def attempted(self, attempt: Attempt) -> bool:
+        """Takes in a refusal that no event tells of, and says whether it is new; others than ``of_refusals.CODES`` tell nothing."""
+        place = attempt.subject, attempt.organisation, attempt.code
+        file = self._refused.setdefault(place, RefusedPerson(*place))
+        if attempt.key in file.attempts:
+            return False
+        file.attempts[attempt.key] = attempt.position
+        self._changed[file] = None
+        return True
+
+    def findings(self) -> Iterator[Finding]:
+        """What holds now, in no particular order."""
+        self._look()
+        yield from self._final
+        for found in self._found.values():
+            yield from found
+
+    def _look(self) -> None:
+        for file in self._changed:
+            found = tuple(finding for rule in _RULES_OF[type(file)] for finding in rule.found(file, self.thresholds))
+            if found:
+                self._found[file] = found
+            else:
+                self._found.pop(file, None)
+        self._changed.clear()
+
+    # ── Pools
+
+    def _pool_opened(self, entry: Entry, data: PoolOpened) -> None:
+        pool = str(entry.stream)
+        self._pools[pool] = PoolFile(pool, data.rules)
+
+    def _rules_changed(self, entry: Entry, data: RulesChanged) -> None:
+        pool = self._pools[str(entry.stream)]
+        pool.rules = data.rules
+        self._changed.update(dict.fromkeys(pool.months.values()))
+
+    def _import_recorded(self, entry: Entry, data: ImportRecorded) -> None:
+        pool = self._pools[str(entry.stream)]
+        lines: dict[str, list[int]] = {}
+        for step in data.refused:
+            if step.code in of_refusals.CODES:
+                lines.setdefault(step.code, []).append(step.line)
+        if lines:
+            pool.imports += [Refused(entry.position, code, tuple(of_code)) for code, of_code in lines.items()]
+            self._changed[pool] = None
+
+    def _pool_closed(self, entry: Entry, data: PoolClosed) -> None:
+        """A day of a worker who was also busy in an open pool is kept."""
+        self._look()
+        pool = self._pools.pop(str(entry.stream))
+        pool.closed = True
+        forgotten: dict[File, None] = dict.fromkeys([pool, *pool.cases, *pool.providers.values(), *pool.months.values()])
+        for case in pool.cases:
+            del self._cases[case.id]
+            for booking in case.bookings:
+                del self._bookings[booking.id]
+                forgotten[booking] = None
+                forgotten.update(dict.fromkeys(self._forget_days(booking)))
+        for file in forgotten:
+            self._final += self._found.pop(file, ())
+
+    def _forget_days(self, booking: BookingFile) -> Iterator[WorkerDay]:
+        for session in booking.sessions.values():
+            for place in _places(session):
+                day = self._days.get(place)
+                if day is not None and all(each.booking.pool.closed for each in day.sessions.values()):
+                    yield self._days.pop(place)
+
+    # ── Cases
+
+    def _case_opened(self, entry: Entry, data: CaseOpened) -> None:
+        pool, case = self._pools[str(data.pool)], str(entry.stream)
+        self._cases[case] = file = CaseFile(case, pool, data.reference, data.provider)
+        pool.cases.append(file)
+
+    def _case_transferred(self, entry: Entry, data: CaseTransferred) -> None:
+        self._cases[str(entry.stream)].provider = data.provider
+
+    def _case_closed(self, entry: Entry, data: CaseClosed) -> None:
+        case = self._cases[str(entry.stream)]
+        case.closed, case.closed_at = entry.position, entry.recorded_at
+        case.outcome_stated = data.outcome != "other" or not data.note_empty
+        self._changed[case] = None
+
+    # ── Bookings
+
+    def _requested(self, entry: Entry, data: HoursRequested) -> None:
+        case, booking = self._cases[str(data.case)], str(entry.stream)
+        file = BookingFile(booking, case, data.provider, data.minutes, data.requested_by, entry.position)
+        case.bookings.append(file)
+        self._bookings[booking] = file
+
+    def _approved(self, entry: Entry, data: HoursApproved) -> None:
+        booking = self._bookings[str(entry.stream)]
+        booking.approval = Approval(entry.position, data.decided_at, data.decided_by, data.minutes, data.review_on is not None)
+        booking.stands = data.minutes
+        provider = self._provider(booking)
+        provider.approved.append(booking)
+        self._changed.update({booking: None, provider: None})
+
+    def _declined(self, entry: Entry, data: RequestDeclined) -> None:
+        provider = self._provider(self._bookings[str(entry.stream)])
+        provider.declined.append(entry.position)
+        self._changed[provider] = None
+
+    def _provider(self, booking: BookingFile) -> ProviderFile:
+        return booking.pool.providers.setdefault(booking.provider, ProviderFile(booking.pool, booking.provider))
+
+    def _reduced(self, entry: Entry, data: GrantReduced) -> None:
+        booking = self._bookings[str(entry.stream)]
+        booking.stands, booking.reduced = data.to_minutes, entry.position
+
+    def _settled(self, entry: Entry, data: BookingSettled) -> None:
+        booking = self._bookings[str(entry.stream)]
+        booking.settled = entry.position
+        self._changed[booking] = None
+
+    # ── Sessions
+
+    def _logged(self, entry: Entry, data: SessionLogged) -> None:
+        booking = self._bookings[str(entry.stream)]
+        session = SessionFile(
+            id=str(data.session),
+            booking=booking,
+            starts_at=data.starts_at.astimezone(UTC),
+            minutes=data.minutes,
+            kind=data.kind,
+            worker=data.worker or _who_entered(entry),
+            positions=(entry.position,),
+            note_empty=data.note_empty,
+            entered=None if _imported(entry) else berlin_day(entry.recorded_at),
+            late_after=booking.pool.rules.late_entry_days,
+        )
+        booking.sessions[session.id] = session
+        self._place(session)
+
+    def _corrected(self, entry: Entry, data: SessionCorrected) -> None:
+        """A note of ``None`` leaves the note."""
+        booking = self._bookings[str(entry.stream)]
+        session = booking.sessions[str(data.session)]
+        if data.now != data.before:
+            booking.changes.append(_change(entry, session, reversal=False))
+        self._displace(session)
+        session.move(data.now.starts_at.astimezone(UTC), data.now.minutes)
+        session.kind, session.worker = data.now.kind, data.now.worker or session.worker
+        session.note_empty = session.note_empty and data.note is None
+        session.positions = (*session.positions, entry.position)
+        self._place(session)
+
+    def _reversed(self, entry: Entry, data: SessionReversed) -> None:
+        booking = self._bookings[str(entry.stream)]
+        session = booking.sessions.pop(str(data.session))
+        booking.changes.append(_change(entry, session, reversal=True))
+        self._displace(session)
+
+    def _confirmed(self, entry: Entry, data: SessionConfirmed) -> None:
+        booking = self._bookings[str(entry.stream)]
+        booking.sessions[str(data.session)].confirmed = True
+        self._changed[booking] = None
+
+    def _place(self, session: SessionFile) -> None:
+        """Puts a session into the files over many bookings."""
+        for place in _places(session):
+            day = self._days.get(place)
+            if day is None:
+                day = self._days[place] = WorkerDay(session.worker, *place)
+            day.sessions[session.id] = session
+            self._changed[day] = None
+        booking = session.booking
+        place_of_month = booking.provider, session.month
+        month = booking.pool.months.get(place_of_month)
+        if month is None:
+            month = booking.pool.months[place_of_month] = ProviderMonth(booking.pool, *place_of_month)
+        month.sessions[session.id] = session
+        self._changed.update({booking: None, booking.case: None, month: None})
+
+    def _displace(self, session: SessionFile) -> None:
+        """Takes it out of where it stood."""
+        for place in _places(session):
+            day = self._days[place]
+            del day.sessions[session.id]
+            if not day.sessions:
+                del self._days[place]
+            self._changed[day] = None
+        booking = session.booking
+        month = booking.pool.months[booking.provider, session.month]
+        del month.sessions[session.id]
+        self._changed.update({booking: None, booking.case: None, month: None})
+
+
+def _places(session: SessionFile) -> list[tuple[str, Any]]:
+    """The days of a worker in which a session stands. Of somebody unknown, those of one booking stand together."""
+    key = f"worker/{session.worker}" if session.worker is not None else f"booking/{session.booking.id}"
+    return [(key, day) for day in session.days]
+
+
+def _who_entered(entry: Entry) -> str | None:
+    """Workers enter their own sessions, and need not name themselves."""
+    return entry.actor.subject if entry.actor.role == "worker" else None
+
+
+def _imported(entry: Entry) -> bool:
+    """Whether the event is history out of a file. Providers name their commands themselves, so the name alone says nothing."""
+    return entry.actor.role == "officer" and entry.command.startswith("import:")
+
+
+def _change(entry: Entry, session: SessionFile, *, reversal: bool) -> Change:
+    """What a correction or reversal does to a session, as it stood until then."""
+    days = (berlin_day(entry.recorded_at) - last_day_of_month(berlin_month(session.starts_at))).days
+    return Change(entry.position, session.positions, reversal, session.day, session.confirmed, days)
+
+
+_HANDLERS: Mapping[type[Event], Callable[[Register, Entry, Any], None]] = {
+    PoolOpened: Register._pool_opened,
+    RulesChanged: Register._rules_changed,
+    ImportRecorded: Register._import_recorded,
+    PoolClosed: Register._pool_closed,
+    CaseOpened: Register._case_opened,
+    CaseTransferred: Register._case_transferred,
+    CaseClosed: Register._case_closed,
+    HoursRequested: Register._requested,
+    HoursApproved: Register._approved,
+    RequestDeclined: Register._declined,
+    GrantReduced: Register._reduced,
+    BookingSettled: Register._settled,
+    SessionLogged: Register._logged,
+    SessionCorrected: Register._corrected,
+    SessionReversed: Register._reversed,
+    SessionConfirmed: Register._confirmed,
+}
+
+_RULES_OF: Mapping[type[Any], list[Rule]] = {of: [rule for rule in RULES if rule.of is of] for of in {rule.of for rule in RULES}}
