@@ -97,7 +97,8 @@ def test_where_sessions_crowd_it_is_what_a_recount_finds(steps: list[tuple[int, 
 def _crowd(steps: list[tuple[int, int, int, int, int]]) -> list[tuple[Facts, datetime]]:
     """Approved requests of three cases; then each step logs, corrects, reverses or confirms a session, or settles a request.
 
-    The slots lie six hours apart from the night before the clocks change; whoever is corrected goes to another slot, worker or length.
+    The slots lie six hours apart from the day before the clocks change on; a correction moves a session to another slot, worker
+    and length.
     """
     start = datetime(2022, 3, 26, 16, tzinfo=UTC)
     rules = Rules(unit_minutes=15)
