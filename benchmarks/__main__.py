@@ -14,13 +14,14 @@ from benchmarks.measuring import Figure
 from benchmarks.places import KINDS, Kind, Places, places
 from benchmarks.sizes import FULL, Sizes
 
-NAMES = ("commands", "hot-pool", "http", "followers", "processes", "growth", "projections")
+NAMES = ("commands", "append", "hot-pool", "http", "followers", "processes", "growth", "projections")
 
 
 def run(places: Places, sizes: Sizes, names: tuple[str, ...] = NAMES) -> Iterator[Figure]:
     """All figures, as they are measured."""
     simple: dict[str, Callable[[Places, Kind, Sizes], Iterator[Figure]]] = {
         "commands": commands.sessions,
+        "append": commands.bare_append,
         "hot-pool": commands.hot_pool,
         "http": http.over_http,
         "followers": followers.followed,

@@ -5,13 +5,20 @@ new aggregate. The limit commits one row at a time over as many connections as c
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
+from time import perf_counter
+from uuid import uuid4
 
+from eventsourcing.persistence import Notification
+
+from application.log import Store
 from benchmarks import limits, office, stock
-from benchmarks.measuring import Ask, Figure, Sides, drive, interleaved
+from benchmarks.measuring import Ask, Figure, Measured, Sides, drive, interleaved, throughput
 from benchmarks.places import Kind, Places
 from benchmarks.sizes import Sizes
 from interfaces.service import open_service
+from interfaces.storage import open_store
 
 
 def sessions(places: Places, kind: Kind, sizes: Sizes) -> Iterator[Figure]:
@@ -30,6 +37,37 @@ def sessions(places: Places, kind: Kind, sizes: Sizes) -> Iterator[Figure]:
                     drive(askers, sizes.warm_up_seconds)
                 driven = {side: partial(drive, askers, sizes.commands_seconds) for side, askers in sides.items()}
                 yield from interleaved("commands", kind, f"{callers} callers", "/s", sizes.rounds, driven)
+
+
+def bare_append(places: Places, kind: Kind, sizes: Sizes) -> Iterator[Figure]:
+    """Events a second that the log takes in turns as full as that many callers make them: neither decided nor projected."""
+    ours, theirs, plain = places.migrated(kind), places.empty(kind), places.empty(kind)
+    callers = max(sizes.callers)
+    with (
+        closing(open_store(ours.url, create=False)) as store,
+        stock.Office(theirs.stock) as app,
+        limits.committing(plain, callers) as rows,
+    ):
+        stock_askers = stock.session_askers(app, callers)
+        sides: Sides = {
+            "ours": partial(_append, store, callers, sizes.commands_seconds),
+            "stock": partial(drive, stock.session_askers(app, callers), sizes.commands_seconds),
+            "limit": partial(drive, rows, sizes.commands_seconds),
+        }
+        yield from interleaved("bare append", kind, f"{callers} events a turn", "/s", sizes.rounds, sides)
+
+
+def _append(store: Store, events: int, seconds: float) -> Measured:
+    turns = []
+    began = perf_counter()
+    while (before := perf_counter()) < began + seconds:
+        with store.turn() as transaction:
+            head = transaction.head()
+            last = head.id if head else 0
+            transaction.append([Notification(uuid4(), 1, "session-logged", limits.STATE, last + 1 + n) for n in range(events)])
+        turns.append(perf_counter() - before)
+    measured = throughput(turns, perf_counter() - began)
+    return Measured(measured.value * events, measured.p50_ms, measured.p99_ms)
 
 
 def hot_pool(places: Places, kind: Kind, sizes: Sizes) -> Iterator[Figure]:
