@@ -102,9 +102,9 @@ class Settings:
         "", _database_url, "dieselbe Datenbank mit dem Zugang, der das Schema ändern darf; sonst DATABASE_URL"
     )
     keystore: str = _setting("var/keys", _keystore, "Ablage der Schlüssel, getrennt von der Datenbank")
-    origin: str = _setting("stundenpool", _origin, "Name dieses Protokolls auf seinen Prüfpunkten, den kein anderes hat")
     host: str = _setting("127.0.0.1", _host, "Adresse, an der der Dienst lauscht")
     port: int = _setting(8000, _port, "Port, an dem der Dienst lauscht")
+    origin: str = _setting("stundenpool", _origin, "Name dieses Protokolls auf seinen Prüfpunkten, den kein anderes hat")
 
     @property
     def schema_url(self) -> str:
