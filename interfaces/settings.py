@@ -140,7 +140,6 @@ class Settings:
         "eine Kopie dieser Datenbank (Standby), aus der ein Neuaufbau das Ereignisprotokoll liest; sonst die Datenbank",
     )
     keystore: str = _setting("var/keys", _keystore, "Ablage der Schlüssel, getrennt von der Datenbank")
-    origin: str = _setting("stundenpool", _origin, "Name dieses Protokolls auf seinen Prüfpunkten, den kein anderes hat")
     host: str = _setting("127.0.0.1", _host, "Adresse, an der der Dienst lauscht")
     port: int = _setting(8000, _port, "Port, an dem der Dienst lauscht")
     webhook_patience_hours: int = _setting(72, _hours, "Stunden ohne Erfolg, nach denen ein Webhook angehalten wird")
@@ -149,8 +148,8 @@ class Settings:
         "text", _log_format, "Zeilen auf stderr: text, oder json mit einem Objekt je Zeile"
     )
     traces: str = _setting("", _collector, "Empfänger von Traces (OTLP über HTTP); braucht die Zusatzpakete stundenpool[traces]")
-
     findings: str = _setting("", _findings, "TOML-Datei mit Schwellen der Feststellungen; sonst die voreingestellten")
+    origin: str = _setting("stundenpool", _origin, "Name dieses Protokolls auf seinen Prüfpunkten, den kein anderes hat")
 
     @property
     def schema_url(self) -> str:
