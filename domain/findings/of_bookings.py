@@ -53,7 +53,8 @@ def late_entry(file: BookingFile, limits: Thresholds) -> Iterator[Sighting]:
     found = [each for each in file.sessions.values() if late(each)]
     if found:
         days = max((each.entered - each.day).days for each in found if each.entered is not None)
-        yield _of_sessions(file, found, f"erst bis zu {days} Tage danach erfasst")
+        up_to = "bis zu " if len(found) > 1 else ""
+        yield _of_sessions(file, found, f"erst {up_to}{counted(days, 'Tag', 'Tage')} danach erfasst")
 
 
 def changed_after_confirmation(file: BookingFile, limits: Thresholds) -> Iterator[Sighting]:
@@ -65,7 +66,9 @@ def changed_after_month(file: BookingFile, limits: Thresholds) -> Iterator[Sight
     """The month was over for long."""
     days = limits.after_month_end_days
     yield from _of_changes(
-        file, lambda change: change.days_after_month > days, f"mehr als {counted(days, 'Tag', 'Tage')} nach dem Ende ihres Monats"
+        file,
+        lambda change: change.days_after_month > days,
+        f"mehr als {counted(days, 'Tag', 'Tage')} nach dem Ende des Leistungsmonats",
     )
 
 
@@ -108,7 +111,8 @@ def _of_changes(file: BookingFile, counts: Callable[[Change], bool], when: str) 
             if number
         )
         days = days_named(change.day for change in found)
-        yield _of_booking(file, positions, f"{file.name}: {what} {when}; Termine vom {days}.", "")
+        sessions = "Termin" if len(found) == 1 else "Termine"
+        yield _of_booking(file, positions, f"{file.name}: {what} {when}; {sessions} vom {days}.", "")
 
 
 def _of_sessions(file: BookingFile, found: Sequence[SessionFile], which: str, also: Sequence[int] = ()) -> Sighting:

@@ -113,7 +113,7 @@ def long_day(file: WorkerDay, limits: Thresholds) -> Iterator[Sighting]:
             file,
             sessions,
             f"Fachkraft {file.worker} hat am {german(file.day)} {hours(minutes)} in "
-            f"{counted(len(sessions), 'Termin', 'Terminen')}, mehr als {hours(limits.day_minutes_max)}.",
+            f"{counted(len(sessions), 'Termin', 'Terminen')}, mehr als {hours(limits.day_minutes_max)}",
         )
 
 
@@ -162,7 +162,7 @@ def duplicates(file: WorkerDay, limits: Thresholds) -> Iterator[Sighting]:
                 file,
                 sessions,
                 f"Fachkraft {file.worker} hat {len(sessions)} Termine mit demselben Beginn am {german(file.day)}, {begin:%H:%M} "
-                f"Uhr, und derselben Dauer von {hours(minutes)}.",
+                f"Uhr, und derselben Dauer von {hours(minutes)}",
                 subject=f"{start.isoformat()}/{minutes}",
             )
 

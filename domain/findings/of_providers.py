@@ -76,7 +76,7 @@ def always_in_full(file: ProviderFile, limits: Thresholds) -> Iterator[Sighting]
             file,
             [got.position for _, got in approvals],
             f"Alle {counted(number, 'Entscheidung', 'Entscheidungen')} über Anträge des Trägers {file.provider} bewilligen in "
-            f"voller Höhe, zusammen {hours(sum(asked for asked, _ in approvals))}.",
+            f"voller Höhe, zusammen {hours(sum(asked for asked, _ in approvals))}",
         )
 
 
