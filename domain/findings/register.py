@@ -148,7 +148,7 @@ class Register:
             self._changed[pool] = None
 
     def _pool_closed(self, entry: Entry, data: PoolClosed) -> None:
-        """A day of a worker who was also busy in an open pool is kept."""
+        """A day of a worker who was also busy in an open pool is kept, but nothing that its sessions lead to beyond their case."""
         self._look()
         pool = self._pools.pop(str(entry.stream))
         pool.closed = True
@@ -159,6 +159,10 @@ class Register:
                 del self._bookings[booking.id]
                 forgotten[booking] = None
                 forgotten.update(dict.fromkeys(self._forget_days(booking)))
+                booking.sessions.clear()
+            case.bookings.clear()
+        for of_pool in (pool.cases, pool.providers, pool.months):
+            of_pool.clear()
         for file in forgotten:
             self._final += self._found.pop(file, ())
 
