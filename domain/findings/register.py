@@ -202,12 +202,12 @@ class Register:
         booking.approval = Approval(entry.position, data.decided_at, data.decided_by, data.minutes, data.review_on is not None)
         booking.stands = data.minutes
         provider = self._provider(booking)
-        provider.approved.append(booking)
+        provider.approved.append((booking, booking.approval))
         self._changed.update({booking: None, provider: None})
 
     def _declined(self, entry: Entry, data: RequestDeclined) -> None:
         provider = self._provider(self._bookings[str(entry.stream)])
-        provider.declined.append(entry.position)
+        provider.declined = True
         self._changed[provider] = None
 
     def _provider(self, booking: BookingFile) -> ProviderFile:
