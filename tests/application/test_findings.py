@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import application.findings
-from application import commands, receipts
+from application import commands
 from application.findings import Findings
 from application.log import EventMapper, Recorded, StoredRow, StoreUnavailable, forms_of, read_events
 from domain.booking import (
@@ -240,11 +240,16 @@ def test_nobody_waits_long_for_another(office: Office, monkeypatch: pytest.Monke
 
 
 def test_what_fails_half_way_is_begun_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An event that was taken in by half leaves nothing behind."""
+    """Events of which some were taken in and some were not leave nothing behind."""
     pool = office.open_pool("2021-11-01", "2199-12-31", 6000)
     booked(office, pool, "F-1")
-    findings = Findings(Thresholds())
-    monkeypatch.setattr(receipts, "refusals", lambda reader, codes: 1 // 0)
+    findings, feed = Findings(Thresholds()), Register.feed
+
+    def fails_half_way(register: Register, events: list[Recorded]) -> None:
+        feed(register, events[:-1])
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Register, "feed", fails_half_way)
     with pytest.raises(ZeroDivisionError):
         everything(office, findings)
     monkeypatch.undo()
