@@ -103,11 +103,7 @@ class Findings:
     def _read(self, reader: Reader, pool: UUID | None, progress: Progress) -> tuple[int, list[Finding]]:
         """The position, and what holds there. What is in no single pool concerns any of them."""
         with self._alone():
-            try:
-                self._catch_up(reader, progress)
-            except BaseException:
-                self._begin()  # an event may have been taken in half
-                raise
+            self._catch_up(reader, progress)
             return self._position, [each for each in self._in_order() if each.pool is None or pool in (None, each.pool)]
 
     @contextmanager
@@ -134,7 +130,12 @@ class Findings:
             self._begin()
         while self._position < total:
             rows = reader.stored_rows(self._position, BATCH_EVENTS)
-            self._register.feed(read_events(rows))
+            events = read_events(rows)
+            try:
+                self._register.feed(events)
+            except BaseException:
+                self._begin()  # some of them may have been taken in
+                raise
             self._last = rows[-1]
             self._position = rows[-1][-1]
             self._read_at = time.monotonic()

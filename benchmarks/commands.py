@@ -48,7 +48,6 @@ def bare_append(places: Places, kind: Kind, sizes: Sizes) -> Iterator[Figure]:
         stock.Office(theirs.stock) as app,
         limits.committing(plain, callers) as rows,
     ):
-        stock_askers = stock.session_askers(app, callers)
         sides: Sides = {
             "ours": partial(_append, store, callers, sizes.commands_seconds),
             "stock": partial(drive, stock.session_askers(app, callers), sizes.commands_seconds),

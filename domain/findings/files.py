@@ -160,12 +160,12 @@ class WorkerDay:
 
 @dataclass(eq=False, slots=True)
 class ProviderFile:
-    """What was decided about a provider's requests in a pool; ``declined`` are positions."""
+    """What was decided about a provider's requests in a pool; ``declined`` says whether any was."""
 
     pool: PoolFile
     provider: str
-    approved: list[BookingFile] = field(default_factory=list)
-    declined: list[int] = field(default_factory=list)
+    approved: list[tuple[BookingFile, Approval]] = field(default_factory=list)
+    declined: bool = False
 
 
 @dataclass(eq=False, slots=True)

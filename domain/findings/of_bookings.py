@@ -53,7 +53,8 @@ def late_entry(file: BookingFile, limits: Thresholds) -> Iterator[Sighting]:
     found = [each for each in file.sessions.values() if late(each)]
     if found:
         days = max((each.entered - each.day).days for each in found if each.entered is not None)
-        yield _of_sessions(file, found, f"erst bis zu {days} Tage danach erfasst")
+        up_to = "bis zu " if len(found) > 1 else ""
+        yield _of_sessions(file, found, f"erst {up_to}{counted(days, 'Tag', 'Tage')} danach erfasst")
 
 
 def changed_after_confirmation(file: BookingFile, limits: Thresholds) -> Iterator[Sighting]:
@@ -65,7 +66,9 @@ def changed_after_month(file: BookingFile, limits: Thresholds) -> Iterator[Sight
     """The month was over for long."""
     days = limits.after_month_end_days
     yield from _of_changes(
-        file, lambda change: change.days_after_month > days, f"mehr als {counted(days, 'Tag', 'Tage')} nach dem Ende ihres Monats"
+        file,
+        lambda change: change.days_after_month > days,
+        f"mehr als {counted(days, 'Tag', 'Tage')} nach dem Ende des Leistungsmonats",
     )
 
 
@@ -75,7 +78,7 @@ def without_review(file: BookingFile, limits: Thresholds) -> Iterator[Sighting]:
     if approval is not None and not approval.reviewed:
         when = german(berlin_time(approval.at).date())
         yield _of_booking(
-            file, [approval.position], f"{file.name}: {hours(approval.minutes)} am {when} ohne Überprüfungstermin bewilligt.", ""
+            file, [approval.position], f"{file.name}: {hours(approval.minutes)} am {when} ohne Überprüfungstermin bewilligt."
         )
 
 
@@ -89,9 +92,7 @@ def little_used(file: BookingFile, limits: Thresholds) -> Iterator[Sighting]:
         positions = [approval.position, file.settled, *(position for each in file.sessions.values() for position in each.positions)]
         if file.reduced is not None:
             positions.append(file.reduced)
-        yield _of_booking(
-            file, positions, f"{file.name}: von {hours(file.stands)} waren bei der Abrechnung {hours(used)} genutzt.", ""
-        )
+        yield _of_booking(file, positions, f"{file.name}: von {hours(file.stands)} waren bei der Abrechnung {hours(used)} genutzt.")
 
 
 def _of_changes(file: BookingFile, counts: Callable[[Change], bool], when: str) -> Iterator[Sighting]:
@@ -108,7 +109,8 @@ def _of_changes(file: BookingFile, counts: Callable[[Change], bool], when: str) 
             if number
         )
         days = days_named(change.day for change in found)
-        yield _of_booking(file, positions, f"{file.name}: {what} {when}; Termine vom {days}.", "")
+        sessions = "Termin" if len(found) == 1 else "Termine"
+        yield _of_booking(file, positions, f"{file.name}: {what} {when}; {sessions} vom {days}.")
 
 
 def _of_sessions(file: BookingFile, found: Sequence[SessionFile], which: str, also: Sequence[int] = ()) -> Sighting:
@@ -116,12 +118,12 @@ def _of_sessions(file: BookingFile, found: Sequence[SessionFile], which: str, al
     positions = [*also, *(position for each in found for position in each.positions)]
     minutes, days = hours(sum(each.minutes for each in found)), days_named(each.day for each in found)
     sentence = f"{file.name}: {counted(len(found), 'Termin', 'Termine')} mit {minutes} {which}: {days}."
-    return _of_booking(file, positions, sentence, "", worker=workers.pop() if len(workers) == 1 else None)
+    return _of_booking(file, positions, sentence, worker=workers.pop() if len(workers) == 1 else None)
 
 
-def _of_booking(file: BookingFile, positions: Sequence[int], sentence: str, subject: str, worker: str | None = None) -> Sighting:
+def _of_booking(file: BookingFile, positions: Sequence[int], sentence: str, worker: str | None = None) -> Sighting:
     return Sighting(
-        f"{file.id}/{subject}",
+        file.id,
         positions,
         sentence,
         pool=file.pool.id,

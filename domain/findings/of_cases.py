@@ -59,7 +59,7 @@ def same_totals(file: CaseFile, limits: Thresholds) -> Iterator[Sighting]:
                     file,
                     sessions,
                     f"Im Fall „{file.reference}“ haben {len(run)} Monate in Folge, {german_month(run[0])} bis "
-                    f"{german_month(run[-1])}, dieselbe Summe von {hours(total)}.",
+                    f"{german_month(run[-1])}, dieselbe Summe von {hours(total)}",
                     subject=run[0],
                 )
             run = []

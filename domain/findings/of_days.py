@@ -1,7 +1,7 @@
 """Rules over the day of a worker: overlaps, hours and breaks, night and Sunday, duplicates (families 1, 11 and 13)."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from domain.findings.files import SessionFile, WorkerDay
 from domain.findings.finding import Rule, Sighting, counted, german, named
@@ -60,7 +60,7 @@ def _two_first(starts: list[tuple[datetime, object]]) -> list[tuple[datetime, ob
 
 def doubled_minutes(sessions: Iterable[SessionFile], day: date) -> int:
     """By how many minutes sessions, within the day, are longer together than the time by the clock that they cover."""
-    together, covered, until = timedelta(), timedelta(), start_of_day(day)
+    together, covered, until = timedelta(), timedelta(), start_of_day(day).astimezone(UTC)
     for start, end, _ in sorted(_within(day, sessions), key=lambda span: span[:2]):
         together += end - start
         covered += max(end - max(start, until), timedelta())
@@ -70,7 +70,7 @@ def doubled_minutes(sessions: Iterable[SessionFile], day: date) -> int:
 
 def _within(day: date, sessions: Iterable[SessionFile]) -> list[tuple[datetime, datetime, SessionFile]]:
     """When sessions begin and end, as far as that is within the day."""
-    begin, end = start_of_day(day), start_of_next_day(day)
+    begin, end = start_of_day(day).astimezone(UTC), start_of_next_day(day).astimezone(UTC)
     return [(max(each.starts_at, begin), min(each.ends_at, end), each) for each in sessions]
 
 
@@ -86,7 +86,7 @@ def without_break(file: WorkerDay, limits: Thresholds) -> Iterator[Sighting]:
                 block,
                 f"{_worker(file)} hat am {german(file.day)} ab {begin:%H:%M} Uhr {hours(minutes)} ohne Pause in "
                 f"{counted(len(block), 'Termin', 'Terminen')}.",
-                subject=f"{block[0].starts_at.isoformat()}",
+                subject=block[0].starts_at.isoformat(),
             )
 
 
@@ -113,7 +113,7 @@ def long_day(file: WorkerDay, limits: Thresholds) -> Iterator[Sighting]:
             file,
             sessions,
             f"Fachkraft {file.worker} hat am {german(file.day)} {hours(minutes)} in "
-            f"{counted(len(sessions), 'Termin', 'Terminen')}, mehr als {hours(limits.day_minutes_max)}.",
+            f"{counted(len(sessions), 'Termin', 'Terminen')}, mehr als {hours(limits.day_minutes_max)}",
         )
 
 
@@ -162,7 +162,7 @@ def duplicates(file: WorkerDay, limits: Thresholds) -> Iterator[Sighting]:
                 file,
                 sessions,
                 f"Fachkraft {file.worker} hat {len(sessions)} Termine mit demselben Beginn am {german(file.day)}, {begin:%H:%M} "
-                f"Uhr, und derselben Dauer von {hours(minutes)}.",
+                f"Uhr, und derselben Dauer von {hours(minutes)}",
                 subject=f"{start.isoformat()}/{minutes}",
             )
 

@@ -1,9 +1,8 @@
 """Rules over a provider: what its hours are made of, who decides its requests, and how (families 3, 8, 9, 10 and 13)."""
 
-from collections import Counter
 from collections.abc import Iterator
 
-from domain.findings.files import ProviderFile, ProviderMonth
+from domain.findings.files import Approval, BookingFile, ProviderFile, ProviderMonth
 from domain.findings.finding import Rule, Sighting, counted
 from domain.findings.thresholds import Thresholds
 from domain.pool import german_month
@@ -14,20 +13,16 @@ def direct_share(file: ProviderMonth, limits: Thresholds) -> Iterator[Sighting]:
     """Too little of it face to face."""
     direct, total = _minutes(file, "direct"), _minutes(file)
     if total >= limits.share_minutes_min and direct * 100 < limits.direct_share_percent * total:
-        yield _of_month(
-            file, f"{hours(direct)} von {hours(total)} in Kontaktzeit ({_percent(direct, total)}), vereinbart sind mindestens "
-            f"{limits.direct_share_percent} %."
-        )  # fmt: skip
+        share = f"{_percent(direct, total)}, weniger als {limits.direct_share_percent} %"
+        yield _of_month(file, f"{hours(direct)} von {hours(total)} in Kontaktzeit: {share}.")
 
 
 def travel_share(file: ProviderMonth, limits: Thresholds) -> Iterator[Sighting]:
     """Too much of it on the road."""
     travel, total = _minutes(file, "travel"), _minutes(file)
     if total >= limits.share_minutes_min and travel * 100 > limits.travel_share_percent * total:
-        yield _of_month(
-            file, f"{hours(travel)} von {hours(total)} Fahrzeit ({_percent(travel, total)}), höchstens "
-            f"{limits.travel_share_percent} % sind üblich."
-        )  # fmt: skip
+        share = f"{_percent(travel, total)}, mehr als {limits.travel_share_percent} %"
+        yield _of_month(file, f"{hours(travel)} von {hours(total)} mit Fahrten: {share}.")
 
 
 def round_durations(file: ProviderMonth, limits: Thresholds) -> Iterator[Sighting]:
@@ -41,26 +36,18 @@ def round_durations(file: ProviderMonth, limits: Thresholds) -> Iterator[Sightin
 
 def deciding_pair(file: ProviderFile, limits: Thresholds) -> Iterator[Sighting]:
     """One who asks and one who grants, for most of the cases."""
-    cases = {booking.case.id for booking in file.approved}
+    cases = {booking.case.id for booking, _ in file.approved}
     if len(cases) < limits.pair_cases_min:
         return
-    pairs = Counter({(booking.requested_by, booking.approval.by, booking.case.id) for booking in file.approved if booking.approval})
-    of_pair: Counter[tuple[str, str]] = Counter()
-    for requested_by, decided_by, _ in pairs:
-        of_pair[requested_by, decided_by] += 1
-    for (asks, grants), number in of_pair.items():
+    by_pair: dict[tuple[str, str], list[tuple[BookingFile, Approval]]] = {}
+    for booking, approval in file.approved:
+        by_pair.setdefault((booking.requested_by, approval.by), []).append((booking, approval))
+    for (asks, grants), theirs in by_pair.items():
+        number = len({booking.case.id for booking, _ in theirs})
         if number * 100 > limits.pair_share_percent * len(cases):
-            decided = [
-                booking
-                for booking in file.approved
-                if booking.approval and (booking.requested_by, booking.approval.by) == (asks, grants)
-            ]
-            positions = [
-                each for booking in decided if booking.approval for each in (booking.requested_position, booking.approval.position)
-            ]
             yield _of_provider(
                 file,
-                positions,
+                [position for booking, approval in theirs for position in (booking.requested_position, approval.position)],
                 f"In {number} von {counted(len(cases), 'Fall', 'Fällen')} des Trägers {file.provider} mit Bewilligung hat {asks} "
                 f"beantragt und {grants} bewilligt ({_percent(number, len(cases))}).",
                 subject=f"{asks}/{grants}",
@@ -69,14 +56,13 @@ def deciding_pair(file: ProviderFile, limits: Thresholds) -> Iterator[Sighting]:
 
 def always_in_full(file: ProviderFile, limits: Thresholds) -> Iterator[Sighting]:
     """Whatever this provider asks for, it gets."""
-    approvals = [(booking.requested, booking.approval) for booking in file.approved if booking.approval]
-    number = len(approvals)
-    if number >= limits.full_grants_min and not file.declined and all(asked == got.minutes for asked, got in approvals):
+    number, in_full = len(file.approved), all(booking.requested == approval.minutes for booking, approval in file.approved)
+    if number >= limits.full_grants_min and in_full and not file.declined:
         yield _of_provider(
             file,
-            [got.position for _, got in approvals],
+            [approval.position for _, approval in file.approved],
             f"Alle {counted(number, 'Entscheidung', 'Entscheidungen')} über Anträge des Trägers {file.provider} bewilligen in "
-            f"voller Höhe, zusammen {hours(sum(asked for asked, _ in approvals))}.",
+            f"voller Höhe, zusammen {hours(sum(approval.minutes for _, approval in file.approved))}",
         )
 
 

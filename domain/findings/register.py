@@ -148,7 +148,7 @@ class Register:
             self._changed[pool] = None
 
     def _pool_closed(self, entry: Entry, data: PoolClosed) -> None:
-        """A day of a worker who was also busy in an open pool is kept."""
+        """A day of a worker who was also busy in an open pool is kept, but nothing that its sessions lead to beyond their case."""
         self._look()
         pool = self._pools.pop(str(entry.stream))
         pool.closed = True
@@ -159,6 +159,10 @@ class Register:
                 del self._bookings[booking.id]
                 forgotten[booking] = None
                 forgotten.update(dict.fromkeys(self._forget_days(booking)))
+                booking.sessions.clear()
+            case.bookings.clear()
+        for of_pool in (pool.cases, pool.providers, pool.months):
+            of_pool.clear()
         for file in forgotten:
             self._final += self._found.pop(file, ())
 
@@ -198,12 +202,12 @@ class Register:
         booking.approval = Approval(entry.position, data.decided_at, data.decided_by, data.minutes, data.review_on is not None)
         booking.stands = data.minutes
         provider = self._provider(booking)
-        provider.approved.append(booking)
+        provider.approved.append((booking, booking.approval))
         self._changed.update({booking: None, provider: None})
 
     def _declined(self, entry: Entry, data: RequestDeclined) -> None:
         provider = self._provider(self._bookings[str(entry.stream)])
-        provider.declined.append(entry.position)
+        provider.declined = True
         self._changed[provider] = None
 
     def _provider(self, booking: BookingFile) -> ProviderFile:

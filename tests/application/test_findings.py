@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import application.findings
 from application import commands
 from application.findings import Findings
-from application.log import EventMapper, Recorded, StoredRow, forms_of, read_events
+from application.log import EventMapper, Recorded, StoredRow, StoreUnavailable, forms_of, read_events
 from domain.booking import (
     BookingSettled,
     Facts,
@@ -225,6 +227,32 @@ def test_a_log_that_was_shortened_is_read_anew(office: Office) -> None:
         last = reader.stored_rows(2, 1)[0]
     findings._position, findings._last = 3, (*last[:3], b"something else", last[4])
 
+    assert everything(office, findings) == everything(office, Findings(Thresholds()))
+
+
+def test_nobody_waits_long_for_another(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a thread reads a long log for the first time, the others are told to come back instead of being kept."""
+    monkeypatch.setattr(application.findings, "WAIT_SECONDS_MAX", 0.01)
+    findings = Findings(Thresholds())
+    with findings._alone(), ThreadPoolExecutor(1) as other, pytest.raises(StoreUnavailable):
+        other.submit(everything, office, findings).result()
+    assert everything(office, findings) == []
+
+
+def test_what_fails_half_way_is_begun_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events of which some were taken in and some were not leave nothing behind."""
+    pool = office.open_pool("2021-11-01", "2199-12-31", 6000)
+    booked(office, pool, "F-1")
+    findings, feed = Findings(Thresholds()), Register.feed
+
+    def fails_half_way(register: Register, events: list[Recorded]) -> None:
+        feed(register, events[:-1])
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Register, "feed", fails_half_way)
+    with pytest.raises(ZeroDivisionError):
+        everything(office, findings)
+    monkeypatch.undo()
     assert everything(office, findings) == everything(office, Findings(Thresholds()))
 
 

@@ -149,5 +149,6 @@ def test_what_is_planted_is_found(rule: str) -> None:
     planted = PLANTED[rule]
     seen = found(*in_order(7), *planted)
     assert sorted(finding.rule for finding in seen) == sorted({rule} | ALSO.get(rule, set()))
+    assert all(finding.sentence.endswith(".") and ".." not in finding.sentence for finding in seen)
     cases = {named(f"traeger-{letter}/{number}") for letter in "xyz" for number in range(8)}
     assert not any(finding.case in cases for finding in seen)
