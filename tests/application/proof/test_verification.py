@@ -307,4 +307,13 @@ def test_events_behind_the_tree_are_named(scene: Scene) -> None:
     rows = [Notification(uuid4(), 1, "case-opened", b"{}", position) for position in (last + 1, last + 2**40)]
     scene.store([*scene.rows, *rows])
     found = [(each.position, each.field) for each in scene.deviations()]
-    assert found == [(last + 1, "leaf"), (last + 1, "event"), *((last + 2**40, each) for each in ("leaf", "event", "position"))]
+    assert found == [(last + 1, "leaf"), (last + 1, "event"), *((last + 2**40, each) for each in ("position", "leaf", "event"))]
+
+
+def test_leaves_far_behind_the_log_are_named(scene: Scene) -> None:
+    """given leaves whose place has become an absurd number / then their own are missing, and the verification ends."""
+    [(last,)] = scene.turn.fetch("SELECT MAX(last) FROM tree WHERE level = 0")
+    scene.turn.execute("UPDATE tree SET last = ? WHERE level = 0 AND last = ?", [(last + 2**40, last)])
+    found = scene.deviations()
+    assert (found[-1].position, found[-1].field) == (last + 2**40, "leaf")
+    assert {each.field for each in found} == {"leaf"}
