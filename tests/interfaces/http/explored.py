@@ -35,7 +35,7 @@ schemathesis.openapi.format(
 )
 
 # Values that are wrong beside another one, or beside what stands in the log; no schema of a request can say so.
-UNSAYABLE = ("der Fall gehört schon zu diesem Träger", "liegt vor dem Beginn")
+UNSAYABLE = ("der Fall gehört schon zu diesem Träger", "liegt vor dem Beginn", "muss zwischen 1 und")
 
 
 @dataclass
