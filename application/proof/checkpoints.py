@@ -4,7 +4,7 @@ Each one that was issued is kept, so that the office can show what it handed out
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from application.log import Reader, Transaction
@@ -32,7 +32,6 @@ class Issued(NamedTuple):
     """A checkpoint as it was handed out."""
 
     size: int
-    at: datetime
     note: str
 
 
@@ -62,8 +61,7 @@ def _stated(note: str, verifier: Verifier) -> Checkpoint:
 
 def issued(reader: Reader) -> list[Issued]:
     """All that were issued, the smallest log first."""
-    rows = reader.fetch("SELECT size, issued, note FROM checkpoints ORDER BY size, issued")
-    return [Issued(size, datetime.fromtimestamp(at / 1_000_000, UTC), note) for size, at, note in rows]
+    return [Issued(*row) for row in reader.fetch("SELECT size, note FROM checkpoints ORDER BY size, issued")]
 
 
 def read(note: str, keys: Sequence[Key]) -> Checkpoint:

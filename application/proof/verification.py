@@ -7,7 +7,7 @@ beyond the reach of somebody who owns both the database and the key.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from eventsourcing.persistence import Notification
@@ -60,10 +60,12 @@ def deviations_of(
             yield Deviation(None, None, "checkpoint", f"{name}, unterschrieben mit einem Schlüssel dieses Protokolls", str(refused))
     yield from _at_size(verified, stated)
     size = tree.stored_size(reader)
-    for after in range(0, size, BATCH_EVENTS):
-        yield from _batch(reader, after, min(after + BATCH_EVENTS, size), verified, stated)
-        progress(min(after + BATCH_EVENTS, size), size)
-    yield from _behind(reader, size, verified, stated)
+    while batch := _read(reader, verified.frontier.size):
+        yield from _deviations_in(batch, verified, stated)
+        progress(verified.frontier.size, max(size, verified.frontier.size))
+    if size > verified.frontier.size:
+        yield Deviation(size, None, "leaf", ABSENT, f"Blätter ohne Ereignis hinter Position {verified.frontier.size}")
+    yield from _out_of_place(reader, verified)
     for each in sorted(each for each in stated if each > verified.frontier.size):
         yield Deviation(each, None, "checkpoint", f"{each} Ereignisse, wie ein Prüfpunkt sagt", f"{verified.events} Ereignisse")
     [(beyond,)] = reader.fetch("SELECT COUNT(*) FROM receipts WHERE position > ?", (verified.events,))
@@ -72,33 +74,43 @@ def deviations_of(
     verified.root = verified.frontier.root()
 
 
-def _batch(reader: Reader, after: int, until: int, verified: Verified, stated: dict[int, list[Checkpoint]]) -> Iterator[Deviation]:
-    """The positions that the tree has."""
+class _Batch(NamedTuple):
+    """Some positions of log and tree, as far as anything stands there, by position."""
+
+    end: int
+    rows: dict[int, Notification]
+    leaves: dict[int, bytes]
+    subtrees: dict[Subtree, bytes]
+
+
+def _read(reader: Reader, after: int) -> _Batch | None:
+    """What stands behind a position that is a whole number of batches; nothing where neither log nor tree goes on there."""
+    if after % BATCH_EVENTS:
+        return None  # the one before was not full, and so the last
     leaves, subtrees = tree.known(reader, after, BATCH_EVENTS)
-    rows = {row.id: row for row in reader.notifications(after, until - after)}
-    for position in range(after + 1, until + 1):
-        row, leaf = rows.get(position), bytes(tree.HASH_BYTES)  # the hash of nothing, so that no root fits any more
+    rows = {row.id: row for row in reader.notifications(after, BATCH_EVENTS) if row.id <= after + BATCH_EVENTS}
+    return _Batch(max((*rows, *leaves)), rows, leaves, subtrees) if rows or leaves else None
+
+
+def _deviations_in(batch: _Batch, verified: Verified, stated: dict[int, list[Checkpoint]]) -> Iterator[Deviation]:
+    for position in range(verified.frontier.size + 1, batch.end + 1):
+        row, leaf = batch.rows.get(position), bytes(tree.HASH_BYTES)  # the hash of nothing, so that no root fits any more
         if row is None:
             yield Deviation(position, None, "position", "ein Ereignis", ABSENT)
         else:
             leaf = leaf_hash(row)
-            yield from _event(row, leaf, leaves.get(position), verified)
-        yield from _subtrees(verified.frontier.add(leaf), position, subtrees)
+            yield from _event(row, leaf, batch.leaves.get(position), verified)
+        yield from _subtrees(verified.frontier.add(leaf), position, batch.subtrees)
         yield from _at_size(verified, stated)
 
 
-def _behind(reader: Reader, size: int, verified: Verified, stated: dict[int, list[Checkpoint]]) -> Iterator[Deviation]:
-    """Events that the tree does not have."""
-    while rows := reader.notifications(size, BATCH_EVENTS):
+def _out_of_place(reader: Reader, verified: Verified) -> Iterator[Deviation]:
+    """Events far behind the end."""
+    end = verified.frontier.size
+    while rows := reader.notifications(max(end, verified.events), BATCH_EVENTS):
         for row in rows:
-            leaf = leaf_hash(row)
-            yield from _event(row, leaf, None, verified)
-            if row.id == verified.frontier.size + 1:
-                verified.frontier.add(leaf)
-                yield from _at_size(verified, stated)
-            else:
-                yield Deviation(row.id, str(row.originator_id), "position", str(verified.frontier.size + 1), str(row.id))
-            size = row.id
+            yield Deviation(row.id, str(row.originator_id), "position", f"höchstens {end + 1}", str(row.id))
+            yield from _event(row, leaf_hash(row), None, verified)
 
 
 def _event(row: Notification, leaf: bytes, known: bytes | None, verified: Verified) -> Iterator[Deviation]:

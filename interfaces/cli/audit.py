@@ -38,13 +38,19 @@ command.add_command(findings)
 
 
 @command.command("checkpoint")
-def checkpoint() -> None:
+@click.option("--issued", is_flag=True, help="Alle bisher ausgegebenen, mit je einer Leerzeile dahinter.")
+def checkpoint(issued: bool) -> None:
     """Gibt Größe und Wurzel des Protokolls aus, unterschrieben. Wer das aufbewahrt, kann jede spätere Änderung beweisen."""
     settings = read_settings()
+    if issued:
+        with reading() as reader:
+            for each in checkpoints.issued(reader):
+                click.echo(each.note)
+        return
     signer = _keys(settings).signer()
     with opened_store(settings) as store, store.turn() as turn:
-        issued = checkpoints.issue(turn, [signer], clock_of(turn)())
-    click.echo(issued, nl=False)
+        made = checkpoints.issue(turn, [signer], clock_of(turn)())
+    click.echo(made, nl=False)
 
 
 @command.command("key")

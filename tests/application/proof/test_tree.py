@@ -23,6 +23,7 @@ from interfaces.storage.migrate import migrate
 from interfaces.storage.turns import TurnRecorder
 from tests.application.one_turn import in_one_turn
 from tests.office import OFFICER, Office, make_schema
+from tests.tampering import tampering
 
 
 def quietly(done: int, total: int) -> None:
@@ -81,7 +82,7 @@ def opened(office: Office) -> Answer:
 
 def shortened(store: Store, *statements: str) -> None:
     """Takes rows away behind everybody's back."""
-    with store.turn() as transaction:
+    with tampering(store) as transaction:
         for statement in statements:
             transaction.fetch(statement.replace("position", cast(TurnRecorder, store).dialect.position))
 

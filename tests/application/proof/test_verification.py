@@ -26,6 +26,7 @@ from tests.application.one_turn import in_one_turn
 from tests.conftest import STORE_KINDS
 from tests.office import LEAD, OFFICER, WORKER, Office, body, running_office
 from tests.postgres import Cluster
+from tests.tampering import tampering
 
 NOON = datetime(2022, 1, 10, 12, tzinfo=UTC)
 OFFICE = Signer("stundenpool", b"o" * 32)
@@ -105,7 +106,7 @@ def stated(office: Office) -> str:
 
 @pytest.fixture
 def scene(office: Office) -> Iterator[Scene]:
-    with suppress(Undone), office.store.turn() as turn:
+    with suppress(Undone), tampering(office.store) as turn:
         yield Scene(cast(TurnTransaction, turn), cast(TurnRecorder, office.store))
         raise Undone
 
@@ -127,7 +128,7 @@ def test_a_changed_bit_is_found_where_it_is(office: Office, column: str) -> None
     """given one bit changed in a column of an event / then the first deviation is at its position."""
     chance = random.Random(column)
     for _ in range(12):
-        with suppress(Undone), office.store.turn() as turn:
+        with suppress(Undone), tampering(office.store) as turn:
             scene = Scene(cast(TurnTransaction, turn), cast(TurnRecorder, office.store))
             row = chance.choice(scene.rows)
             changed = with_a_bit_changed(row, column, chance)
@@ -165,7 +166,7 @@ def test_a_changed_bit_of_the_tree_is_found(office: Office) -> None:
     """given one bit changed in the stored leaves / then the deviation is at the position of that leaf."""
     chance = random.Random(9162)
     for _ in range(12):
-        with suppress(Undone), office.store.turn() as turn:
+        with suppress(Undone), tampering(office.store) as turn:
             scene = Scene(cast(TurnTransaction, turn), cast(TurnRecorder, office.store))
             last, leaves = chance.choice(turn.fetch("SELECT last, hashes FROM tree WHERE level = 0"))
             bit = chance.randrange(len(leaves) * 8)
@@ -307,4 +308,13 @@ def test_events_behind_the_tree_are_named(scene: Scene) -> None:
     rows = [Notification(uuid4(), 1, "case-opened", b"{}", position) for position in (last + 1, last + 2**40)]
     scene.store([*scene.rows, *rows])
     found = [(each.position, each.field) for each in scene.deviations()]
-    assert found == [(last + 1, "leaf"), (last + 1, "event"), *((last + 2**40, each) for each in ("leaf", "event", "position"))]
+    assert found == [(last + 1, "leaf"), (last + 1, "event"), *((last + 2**40, each) for each in ("position", "leaf", "event"))]
+
+
+def test_leaves_far_behind_the_log_are_named(scene: Scene) -> None:
+    """given leaves whose place has become an absurd number / then their own are missing, and the verification ends."""
+    [(last,)] = scene.turn.fetch("SELECT MAX(last) FROM tree WHERE level = 0")
+    scene.turn.execute("UPDATE tree SET last = ? WHERE level = 0 AND last = ?", [(last + 2**40, last)])
+    found = scene.deviations()
+    assert (found[-1].position, found[-1].field) == (last + 2**40, "leaf")
+    assert {each.field for each in found} == {"leaf"}

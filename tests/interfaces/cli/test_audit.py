@@ -32,6 +32,7 @@ def test_a_checkpoint_is_signed_and_kept(run: Run) -> None:
     opened_pool(run)
     longer = notes.read_checkpoint(run("audit", "checkpoint").stdout.partition("\n\n")[0] + "\n")
     assert longer.size == stated.size + 1
+    assert run("audit", "checkpoint", "--issued").stdout == f"{first}\n{run('audit', 'checkpoint').stdout}\n"
     done = run("audit", "verify")
     assert done.exit_code == 0
     assert "2 Prüfpunkte stimmen überein" in done.stdout

@@ -40,6 +40,7 @@ UNSAYABLE = (
     "liegt vor dem Beginn",
     "das Protokoll endet bei",
     "Webhooks sind nicht vorgesehen",
+    "muss zwischen 1 und",
 )
 
 
