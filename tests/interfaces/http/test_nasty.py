@@ -129,7 +129,7 @@ def fields(struct: type[msgspec.Struct], place: tuple[str, ...] = ()) -> Iterato
     for field in described.fields:
         stated = field.type.types if isinstance(field.type, UnionType) else (field.type,)
         options = [option.type if isinstance(option, Metadata) else option for option in stated]
-        here = (*place, field.name)
+        here = (*place, field.encode_name)
         yield Field(here, tuple(type(option) for option in options))
         for option in options:
             if isinstance(option, StructType):

@@ -138,11 +138,12 @@ def test_foreign_and_missing_are_the_same_bytes(office: Office, path: str, body:
 
 @pytest.mark.parametrize("path", ["/bookings/{}", "/cases/{}", "/bookings/{}/texts"])
 def test_reading_foreign_and_missing_is_the_same(office: Office, path: str) -> None:
-    """Status, bytes and headers; a malformed id is as little there."""
+    """Status, bytes and headers, but for the request's own id; a malformed id is as little there."""
     office.given(*LOGGED)
     own = office.case if "cases" in path else office.booking
     assert office.get("lead", path.format(own)).status_code == 200
     answers = [office.get("other_lead", path.format(id)) for id in (own, uuid4(), "keine-kennung", own.upper()[:-1])]
     assert {answer.status_code for answer in answers} == {404}
     assert len({answer.content for answer in answers}) == 1
+    assert len({answer.headers.pop("X-Request-Id") for answer in answers}) == len(answers)
     assert len({str(sorted(answer.headers.items())) for answer in answers}) == 1

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from application import commands
+from application.arrivals import WAITING_MAX
 from application.turn import Work
 from interfaces.http.server import GRACE_SECONDS
 from tests.conftest import STORE_KINDS
@@ -28,9 +29,10 @@ def fill(office: Office) -> None:
     """Many events in a few turns."""
     pool = UUID(office.given("open_pool").pool)
     place: Any = {"provider": "traeger-a", "district": "nord", "service_area": "11", "concern": "work"}
-    works = [Work(LEAD, lambda turn: commands.open_case(turn, pool=pool, **place)) for _ in range(EVENTS)]
-    for answer in [office.service.engine.submit(work) for work in works]:
-        assert answer.result().outcome == "created"
+    for _ in range(0, EVENTS, WAITING_MAX):
+        works = [Work(LEAD, lambda turn: commands.open_case(turn, pool=pool, **place)) for _ in range(WAITING_MAX)]
+        for answer in [office.service.engine.submit(work) for work in works]:
+            assert answer.result().outcome == "created"
 
 
 def wait_until_nothing_moves(base: str) -> None:
