@@ -85,6 +85,7 @@ def test_known_roots() -> None:
     assert [merkle.root(leaves[:size]).hex() for size in range(1, 9)] == list(KNOWN_ROOTS)
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("sizes", [range(1, 257), pytest.param(range(257, 1_001), marks=pytest.mark.chaos)])
 def test_roots_and_proofs_are_those_of_the_rfc(sizes: range) -> None:
     """given every tree of so many leaves / then its root, every proof of inclusion and every proof of consistency is the RFC's,
