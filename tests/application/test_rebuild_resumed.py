@@ -16,6 +16,7 @@ from application.rebuild import BeingRebuilt, check, rebuild
 from tests.application.long_history import hold_little, write_history
 from tests.application.projections.driver import Log, opened_log
 from tests.domain.facts import budget_changed
+from tests.tampering import tampering
 
 FAR_FROM_DONE = 120  # events
 
@@ -184,7 +185,7 @@ def test_who_still_lives_is_not_taken_over(log: Log, monkeypatch: pytest.MonkeyP
 def test_a_rebuild_that_failed_by_itself_is_forgotten(log: Log) -> None:
     """given a damaged event / when a rebuild stops at it / then the next one begins anew."""
     position = "notification_id" if "Postgres" in type(log.store).__name__ else "rowid"
-    with log.store.turn() as tx:
+    with tampering(log.store) as tx:
         tx.execute(f"UPDATE stored_events SET state = ? WHERE {position} = ?", [(b"{}", FAR_FROM_DONE)])
     with pytest.raises(DamagedEvent):
         rebuild(log.store, [], quietly)

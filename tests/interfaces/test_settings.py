@@ -22,7 +22,9 @@ def _nothing_stated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_without_anything_stated_a_store_in_var_is_served_on_this_machine_only() -> None:
     """The defaults are an SQLite file and keys under var, and the loopback address."""
-    assert read_settings() == Settings("sqlite:///var/stundenpool.db", "", "var/keys", "127.0.0.1", 8000)
+    assert read_settings() == Settings(
+        database_url="sqlite:///var/stundenpool.db", migration_database_url="", keystore="var/keys", host="127.0.0.1", port=8000
+    )
 
 
 def test_the_environment_comes_before_dotenv_and_dotenv_before_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

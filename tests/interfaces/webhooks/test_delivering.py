@@ -16,6 +16,7 @@ from tests.interfaces.http.test_following import head, wait_until
 from tests.interfaces.http.test_refusals import LOGGED
 from tests.interfaces.webhooks.conftest import Register
 from tests.interfaces.webhooks.receiver import Answer, Post, Receiver
+from tests.tampering import tampering
 
 Delivering = Callable[[], AbstractContextManager[None]]
 
@@ -300,13 +301,13 @@ class TestWhatItLeavesBehind:
         """given an event that somebody has altered / then what stands before it is delivered, it is named, and nothing skipped."""
         register_after = head(office)
         office.given(*LOGGED)
-        with office.service.store.turn() as turn:
+        with tampering(office.service.store) as turn:
             [(whole,)] = turn.fetch(f"SELECT state FROM stored_events WHERE {_position(office)} = ?", (register_after + 3,))
             _alter(turn, office, register_after + 3, bytes(whole).replace(b'"minutes":', b'"Minuten":'))
         webhook = register(receiver.url, after=register_after)
         wait_for(office, webhook, state="failing", last_error="damaged_event", position=register_after + 2)
         assert receiver.positions == [register_after + 1, register_after + 2]
-        with office.service.store.turn() as turn:
+        with tampering(office.service.store) as turn:
             _alter(turn, office, register_after + 3, bytes(whole))
         office.post("admin", f"/webhooks/{webhook['id']}/resumption")
         receiver.until(lambda: len(receiver.posts) == 6)
