@@ -137,7 +137,7 @@ def make_change(project: Path, change: Change) -> None:
 def project(tmp_path: Path) -> Path:
     """A copy of the project in which everything may be changed."""
     copy = tmp_path / "project"
-    for name in ("domain", "application", "interfaces", "docs", "scripts", "tests"):
+    for name in ("domain", "application", "interfaces", "benchmarks", "docs", "scripts", "tests"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.pyc.*"))
     for name in ("Makefile", "pyproject.toml", "openapi.json"):
         shutil.copy2(ROOT / name, copy)

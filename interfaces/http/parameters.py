@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from application.projections.tables import POSITION_MAX
 from domain.booking import BookingState
+from domain.findings.rules import RULES
 from domain.refusals import Malformed
 from interfaces.http.bodies import Instant, Name
 from interfaces.http.judging import YEARS_PATTERN, judged
@@ -101,7 +102,10 @@ class EvaluationOf(Parameters, frozen=True):
 
 class FindingsOf(Parameters, frozen=True):
     pool: UUID | None = None
-    rule: Annotated[str, Meta(max_length=40, pattern="^[a-z-]+$", description="Kennung einer Regel")] | None = None
+    rule: (
+        Annotated[str, Meta(extra_json_schema={"enum": sorted(rule.code for rule in RULES)}, description="Kennung einer Regel")]
+        | None
+    ) = None
     after: Annotated[str, Meta(pattern="^[0-9]{1,18}-[0-9a-f-]{36}$", description="„next“ der vorigen Seite")] | None = None
     limit: Limit = 100
 
