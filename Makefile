@@ -11,6 +11,7 @@ COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --quiet --gene
 setup: $(READY)
 	@scripts/setup.sh postgres
 	@scripts/setup.sh chromium
+	@scripts/setup.sh java
 
 # A named interpreter has to be looked at every time, as the stamp does not know which one it stands for.
 $(READY): requirements.lock pyproject.toml scripts/setup.sh $(if $(PYTHON),always)

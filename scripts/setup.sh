@@ -4,6 +4,7 @@
 #   scripts/setup.sh python      .venv with exactly what requirements.lock says, and the project itself
 #   scripts/setup.sh postgres    a PostgreSQL server for the tests, where none is installed
 #   scripts/setup.sh chromium    a browser for the tests, where none is installed
+#   scripts/setup.sh java        a Java compiler and the XML parser Xerces for the tests, where they are not installed
 #   scripts/setup.sh postgres-18 a newer PostgreSQL for `make chaos`, in .cache; prints the folder of its programs
 #   scripts/setup.sh cluster     etcd, haproxy and Patroni for a trial of the cluster; as root only, which the trial needs too
 #
@@ -202,6 +203,42 @@ set_up_chromium() {
     say "Chromium is $binary"
 }
 
+# --- Java --------------------------------------------------------------------------------------------------------------
+
+# The order of the tests: the system's, then an unpacked one.
+java_home() {
+    local java
+    for java in "$(readlink -f "$(command -v javac || echo /)")" "$system"/usr/lib/jvm/java-*-openjdk-*/bin/javac; do
+        if [ -x "$java" ] && [ -f "$java" ]; then
+            dirname "$(dirname "$java")"
+            return
+        fi
+    done
+    return 1
+}
+
+xerces() { [ -e /usr/share/java/xercesImpl.jar ] || [ -e "$system/usr/share/java/xercesImpl.jar" ]; }
+
+# An unpacked Java looks for its settings in /etc, where only root can put them.
+unpack_java() {
+    unpack_packages default-jdk-headless libxerces2-java
+    local home link
+    home=$(java_home)
+    find "$home" -type l -lname '/etc/*' | while read -r link; do ln -sfn "$system$(readlink "$link")" "$link"; done
+}
+
+set_up_java() {
+    if ! java_home >/dev/null || ! xerces; then
+        require_apt "Java or Xerces"
+        if is_root; then install_packages default-jdk-headless libxerces2-java; else unpack_java; fi
+    fi
+    local home
+    home=$(java_home) || fail "Java is still missing"
+    xerces || fail "Xerces is still missing"
+    LD_LIBRARY_PATH=$(unpacked_libraries) "$home/bin/javac" -version >/dev/null 2>&1 || fail "$home/bin/javac does not run"
+    say "Java is in $home"
+}
+
 # --- the cluster -------------------------------------------------------------------------------------------------------
 
 cluster_parts() {
@@ -239,7 +276,8 @@ case "${1:-}" in
 python) set_up_python ;;
 postgres) set_up_postgres ;;
 chromium) set_up_chromium ;;
+java) set_up_java ;;
 postgres-18) set_up_postgres_18 ;;
 cluster) set_up_cluster ;;
-*) fail "usage: scripts/setup.sh python|postgres|chromium|postgres-18|cluster" ;;
+*) fail "usage: scripts/setup.sh python|postgres|chromium|java|postgres-18|cluster" ;;
 esac
