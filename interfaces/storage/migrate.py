@@ -72,7 +72,7 @@ def migrate(store: Store, progress: Callable[[int, int], None], service_role: st
     if tree.complete(store, progress):
         done.append("Baum des Protokolls aufgebaut")
     if unfilled:
-        rebuild(store, unfilled, progress)
+        rebuild(store, unfilled, progress, done.append)
     return [*done, *(f"Projektion „{name}“ aufgebaut" for name in unfilled)]
 
 

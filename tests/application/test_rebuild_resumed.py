@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -11,8 +12,10 @@ from eventsourcing.persistence import OperationalError
 
 from application import rebuild as rebuilding
 from application.log import DamagedEvent
-from application.projections import loading
+from application.projections import PROJECTIONS, loading
+from application.proof import tree
 from application.rebuild import BeingRebuilt, check, rebuild
+from interfaces.storage.migrate import migrate
 from tests.application.long_history import hold_little, write_history
 from tests.application.projections.driver import Log, opened_log
 from tests.domain.facts import budget_changed
@@ -87,6 +90,20 @@ def test_it_goes_on_behind_the_last_step_that_kept_memory(log: Log) -> None:
     told, begun = cut_off(log, [], FAR_FROM_DONE)
     assert told == [f"Setzt den abgebrochenen Aufbau nach Ereignis {begun_at(told)} fort."]
     assert begun > 40
+
+
+def test_a_migration_that_goes_on_says_so_too(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """given a migration that broke off while it filled projections / when migrated again / then it says where it went on."""
+    newer = tuple(replace(projection, version=projection.version + 1) for projection in PROJECTIONS)
+    for module in ("interfaces.storage.migrate", "application.rebuild"):
+        monkeypatch.setattr(f"{module}.PROJECTIONS", newer)
+    tree.complete(log.store, quietly)
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr("interfaces.storage.migrate.rebuild", lambda store, names, *_: cut_off(log, names, FAR_FROM_DONE))
+        migrate(log.store, quietly)
+    told, *filled = migrate(log.store, quietly)
+    assert begun_at([told]) > 40
+    assert filled == [f"Projektion „{projection.name}“ aufgebaut" for projection in PROJECTIONS]
 
 
 def begun_at(told: list[str]) -> int:
