@@ -408,7 +408,7 @@ def _sources() -> str:
 
 
 def _row(reader: Reader, table: Table[Any], slot: str, key: tuple[Any, ...]) -> Row | None:
-    found = reader.fetch(table.select(slot), key)
+    found = reader.fetch(table.statements[slot].select, key)
     return table.make(*found[0]) if found else None
 
 

@@ -177,11 +177,11 @@ class LoadedRows(Rows):
             self._reading = True
             self._written.result()
             self.reader = self._snapshot.enter_context(self._store.reading())
-        slot = self.slots[table.name]
+        say = table.statements[self.slots[table.name]]
         if len(keys) == 1:
-            found = self.reader.fetch(table.select(slot), keys[0])
+            found = self.reader.fetch(say.select, keys[0])
         else:
-            [found] = self.reader.ask(Question(table.select_any(slot), cast("Sequence[tuple[str]]", keys)))
+            [found] = self.reader.ask(Question(say.select_any, cast("Sequence[tuple[str]]", keys)))
         rows = {parts(table.key_of(row)): astuple(row) for row in (table.make(*values) for values in found)}
         return [(table.name, key, rows.get(key)) for key in keys]
 
@@ -243,9 +243,10 @@ class LoadedRows(Rows):
                 slot = self.slots[table.name]
                 for statement in statements:
                     tx.fetch(statement)
-                tx.execute(table.delete(slot), taken)
+                say = table.statements[slot]
+                tx.execute(say.delete, taken)
                 tx.load(table.in_slot(slot), rows)
-                tx.execute(table.add_up(slot), sums)
+                tx.execute(say.add_up, sums)
             if step is not None:
                 self._note(tx, step)
 

@@ -9,9 +9,9 @@ import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from operator import attrgetter
-from typing import Any, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Generic, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -103,41 +103,37 @@ class Table(Generic[R]):
     def _indexes(self, slot: str) -> list[tuple[str, tuple[str, ...]]]:
         return [(f"{self.in_slot(slot)}_by_{'_'.join(columns)}", columns) for columns in (self.key, *self.indexes)]
 
-    # Rows are written thousands of times a second, and every table is a constant of the program.
-
-    @cache  # noqa: B019
-    def select(self, slot: str) -> str:
-        return f"SELECT {self.column_list} FROM {self.in_slot(slot)} WHERE {self._is_key}"
-
-    @cache  # noqa: B019
-    def select_any(self, slot: str) -> str:
-        """The rows of many keys, which have one column."""
-        return f"SELECT {self.column_list} FROM {self.in_slot(slot)} WHERE {self.key[0]} IN (?)"
-
-    @cache  # noqa: B019
-    def insert(self, slot: str) -> str:
-        marks = ", ".join("?" for _ in self.columns)
-        return f"INSERT INTO {self.in_slot(slot)} ({self.column_list}) VALUES ({marks})"
-
-    @cache  # noqa: B019
-    def upsert(self, slot: str) -> str:
-        others = ", ".join(f"{column} = excluded.{column}" for column in self.columns if column not in self.key)
-        return f"{self.insert(slot)} ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {others}"
-
-    @cache  # noqa: B019
-    def add_up(self, slot: str) -> str:
-        """Adds the last column to that of the row of the same key, or makes one."""
-        name, summed = self.in_slot(slot), list(self.columns)[-1]
-        sum_up = f"DO UPDATE SET {summed} = {name}.{summed} + excluded.{summed}"
-        return f"{self.insert(slot)} ON CONFLICT ({', '.join(self.key)}) {sum_up}"
-
-    @cache  # noqa: B019
-    def delete(self, slot: str) -> str:
-        return f"DELETE FROM {self.in_slot(slot)} WHERE {self._is_key}"
-
     @cached_property
-    def _is_key(self) -> str:
-        return " AND ".join(f"{column} = ?" for column in self.key)
+    def statements(self) -> Mapping[str, "Statements"]:
+        """By slot, what is said to the table. Rows are written thousands of times a second."""
+        return {slot: self._statements(slot) for slot in SLOTS}
+
+    def _statements(self, slot: str) -> "Statements":
+        name, key = self.in_slot(slot), ", ".join(self.key)
+        is_key = " AND ".join(f"{column} = ?" for column in self.key)
+        select = f"SELECT {self.column_list} FROM {name} WHERE"
+        insert = f"INSERT INTO {name} ({self.column_list}) VALUES ({', '.join('?' for _ in self.columns)})"
+        others = ", ".join(f"{column} = excluded.{column}" for column in self.columns if column not in self.key)
+        summed = list(self.columns)[-1]
+        return Statements(
+            select=f"{select} {is_key}",
+            select_any=f"{select} {self.key[0]} IN (?)",
+            insert=insert,
+            upsert=f"{insert} ON CONFLICT ({key}) DO UPDATE SET {others}",
+            add_up=f"{insert} ON CONFLICT ({key}) DO UPDATE SET {summed} = {name}.{summed} + excluded.{summed}",
+            delete=f"DELETE FROM {name} WHERE {is_key}",
+        )
+
+
+class Statements(NamedTuple):
+    """What is said to a table in one slot; the values are those of a row, or of its key."""
+
+    select: str
+    select_any: str  # the rows of many keys, which have one column
+    insert: str
+    upsert: str
+    add_up: str  # adds the last column to that of the row of the same key, or makes one
+    delete: str
 
 
 def _sql_type(hint: Any) -> str:
@@ -235,11 +231,11 @@ class Rows:
     def flush(self, tx: Transaction) -> None:
         """Writes what changed since the last flush: at most four statements for a table."""
         for table, held in self.tables.items():
-            slot = self.slots[table.name]
-            tx.execute(table.add_up(slot), [(*key, amount) for key, amount in held.sums.items()])
-            tx.execute(table.insert(slot), map(astuple, held.added))
-            tx.execute(table.delete(slot), [parts(key) for key, row in held.changed.items() if row is None])
-            tx.execute(table.upsert(slot), [astuple(row) for row in held.changed.values() if row is not None])
+            say = table.statements[self.slots[table.name]]
+            tx.execute(say.add_up, [(*key, amount) for key, amount in held.sums.items()])
+            tx.execute(say.insert, map(astuple, held.added))
+            tx.execute(say.delete, [parts(key) for key, row in held.changed.items() if row is None])
+            tx.execute(say.upsert, [astuple(row) for row in held.changed.values() if row is not None])
             held.sums, held.added, held.changed = {}, [], {}
         if sum(len(held.rows) for held in self.tables.values()) > ROWS_HELD_MAX // 2:
             for held in self.tables.values():
@@ -247,7 +243,7 @@ class Rows:
 
     def recall(self, held: Held[R], key: Key) -> R | None:
         """Reads a row that is not held."""
-        found = self.reader.fetch(held.table.select(self.slots[held.table.name]), parts(key))
+        found = self.reader.fetch(held.table.statements[self.slots[held.table.name]].select, parts(key))
         return held.table.make(*found[0]) if found else None
 
 
