@@ -25,6 +25,7 @@ STATEMENT = (
 )
 
 LINE_SIGNS_MAX = 98
+NAME_SIGNS_MAX = 36  # beside the code
 GROUP_SIGNS = 4
 
 
@@ -34,7 +35,7 @@ class Sheet(msgspec.Struct):
     title: str
     statement: str
     origin: str
-    facts: list[tuple[str, str]]
+    facts: list[tuple[str, list[str]]]
     size: str
     root: list[str]
     note: str
@@ -69,7 +70,11 @@ def _shown(note: str, keys: Sequence[Key]) -> Sheet:
         title=TITLE,
         statement=STATEMENT,
         origin=checkpoint.origin,
-        facts=[("Protokoll", checkpoint.origin), ("Ereignisse", size), ("Stand", f"{moment(checkpoint.issued)} (Europe/Berlin)")],
+        facts=[
+            ("Protokoll", _pieces(checkpoint.origin, NAME_SIGNS_MAX)),
+            ("Ereignisse", [size]),
+            ("Stand", [f"{moment(checkpoint.issued)} (Europe/Berlin)"]),
+        ],
         size=size,
         root=wrap(checkpoint.root.hex(), GROUP_SIGNS),
         note=note,
@@ -80,8 +85,8 @@ def _shown(note: str, keys: Sequence[Key]) -> Sheet:
     )
 
 
-def _pieces(line: str) -> list[str]:
-    return [line[start : start + LINE_SIGNS_MAX] for start in range(0, len(line), LINE_SIGNS_MAX)] or [" "]
+def _pieces(line: str, signs_max: int = LINE_SIGNS_MAX) -> list[str]:
+    return [line[start : start + signs_max] for start in range(0, len(line), signs_max)] or [" "]
 
 
 def _code(note: str) -> str:
