@@ -10,6 +10,7 @@ from application.demonstration import clock_of
 from application.proof import checkpoints, proofs
 from application.proof.verification import Deviation, Verified, deviations_of
 from interfaces.cli.audit_findings import findings
+from interfaces.cli.audit_reanchor import command as reanchor
 from interfaces.cli.audit_sheet import command as sheet
 from interfaces.cli.commands import Failed, note
 from interfaces.cli.issuing import deviating_stamps, hand_over, issued_now
@@ -42,6 +43,7 @@ def command() -> None:
 
 command.add_command(findings)
 command.add_command(sheet)
+command.add_command(reanchor)
 
 
 @command.command("checkpoint")
