@@ -17,6 +17,7 @@ from interfaces.handover.failing import NotHandedOver
 from interfaces.storage.keystore import sync_directory
 
 NOTE, STAMP = ".txt", ".tsr"
+READABLE = 0o644  # the service writes everything else for itself alone
 
 
 class Witness:
@@ -61,6 +62,8 @@ def _fill(file: BinaryIO, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+        with suppress(OSError):  # where the share has rights of its own, those hold
+            os.fchmod(file.fileno(), READABLE)
     except OSError:
         with suppress(OSError):
             Path(file.name).unlink()

@@ -110,6 +110,7 @@ def test_a_file_that_could_not_be_written_leaves_its_name_free(tmp_path: Path, m
     assert list(tmp_path.iterdir()) == []
     assert Witness(tmp_path).keep("a.txt", b"note")
     assert Witness(tmp_path).keep("a.txt", b"note")
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o644, "others are to read it, whatever the service does besides"
     assert not Witness(tmp_path).keep("a.txt", b"another")
 
 
