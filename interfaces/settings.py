@@ -117,6 +117,26 @@ def _findings(written: str) -> str:
     return written
 
 
+def _folder(written: str) -> str:
+    if not Path(written).is_absolute():
+        raise ValueError("muss der Pfad eines Ordners sein, der mit einem Schrägstrich beginnt")
+    return written
+
+
+def _authority(written: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", written):
+        raise ValueError("muss eine URL wie https://zeitstempel.example/tsa sein")
+    return written
+
+
+def _certificates(written: str) -> str:
+    """A file that ``read_certificates`` takes."""
+    from interfaces.handover.stamping import read_certificates  # slow to load, for a setting that few make
+
+    read_certificates(written)
+    return written
+
+
 def _setting(default: Any, read: Callable[[str], Any], meaning: str) -> Any:
     return field(default=default, metadata={"read": read, "meaning": meaning})
 
@@ -150,6 +170,11 @@ class Settings:
     traces: str = _setting("", _collector, "Empfänger von Traces (OTLP über HTTP); braucht die Zusatzpakete stundenpool[traces]")
     findings: str = _setting("", _findings, "TOML-Datei mit Schwellen der Feststellungen; sonst die voreingestellten")
     origin: str = _setting("stundenpool", _origin, "Name dieses Protokolls auf seinen Prüfpunkten, den kein anderes hat")
+    witness: str = _setting("", _folder, "Ordner der Prüfung, in den jeder ausgegebene Prüfpunkt als neue Datei kommt")
+    tsa_url: str = _setting("", _authority, "Zeitstempeldienst (RFC 3161), der jeden Prüfpunkt stempelt")
+    tsa_certificates: str = _setting(
+        "", _certificates, "PEM-Datei mit den Zertifikaten des Zeitstempeldienstes, von seinem eigenen bis zur Wurzel"
+    )
 
     @property
     def schema_url(self) -> str:
@@ -199,7 +224,10 @@ def read_settings(**overrides: Any) -> Settings:
             problems.append(f"{PREFIX}{setting.name.upper()} {problem}")
     if problems:
         raise SettingsError("\n".join(problems))
-    return Settings(**{**values, **overrides})
+    settings = Settings(**{**values, **overrides})
+    if settings.tsa_url and not settings.tsa_certificates:
+        raise SettingsError(f"{PREFIX}TSA_URL braucht {PREFIX}TSA_CERTIFICATES, wonach die Zeitstempel geprüft werden")
+    return settings
 
 
 def examine_settings() -> tuple[list[Stated], list[Unknown]]:

@@ -5,6 +5,7 @@
 #   scripts/setup.sh postgres    a PostgreSQL server for the tests, where none is installed
 #   scripts/setup.sh chromium    a browser for the tests, where none is installed
 #   scripts/setup.sh java        a Java compiler and the XML parser Xerces for the tests, where they are not installed
+#   scripts/setup.sh openssl     OpenSSL, which stamps times for the tests, where it is not installed
 #   scripts/setup.sh postgres-18 a newer PostgreSQL for `make chaos`, in .cache; prints the folder of its programs
 #   scripts/setup.sh cluster     etcd, haproxy and Patroni for a trial of the cluster; as root only, which the trial needs too
 #
@@ -239,6 +240,22 @@ set_up_java() {
     say "Java is in $home"
 }
 
+# --- OpenSSL -----------------------------------------------------------------------------------------------------------
+
+# The order of the tests: the system's, then an unpacked one.
+openssl_binary() { command -v openssl || PATH=$system/usr/bin command -v openssl; }
+
+set_up_openssl() {
+    if ! openssl_binary >/dev/null; then
+        require_apt "OpenSSL"
+        if is_root; then install_packages openssl; else unpack_packages openssl; fi
+    fi
+    local binary
+    binary=$(openssl_binary) || fail "OpenSSL is still missing"
+    LD_LIBRARY_PATH=$(unpacked_libraries) "$binary" version >/dev/null || fail "$binary does not run"
+    say "OpenSSL is $binary"
+}
+
 # --- the cluster -------------------------------------------------------------------------------------------------------
 
 cluster_parts() {
@@ -277,7 +294,8 @@ python) set_up_python ;;
 postgres) set_up_postgres ;;
 chromium) set_up_chromium ;;
 java) set_up_java ;;
+openssl) set_up_openssl ;;
 postgres-18) set_up_postgres_18 ;;
 cluster) set_up_cluster ;;
-*) fail "usage: scripts/setup.sh python|postgres|chromium|java|postgres-18|cluster" ;;
+*) fail "usage: scripts/setup.sh python|postgres|chromium|java|openssl|postgres-18|cluster" ;;
 esac

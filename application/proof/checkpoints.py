@@ -8,12 +8,16 @@ from datetime import datetime
 from typing import NamedTuple
 
 from application.log import Reader, Transaction
-from application.projections.tables import micros
+from application.projections.tables import day_of, instant, micros
 from application.proof import tree
 from application.proof.notes import Checkpoint, NoteRefused, Signer, Verifier, opened, read_checkpoint, signed
 from application.proof.tree import LogDiffers
 
 INSERT = "INSERT INTO checkpoints (size, key, issued, note) VALUES (?, ?, ?, ?)"
+INSERT_STAMP = "INSERT INTO time_stamps (size, key, reply) VALUES (?, ?, ?)"
+
+
+Place = tuple[int, str]
 
 
 class Key(NamedTuple):
@@ -29,10 +33,17 @@ class Key(NamedTuple):
 
 
 class Issued(NamedTuple):
-    """A checkpoint as it was handed out."""
+    """A checkpoint as it was handed out. ``key`` is the id of the key in use."""
 
     size: int
+    key: str
+    at: datetime
     note: str
+
+    @property
+    def place(self) -> Place:
+        """What tells it apart from all others of this log."""
+        return self.size, self.key
 
 
 def issue(transaction: Transaction, signers: Sequence[Signer], now: datetime) -> str:
@@ -51,6 +62,19 @@ def issue(transaction: Transaction, signers: Sequence[Signer], now: datetime) ->
     return note
 
 
+def issue_daily(transaction: Transaction, signer: Signer, now: datetime) -> str | None:
+    """The first checkpoint of this day, where the log has grown since the last one; nothing otherwise, whoever asks how often."""
+    return issue(transaction, [signer], now) if is_due(transaction, now) else None
+
+
+def is_due(reader: Reader, now: datetime) -> bool:
+    """Whether ``issue_daily`` would issue one."""
+    head = reader.head()
+    [(size, last)] = reader.fetch("SELECT COALESCE(MAX(size), 0), MAX(issued) FROM checkpoints")
+    grown = head is not None and head.id > size
+    return grown and (last is None or day_of(last) < day_of(micros(now)))
+
+
 def _stated(note: str, verifier: Verifier) -> Checkpoint:
     try:
         text, _ = opened(note, [verifier])
@@ -61,7 +85,34 @@ def _stated(note: str, verifier: Verifier) -> Checkpoint:
 
 def issued(reader: Reader) -> list[Issued]:
     """All that were issued, the smallest log first."""
-    return [Issued(*row) for row in reader.fetch("SELECT size, note FROM checkpoints ORDER BY size, issued")]
+    rows = reader.fetch("SELECT size, key, issued, note FROM checkpoints ORDER BY size, issued")
+    return [Issued(size, key, instant(at), note) for size, key, at, note in rows]
+
+
+def stamps(reader: Reader) -> dict[Place, bytes]:
+    """What a time-stamping authority replied to the notes of checkpoints."""
+    return {(size, key): bytes(reply) for size, key, reply in reader.fetch("SELECT size, key, reply FROM time_stamps")}
+
+
+def keep_stamp(transaction: Transaction, checkpoint: Issued, reply: bytes) -> None:
+    """Puts the reply beside its checkpoint, unless another process was faster."""
+    if not transaction.fetch("SELECT 1 FROM time_stamps WHERE size = ? AND key = ?", checkpoint.place):
+        transaction.execute(INSERT_STAMP, [(*checkpoint.place, reply)])
+
+
+def contradiction(reader: Reader, keys: Sequence[Key], note: str) -> str | None:
+    """What the stored tree has against a note that others kept, in German; nothing where it holds."""
+    try:
+        stated = read(note, keys)
+        if stated.size > tree.stored_size(reader):
+            return f"Das Protokoll hat keine {stated.size} Ereignisse mehr."
+        if tree.root(reader, stated.size) != stated.root:
+            return f"Die ersten {stated.size} Ereignisse sind nicht mehr die, die er nennt."
+    except NoteRefused as refused:
+        return str(refused)
+    except LogDiffers:
+        return "Der Baum des Protokolls ist beschädigt."
+    return None
 
 
 def read(note: str, keys: Sequence[Key]) -> Checkpoint:

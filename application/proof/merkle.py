@@ -4,14 +4,23 @@ Leaves are numbered from 0. Every hash of a tree is that of a *range* of leaves,
 whose leaves are a power of two, at a multiple of it. A complete subtree never changes again, so only those are worth keeping.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 EMPTY = sha256().digest()  # the root of no leaves
 
 Proof = Sequence[bytes]
+
+
+class Digest(Protocol):
+    """A hash that was taken."""
+
+    def digest(self) -> bytes: ...
+
+
+Hashing = Callable[[bytes], Digest]  # of hashlib; SHA-256 for all that is stored
 
 
 class Subtree(NamedTuple):
@@ -36,14 +45,14 @@ class Range(NamedTuple):
             yield Subtree(level, start)
 
 
-def parent(left: bytes, right: bytes) -> bytes:
+def parent(left: bytes, right: bytes, hashing: Hashing = sha256) -> bytes:
     """The hash of two neighbours."""
-    return sha256(b"\x01" + left + right).digest()
+    return hashing(b"\x01" + left + right).digest()
 
 
-def joined(subtrees: Sequence[bytes]) -> bytes:
+def joined(subtrees: Sequence[bytes], hashing: Hashing = sha256) -> bytes:
     """The hash of a range, from those of its complete subtrees."""
-    return reduce(lambda right, left: parent(left, right), reversed(subtrees)) if subtrees else EMPTY
+    return reduce(lambda right, left: parent(left, right, hashing), reversed(subtrees)) if subtrees else hashing(b"").digest()
 
 
 def root(leaves: Iterable[bytes]) -> bytes:
@@ -57,17 +66,18 @@ def root(leaves: Iterable[bytes]) -> bytes:
 class Frontier:
     """A tree as far as it has to be known to be continued: its complete subtrees, the largest first."""
 
-    def __init__(self, size: int = 0, subtrees: Iterable[bytes] = ()) -> None:
+    def __init__(self, size: int = 0, subtrees: Iterable[bytes] = (), hashing: Hashing = sha256) -> None:
         self.size = size
         self._subtrees = list(subtrees)
+        self._hashing = hashing
         assert len(self._subtrees) == size.bit_count()
 
     def add(self, leaf: bytes) -> list[bytes]:
         """Appends the hash of a leaf; gives those of the subtrees that it completes, from level 0, the leaf itself, upwards."""
-        subtrees, completed = self._subtrees, [leaf]
+        subtrees, completed, hashing = self._subtrees, [leaf], self._hashing
         self.size = size = self.size + 1
         while not size & 1:
-            leaf = sha256(b"\x01" + subtrees.pop() + leaf).digest()
+            leaf = hashing(b"\x01" + subtrees.pop() + leaf).digest()
             completed.append(leaf)
             size >>= 1
         subtrees.append(leaf)
@@ -75,7 +85,7 @@ class Frontier:
 
     def root(self) -> bytes:
         """The root of the tree as it is."""
-        return joined(self._subtrees)
+        return joined(self._subtrees, self._hashing)
 
 
 # ── What a proof consists of (RFC 9162, 2.1.3.1 and 2.1.4.1)

@@ -1,5 +1,6 @@
 """``stundenpool audit``: what auditors ask of the log."""
 
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -9,9 +10,14 @@ from application.demonstration import clock_of
 from application.proof import checkpoints, proofs
 from application.proof.verification import Deviation, Verified, deviations_of
 from interfaces.cli.audit_findings import findings
+from interfaces.cli.audit_reanchor import command as reanchor
+from interfaces.cli.audit_sheet import command as sheet
 from interfaces.cli.commands import Failed, note
+from interfaces.cli.issuing import deviating_stamps, hand_over, issued_now
 from interfaces.cli.progress import progress_bar
 from interfaces.cli.stores import opened_store, reading
+from interfaces.handover.failing import NotHandedOver
+from interfaces.handover.witness import Witness
 from interfaces.settings import Settings, read_settings
 from interfaces.storage.checkpoint_keys import CheckpointKeys
 
@@ -23,6 +29,7 @@ _FIELDS = {
     "recorded_at": "Zeit der Aufzeichnung",
     "subtree": "Teilbaum",
     "checkpoint": "Prüfpunkt",
+    "time_stamp": "Zeitstempel",
     "receipt": "Belege",
 }
 
@@ -35,6 +42,8 @@ def command() -> None:
 
 
 command.add_command(findings)
+command.add_command(sheet)
+command.add_command(reanchor)
 
 
 @command.command("checkpoint")
@@ -47,9 +56,8 @@ def checkpoint(issued: bool) -> None:
             for each in checkpoints.issued(reader):
                 click.echo(each.note)
         return
-    signer = _keys(settings).signer()
-    with opened_store(settings) as store, store.turn() as turn:
-        made = checkpoints.issue(turn, [signer], clock_of(turn)())
+    with opened_store(settings) as store:
+        made = issued_now(settings, store, _keys(settings).signer())
     click.echo(made, nl=False)
 
 
@@ -67,10 +75,12 @@ def key(replace: bool) -> None:
 
 
 def _replace(settings: Settings, keys: CheckpointKeys) -> None:
-    with opened_store(settings) as store, store.turn() as turn:
-        head = turn.head()
-        signers = keys.replace(head.id if head else 0)
-        checkpoints.issue(turn, signers, clock_of(turn)())
+    with opened_store(settings) as store:
+        with store.turn() as turn:
+            head = turn.head()
+            signers = keys.replace(head.id if head else 0)
+            checkpoints.issue(turn, signers, clock_of(turn)())
+        hand_over(settings, store)
     note("Der Schlüssel ist gewechselt. Bitte den öffentlichen an alle geben, die Prüfpunkte aufbewahren.")
 
 
@@ -119,9 +129,10 @@ class Report(msgspec.Struct, frozen=True):
 def verify(files: tuple[Path, ...], as_json: bool) -> None:
     """Rechnet das ganze Protokoll nach: lückenlos, unverändert, so wie sein Baum und alle Prüfpunkte es sagen."""
     settings, verified, found = read_settings(), Verified(), list[Deviation]()
-    outside = [_read(file) for file in files]
+    outside = [_read(file) for file in files] + _witnessed(settings)
     with opened_store(settings) as store, store.reading() as reader, progress_bar("Ereignisse") as progress:
-        for deviation in deviations_of(reader, _keys(settings).known(), outside, verified, progress):
+        deviations = deviations_of(reader, _keys(settings).known(), outside, verified, progress)
+        for deviation in chain(deviations, deviating_stamps(settings, reader)):
             found.append(deviation)
             if not as_json:
                 click.echo(_line(deviation))
@@ -147,6 +158,14 @@ def _read(file: Path) -> str:
         return file.read_bytes().decode()
     except UnicodeDecodeError as error:
         raise Failed(f"„{file}“ ist kein Text in UTF-8.") from error
+
+
+def _witnessed(settings: Settings) -> list[str]:
+    """The notes that the witness has."""
+    try:
+        return list(Witness(Path(settings.witness)).notes().values()) if settings.witness else []
+    except NotHandedOver as failure:
+        raise Failed(str(failure)) from failure
 
 
 def _keys(settings: Settings) -> CheckpointKeys:

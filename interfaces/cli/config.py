@@ -3,7 +3,7 @@
 import click
 
 from interfaces.cli.commands import Failed
-from interfaces.settings import Stated, Unknown, examine_settings
+from interfaces.settings import Stated, Unknown, examine_settings, read_settings
 
 
 @click.group("config")
@@ -22,6 +22,7 @@ def check() -> None:
     wrong = len(unknown) + sum(setting.problem is not None for setting in stated)
     if wrong:
         raise Failed("Eine Einstellung ist falsch." if wrong == 1 else f"{wrong} Einstellungen sind falsch.")
+    read_settings()  # says where one lacks another
 
 
 def _described(setting: Stated) -> str:

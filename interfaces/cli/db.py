@@ -5,13 +5,18 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
+from application.log import Store
+from application.proof import checkpoints
 from interfaces.cli.commands import Failed, note
 from interfaces.cli.progress import event_progress, progress_bar
 from interfaces.cli.stores import opened_store, store_of
+from interfaces.handover.failing import NotHandedOver
+from interfaces.handover.witness import Witness
 from interfaces.settings import Settings, read_settings
 from interfaces.storage.backup import back_up, restore
 from interfaces.storage.check import examine
-from interfaces.storage.migrate import migrate
+from interfaces.storage.checkpoint_keys import CheckpointKeys
+from interfaces.storage.migrate import migrate, schema_state
 
 _KEYS_APART = "Die Schlüssel der Personendaten sind nicht darin: „stundenpool keys backup“ sichert sie."
 
@@ -71,10 +76,27 @@ def _role(url: str) -> str | None:
     return unquote(name) if name else None
 
 
+def _contradicted(settings: Settings, store: Store) -> list[str]:
+    """Checkpoints of the witness that the log contradicts."""
+    if not settings.witness or schema_state(store):
+        return []
+    keys = CheckpointKeys(settings.keystore_folder, settings.origin).known()
+    try:
+        notes = Witness(Path(settings.witness)).notes()
+    except NotHandedOver as failure:
+        return [str(failure)]
+    with store.reading() as reader:
+        against = {name: checkpoints.contradiction(reader, keys, kept) for name, kept in notes.items()}
+    return [
+        f"Gegen den Prüfpunkt „{name}“ der Prüfung: {contradiction}" for name, contradiction in against.items() if contradiction
+    ]
+
+
 def _check(settings: Settings) -> None:
     apart = _service_role(settings) is not None
     with opened_store(settings) as store, progress_bar("Ereignisse") as progress:
         examined = examine(store, settings.keystore_folder, rights_apart=apart, progress=progress)
+        examined.findings += _contradicted(settings, store)
     for remark in examined.notes:
         click.echo(f"Hinweis: {remark}")
     for finding in examined.findings:

@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from application.privacy import KeyStore
+from interfaces.handover.daily import Daily
 from interfaces.http import audit, bookings, cases, findings, health, log, openapi, pools, reports, webhooks
 from interfaces.http.edge import Edge
 from interfaces.http.operations import Operation
@@ -87,6 +88,10 @@ def create_app(service: Service, folder: Path | None = None) -> Application:
     app.state.following = api.following
     app.state.webhooks = Deliverer(service.store, service.keyring, timedelta(hours=service.settings.webhook_patience_hours))
     api.metrics.webhooks.behind = app.state.webhooks.behind
+    app.state.checkpoints = Daily(service)
+    api.metrics.unwitnessed.set_function(lambda: app.state.checkpoints.told.unwitnessed)
+    api.metrics.unstamped.set_function(lambda: app.state.checkpoints.told.unstamped)
+    api.metrics.contradicted.set_function(lambda: app.state.checkpoints.told.contradicted)
     app.state.scrape = Scrape(api.metrics, service.store, keys, folder)
     app.add_middleware(Edge, metrics=api.metrics)
     app.router.routes.extend(pages.routes(api))

@@ -52,6 +52,16 @@ class Metrics:
             "stundenpool_slowest_stream_behind", "Positions that the slowest stream has before it", registry=self.registry
         )
 
+        self.unwitnessed = Gauge(
+            "stundenpool_checkpoints_unwitnessed", "Issued checkpoints that the witness does not have", registry=self.registry
+        )
+        self.unstamped = Gauge(
+            "stundenpool_checkpoints_unstamped", "Issued checkpoints that have no time stamp yet", registry=self.registry
+        )
+        self.contradicted = Gauge(
+            "stundenpool_checkpoints_contradicted", "Checkpoints of the witness that the log contradicts", registry=self.registry
+        )
+
         self.webhooks = Backlog()
         self.registry.register(self.webhooks)
 

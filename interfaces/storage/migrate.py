@@ -34,6 +34,7 @@ GRANTS = {
     "rebuild_steps": "SELECT, INSERT, UPDATE, DELETE",
     "tree": "SELECT, INSERT",
     "checkpoints": "SELECT, INSERT",
+    "time_stamps": "SELECT, INSERT",
     "migrations": "SELECT",
 }
 GRANT_ON_PROJECTIONS = "SELECT, INSERT, UPDATE, DELETE, TRUNCATE"
