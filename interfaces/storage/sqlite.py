@@ -43,7 +43,12 @@ class SQLiteDialect(Dialect):
         return originator_id.hex if isinstance(originator_id, UUID) else originator_id
 
     def loaded_id(self, stored: str) -> UUID | str:
-        return self._recorder.convert_originator_id(stored)
+        """What is no id as this recorder writes it, such as one in capitals, stays what it is: the proof is over what is stored."""
+        try:
+            loaded = self._recorder.convert_originator_id(stored)
+        except (AttributeError, TypeError, ValueError):
+            return stored
+        return loaded if self.stored_id(loaded) == stored else stored
 
     def any_of(self, statement: str, keys: Collection[Sequence[str]]) -> Statement:
         rows = [f"({', '.join('?' * len(key))})" for key in keys]
@@ -61,6 +66,11 @@ class SQLiteDialect(Dialect):
     def insertion(self, events: Sequence[Notification]) -> Write:
         rows = [(self.stored_id(e.originator_id), e.originator_version, e.topic, e.state, e.id) for e in events]
         return self._recorder.insert_events_statement, rows
+
+
+def as_it_is(stored: bytes) -> str:
+    """A text of the database, also where it was made one that is no UTF-8, so that the damaged row can be read and named."""
+    return stored.decode(errors="backslashreplace")
 
 
 class SQLiteAppends:
@@ -107,6 +117,7 @@ class SQLiteTurnRecorder(TurnRecorder, stock.SQLiteApplicationRecorder):
         with self.dialect.library_errors(), self.datastore.transaction(commit=False) as pooled:
             cursor = pooled.sqlite_cursor
             cursor.row_factory = None
+            cursor.connection.text_factory = as_it_is
             cursor.execute("PRAGMA query_only = ON")
             try:
                 yield SnapshotReader(cursor, self.dialect)
