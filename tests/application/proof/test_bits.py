@@ -124,6 +124,22 @@ def test_a_bit_of_the_file_is_found_where_it_is(log: Log, number: int) -> None:
             assert list(deviations_of(reader, [], [], Verified(), lambda done, total: None)) == []
 
 
+@pytest.mark.parametrize(
+    "alteration",
+    ["state = CAST(state AS TEXT)", "originator_version = 'x'", "topic = X'ff'", "originator_id = X'ff'", "rowid = -5"],
+)
+def test_a_value_of_another_kind_is_found_where_it_is(log: Log, alteration: str) -> None:
+    """given a value that no event has in its column, which SQLite takes / when verified / then its position is named."""
+    with closing(open_store(f"sqlite:///{log.file}", create=False)) as store, closing(connected(log)) as connection:
+        before = connection.execute(f"SELECT rowid, {', '.join(COLUMNS[:-1])} FROM stored_events WHERE rowid = 77").fetchone()
+        connection.execute(f"UPDATE stored_events SET {alteration} WHERE rowid = 77")
+        with store.reading() as reader:
+            found = list(deviations_of(reader, [], [], Verified(), lambda done, total: None))
+        connection.execute("DELETE FROM stored_events WHERE rowid IN (77, -5)")
+        connection.execute(f"INSERT INTO stored_events (rowid, {', '.join(COLUMNS[:-1])}) VALUES (?, ?, ?, ?, ?)", before)
+    assert min(each.position for each in found if each.position) == 77
+
+
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("number", [3, pytest.param(50, marks=pytest.mark.chaos)])
 def test_a_bit_of_the_file_is_named_on_the_command_line(log: Log, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
