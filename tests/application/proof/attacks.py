@@ -122,7 +122,7 @@ class Scene:
         moved = [
             (row.id, row.originator_version - before[command].originator_version, command)
             for command, row in now.items()
-            if command in before and row.id != before[command].id
+            if command in before and row != before[command]
         ]
         self.write("UPDATE receipts SET position = ?, version = version + ? WHERE idempotency_key = ?", moved)
 
@@ -237,8 +237,8 @@ def deleted(scene: Scene, behind: bool) -> Rows:
 
 
 def reordered(scene: Scene, behind: bool) -> Rows:
-    """Two sessions in each other's place."""
-    one, other = scene.chance.sample(scene.sessions(behind), 2)
+    """Two sessions in each other's place, of which neither precedes its approval then."""
+    one, other = scene.chance.sample(scene.sessions(behind)[-NEAR:], 2)
     others = {one.id: other, other.id: one}
     return renumbered([others.get(row.id, row) for row in scene.rows])
 

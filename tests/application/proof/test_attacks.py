@@ -105,8 +105,8 @@ def test_an_attack_is_found_by_what_the_table_says(attacked: Attacked, row: Row,
     says without exception, and by nothing that it does not mention; and is named where the log begins to be another."""
     said = row.with_outside if outside else row.alone
     always, sometimes = read(said)
-    for found in found_by(attacked, row, outside, EACH[attacked.kind]):
-        assert always <= found <= always | sometimes, said
+    found = found_by(attacked, row, outside, EACH[attacked.kind])
+    assert all(always <= each <= always | sometimes for each in found), f"{said}, but found by: {written(found)}"
 
 
 @pytest.mark.chaos
