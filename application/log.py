@@ -6,6 +6,7 @@ from it, the payload under ``data``. So one column is enough to read everything,
 """
 
 import hashlib
+import struct
 import types
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -13,7 +14,6 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
-from struct import Struct
 from typing import Annotated, Any, NamedTuple, Protocol, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
@@ -263,31 +263,35 @@ _BULK = {entry.name: (_bulk_decoder(entry), entry.schema) for entry in CATALOGUE
 # ── Proofs
 
 
-_number_and_length = Struct(">IQI").pack  # eight bytes follow, here they are, and so many come next
-_length = Struct(">I").pack
+_number_and_length = struct.Struct(">IQI").pack  # eight bytes follow, here they are, and so many come next
+_length = struct.Struct(">I").pack
 
 
 def leaf_bytes(row: Notification) -> bytes:
     """What the proof of an event is taken over: position, stream, version, type and state, each with its length before it.
 
     Fixed for good: lengths are four bytes, numbers eight, both big-endian; the stream is its sixteen bytes, the type UTF-8.
+    Raises ``DamagedEvent`` for values of another kind, which SQLite takes from whoever writes its file.
     """
-    stream = row.originator_id.bytes if isinstance(row.originator_id, UUID) else row.originator_id.encode()
-    kind, state = row.topic.encode(), row.state
-    return b"".join(
-        (
-            _number_and_length(8, row.id, len(stream)),
-            stream,
-            _number_and_length(8, row.originator_version, len(kind)),
-            kind,
-            _length(len(state)),
-            state,
+    try:
+        stream = row.originator_id.bytes if isinstance(row.originator_id, UUID) else row.originator_id.encode()
+        kind, state = row.topic.encode(), row.state
+        return b"".join(
+            (
+                _number_and_length(8, row.id, len(stream)),
+                stream,
+                _number_and_length(8, row.originator_version, len(kind)),
+                kind,
+                _length(len(state)),
+                state,
+            )
         )
-    )
+    except (AttributeError, TypeError, struct.error) as error:
+        raise DamagedEvent(row, str(error)) from error
 
 
 def leaf_hash(row: Notification) -> bytes:
-    """SHA-256 of a leaf after RFC 9162: a zero byte, then its bytes."""
+    """SHA-256 of a leaf after RFC 9162: a zero byte, then its bytes. Raises ``DamagedEvent`` like ``leaf_bytes``."""
     return hashlib.sha256(b"\x00" + leaf_bytes(row)).digest()
 
 

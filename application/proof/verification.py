@@ -21,6 +21,7 @@ from application.proof.tree import BLOCK, BLOCK_LEVEL
 
 BATCH_EVENTS = 8 * BLOCK
 ABSENT = "nichts"
+_NO_LEAF = bytes(tree.HASH_BYTES)  # in the place of a leaf, so that no root fits any more
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -39,6 +40,7 @@ class Verified:
     """How far a verification has come: all of it was checked once ``deviations_of`` has ended."""
 
     events: int = 0  # the position of the last one
+    rows: int = 0
     root: bytes = b""
     checkpoints: int = 0
     frontier: Frontier = field(default_factory=Frontier)
@@ -66,6 +68,9 @@ def deviations_of(
     if size > verified.frontier.size:
         yield Deviation(size, None, "leaf", ABSENT, f"Blätter ohne Ereignis hinter Position {verified.frontier.size}")
     yield from _out_of_place(reader, verified)
+    [(rows,)] = reader.fetch("SELECT COUNT(*) FROM stored_events")
+    if rows != verified.rows:
+        yield Deviation(None, None, "position", f"{verified.rows} Ereignisse, das erste an Position 1", f"{rows} Ereignisse")
     for each in sorted(each for each in stated if each > verified.frontier.size):
         yield Deviation(each, None, "checkpoint", f"{each} Ereignisse, wie ein Prüfpunkt sagt", f"{verified.events} Ereignisse")
     [(beyond,)] = reader.fetch("SELECT COUNT(*) FROM receipts WHERE position > ?", (verified.events,))
@@ -94,13 +99,13 @@ def _read(reader: Reader, after: int) -> _Batch | None:
 
 def _deviations_in(batch: _Batch, verified: Verified, stated: dict[int, list[Checkpoint]]) -> Iterator[Deviation]:
     for position in range(verified.frontier.size + 1, batch.end + 1):
-        row, leaf = batch.rows.get(position), bytes(tree.HASH_BYTES)  # the hash of nothing, so that no root fits any more
+        row, leaf = batch.rows.get(position), None
         if row is None:
             yield Deviation(position, None, "position", "ein Ereignis", ABSENT)
         else:
-            leaf = leaf_hash(row)
+            leaf = _leaf(row)
             yield from _event(row, leaf, batch.leaves.get(position), verified)
-        yield from _subtrees(verified.frontier.add(leaf), position, batch.subtrees)
+        yield from _subtrees(verified.frontier.add(leaf or _NO_LEAF), position, batch.subtrees)
         yield from _at_size(verified, stated)
 
 
@@ -110,17 +115,26 @@ def _out_of_place(reader: Reader, verified: Verified) -> Iterator[Deviation]:
     while rows := reader.notifications(max(end, verified.events), BATCH_EVENTS):
         for row in rows:
             yield Deviation(row.id, str(row.originator_id), "position", f"höchstens {end + 1}", str(row.id))
-            yield from _event(row, leaf_hash(row), None, verified)
+            yield from _event(row, _leaf(row), None, verified)
 
 
-def _event(row: Notification, leaf: bytes, known: bytes | None, verified: Verified) -> Iterator[Deviation]:
+def _leaf(row: Notification) -> bytes | None:
+    """Nothing where the columns hold values of which there is no leaf."""
+    try:
+        return leaf_hash(row)
+    except DamagedEvent:
+        return None
+
+
+def _event(row: Notification, leaf: bytes | None, known: bytes | None, verified: Verified) -> Iterator[Deviation]:
     verified.events = row.id
+    verified.rows += 1
     stream, version = str(row.originator_id), verified.versions.get(row.originator_id, 0) + 1
     if leaf != known:
         yield Deviation(row.id, stream, "leaf", _hash(known), _hash(leaf))
     if row.originator_version != version:
         yield Deviation(row.id, stream, "version", str(version), str(row.originator_version))
-    verified.versions[row.originator_id] = row.originator_version
+    verified.versions[row.originator_id] = row.originator_version if leaf is not None else version
     try:
         event = read_event(row)
     except DamagedEvent as damage:

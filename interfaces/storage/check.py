@@ -11,10 +11,13 @@ import msgspec
 from eventsourcing.persistence import Notification
 
 from application import snapshots
-from application.log import DamagedEvent, Reader, Recorded, Store, read_event
+from application.log import DamagedEvent, Reader, Recorded, Store, leaf_hash, read_event
 from application.privacy import KeyStoreDamaged
 from application.projections import PROJECTIONS
 from application.projections.tables import Live
+from application.proof import checkpoints, merkle, tree
+from application.proof.notes import NoteRefused, read_checkpoint
+from application.proof.tree import BLOCK, BLOCK_LEVEL, LogDiffers
 from application.snapshots import Snapshot, State
 from application.states import evolve
 from domain.quantities import Sealed
@@ -37,7 +40,7 @@ class Examined:
 
 
 def examine(store: Store, keystore: Path, *, rights_apart: bool, progress: Callable[[int, int], None]) -> Examined:
-    """Checks schema, log, receipts, projections, what keeps them from being altered, rights and keys.
+    """Checks schema, log, tree, receipts, projections, what keeps them from being altered, rights and keys.
 
     ``rights_apart`` says that another role migrates, so that the service's own must not alter what is recorded.
     """
@@ -48,6 +51,7 @@ def examine(store: Store, keystore: Path, *, rights_apart: bool, progress: Calla
         log = _Log(examined, _Snapshots(reader))
         log.read(reader, progress)
         examined.findings += log.snapshots.missed()
+        examined.findings += _of_tree(reader)
         _examine_receipts(reader, examined)
         _examine_projections(reader, examined)
         _examine_guards(reader, store, examined)
@@ -143,6 +147,49 @@ def _sealed(event: Recorded) -> Iterator[Sealed]:
             yield value
 
 
+def _of_tree(reader: Reader) -> Iterator[str]:
+    """Whether tree, log and the last checkpoint end alike, by a few rows of each; ``audit verify`` computes all of it anew."""
+    head = reader.head()
+    log, size = head.id if head else 0, tree.stored_size(reader)
+    if size > log:
+        yield f"Der Baum reicht bis Position {size}, das Protokoll nur bis {log}: es wurde gekürzt."
+    elif size < log:
+        yield f"Der Baum reicht bis Position {size}, das Protokoll bis {log}; „stundenpool db migrate“ ergänzt ihn."
+    yield from _of_last_leaves(reader, size)
+    blocks = [bytes(block) for (block,) in reader.fetch(f"SELECT hashes FROM tree WHERE level = {BLOCK_LEVEL} ORDER BY last")]
+    try:
+        if merkle.root(blocks) != tree.root(reader, size // BLOCK * BLOCK):
+            yield "Die Teilbäume ergeben nicht die Wurzel, die zu ihnen gespeichert ist."
+        yield from _of_last_checkpoint(reader)
+    except LogDiffers:
+        yield "Dem Baum fehlen Teile."
+
+
+def _of_last_leaves(reader: Reader, size: int) -> Iterator[str]:
+    last_block = max(size - 1, 0) // BLOCK * BLOCK
+    leaves, _ = tree.known(reader, last_block, BLOCK)
+    for row in reader.notifications(last_block, size - last_block):
+        try:
+            same = leaf_hash(row) == leaves.get(row.id)
+        except DamagedEvent:
+            same = False
+        if not same:
+            yield f"Position {row.id}: das Ereignis ist nicht das, aus dem der Baum entstand."
+            return
+
+
+def _of_last_checkpoint(reader: Reader) -> Iterator[str]:
+    """Its signature is for ``audit verify``, which knows the keys."""
+    for last in checkpoints.issued(reader)[-1:]:
+        text, _, _ = last.note.partition("\n\n")
+        try:
+            same = read_checkpoint(f"{text}\n").root == tree.root(reader, last.size)
+        except NoteRefused:
+            same = False
+        if not same:
+            yield f"Der Prüfpunkt über {last.size} Ereignisse nennt eine andere Wurzel als der Baum."
+
+
 def _examine_receipts(reader: Reader, examined: Examined) -> None:
     head = reader.head()
     [(beyond,)] = reader.fetch("SELECT COUNT(*) FROM receipts WHERE position > ?", (head.id if head else 0,))
@@ -164,7 +211,7 @@ def _examine_projections(reader: Reader, examined: Examined) -> None:
 def _examine_guards(reader: Reader, store: Store, examined: Examined) -> None:
     if missing := missing_guards(reader, store):
         examined.findings.append(
-            f"Protokoll, Belege oder Einsichten sind nicht mehr vor Änderungen geschützt; es fehlen: {', '.join(missing)}. "
+            f"Was nur wachsen darf, ist nicht mehr ganz vor Änderungen geschützt; es fehlen: {', '.join(missing)}. "
             "„stundenpool db migrate“ richtet das wieder ein."
         )
 

@@ -65,7 +65,7 @@ def migrate(store: Store, progress: Callable[[int, int], None], service_role: st
     done = _apply_migrations(store)
     with store.turn() as tx:
         if put_up_guards(tx, store):
-            done.append("Protokoll, Belege und Einsichten vor Änderungen geschützt")
+            done.append("Protokoll, Baum, Prüfpunkte, Belege und Einsichten vor Änderungen geschützt")
     unfilled = _create_projections(store)
     if service_role is not None and isinstance(store, PostgresTurnRecorder):
         with store.turn() as tx:

@@ -79,12 +79,21 @@ def test_a_sound_installation_has_no_findings(run: Run) -> None:
             ],
             "Belege",
         ),
+        (["DELETE FROM stored_events WHERE rowid > 3"], "das Protokoll nur bis 3: es wurde gekürzt"),
+        (["DELETE FROM tree"], "Der Baum reicht bis Position 0"),
+        (["DELETE FROM tree WHERE last > 1"], "ergänzt ihn"),
+        (["DELETE FROM tree WHERE last = 1"], "Dem Baum fehlen Teile"),
+        (["UPDATE tree SET hashes = substr(hashes, 2)"], "ist nicht das, aus dem der Baum entstand"),
+        (["UPDATE checkpoints SET note = replace(note, 'stundenpool', '')"], "nennt eine andere Wurzel"),
+        (["UPDATE checkpoints SET size = size - 1"], "nennt eine andere Wurzel"),
+        (["UPDATE checkpoints SET size = size + 1"], "Dem Baum fehlen Teile"),
     ],
 )
 @pytest.mark.usefixtures("installation")
 def test_damage_is_found(run: Run, statements: list[str], finding: str) -> None:
     """Each kind of it, on both stores."""
     filled_pool(run)
+    assert run("audit", "checkpoint").exit_code == 0
     altered(*statements)
     done = run("db", "check")
     assert done.exit_code == 1
