@@ -1,11 +1,11 @@
 """The audit trail: an index of the log, so that it is no second copy of it. Lines are written when somebody reads."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, get_args
 from uuid import UUID
 
-from application.log import Reader, Recorded, read_event
+from application.log import Reader, Recorded, read_event, rows_at
 from application.projections.cases import CASES
 from application.projections.pools import POOLS
 from application.projections.tables import Fold, Live, Projection, Row, Rows, Table, matching, place_after
@@ -17,7 +17,7 @@ from domain.case import CaseEvent, CaseOpened
 from domain.pool import HoursReleased, HoursReserved, PlaceOffered, PoolEvent, PoolOpened
 from domain.quantities import Actor
 
-GAP_MAX = 32  # rows that nobody asked for are cheaper to read than another question is to ask
+ASKED_MAX = 500  # values in one statement
 
 
 class TrailRow(Row):
@@ -188,24 +188,35 @@ def positions(reader: Reader, *, pool: UUID, type: str) -> list[int]:
     return [position for (position,) in found]
 
 
+def places_about(reader: Reader, subjects: Sequence[str], types: Sequence[str]) -> list[tuple[str, int, str]]:
+    """Subject, position and type of the events of these types that are about any of these pools, cases and bookings."""
+    live, what = Live(reader, AUDIT_TRAIL), ", ".join("?" for _ in types)
+    found: list[tuple[Any, ...]] = []
+    for start in range(0, len(subjects), ASKED_MAX):
+        some = subjects[start : start + ASKED_MAX]
+        found += live.fetch(
+            f"SELECT subject, position, type FROM {{audit_trail}} WHERE subject IN ({_marks(some)}) AND type IN ({what})",
+            [*some, *types],
+        )
+    return [(subject, position, type) for subject, position, type in found]
+
+
+def types_at(reader: Reader, positions: Sequence[int]) -> dict[int, str]:
+    """The types of the events at these positions."""
+    live, found = Live(reader, AUDIT_TRAIL), list[tuple[Any, ...]]()
+    for start in range(0, len(positions), ASKED_MAX):
+        some = positions[start : start + ASKED_MAX]
+        found += live.fetch(f"SELECT position, type FROM {{audit_trail}} WHERE position IN ({_marks(some)})", some)
+    return dict(found)
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" for _ in values)
+
+
 def events_at(reader: Reader, positions: Sequence[int]) -> list[Recorded]:
     """The events at these ascending positions."""
-    found = []
-    for first, last in _runs(positions):
-        found += reader.notifications(first - 1, last - first + 1)
-    wanted = set(positions)
-    return [read_event(row) for row in found if row.id in wanted]
-
-
-def _runs(positions: Iterable[int]) -> list[tuple[int, int]]:
-    """Ascending positions as few stretches of the log, with small gaps inside."""
-    runs: list[tuple[int, int]] = []
-    for position in positions:
-        if runs and position - runs[-1][1] <= GAP_MAX:
-            runs[-1] = (runs[-1][0], position)
-        else:
-            runs.append((position, position))
-    return runs
+    return [read_event(row) for row in rows_at(reader, positions)]
 
 
 def _entry(event: Recorded, about: About, pool: str, case_id: str | None, opener: Opener | None) -> TrailEntry:
