@@ -130,10 +130,11 @@ def _three(path: str) -> tuple[str, UUID, Any]:
 def _facts(query: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for fact in filter(None, query.split("&")):
-        name, _, value = fact.partition("=")
-        if name in found or not value:
-            raise _malformed("jede Angabe hinter dem Fragezeichen steht einmal da und hat einen Wert")
-        found[name] = unquote(value)
+        name, _, quoted = fact.partition("=")
+        value = unquote(quoted)
+        if name in found or not value or not value.isprintable():
+            raise _malformed("jede Angabe hinter dem Fragezeichen steht einmal da und hat einen lesbaren Wert")
+        found[name] = value
     return found
 
 
@@ -315,9 +316,9 @@ def _moved(entry: Entry, sign: int, type: str) -> Part:
         of=None,
         events=(EventPlace(entry.position, type),),
         day=entry.day,
-        case=_id(entry.case),
+        case=entry.case,
         reference=entry.reference,
-        booking=_id(entry.booking),
+        booking=entry.booking,
         session=None,
         provider=entry.provider,
         district=entry.district,

@@ -246,9 +246,9 @@ class Entry(NamedTuple):
     kind: MovementKind
     minutes: int
     day: date
-    case: str | None
+    case: UUID | None
     reference: str | None
-    booking: str | None
+    booking: UUID | None
     provider: str | None
     district: str | None
 
@@ -270,11 +270,13 @@ def movements(
     *,
     through: bool = False,
     provider: str | None = None,
+    unknown_at: datetime | date | None = None,
     before: Place | None = None,
     limit: int | None,
 ) -> list[Entry]:
     """The movements that sums of these kinds are made of, the last recorded first; of one group where ``within`` names it, and
-    with those of the groups before it where ``through``. Of a provider's and nobody's only, where one is stated.
+    with those of the groups before it where ``through``. Of a provider's and nobody's only, where one is stated; and only what was
+    not known yet at ``unknown_at``.
     """
     live = Live(reader, BALANCES, CASES)
     question = _question(live, str(pool), as_of, known_at)
@@ -285,6 +287,8 @@ def movements(
         stated.append((f"{_COLUMNS.get(by, by)} {'<=' if through else '='} ?", key))
     if provider is not None:
         stated.append(("(provider = ? OR provider IS NULL)", provider))
+    if unknown_at is not None:
+        stated.append(("position > ?", _question(live, str(pool), None, unknown_at).standing.position))
     if before is not None:
         stated.append(("position <= ? AND (position < ? OR seq < ?)", before.position, *before))
     found = live.fetch(
@@ -294,7 +298,13 @@ def movements(
         "LEFT JOIN {cases} AS c ON c.case_id = m.case_id ORDER BY m.position DESC, m.seq DESC",
         [*(value for _, *values in stated for value in values), POSITION_MAX if limit is None else limit],
     )
-    return [Entry(*row[:4], date.fromisoformat(row[4]), *row[5:]) for row in found]
+    return [_entry(*row) for row in found]
+
+
+def _entry(position: int, seq: int, kind: MovementKind, minutes: int, day: str, case: str | None, *whose: Any) -> Entry:
+    reference, booking, provider, district = whose
+    ids = [None if each is None else UUID(each) for each in (case, booking)]
+    return Entry(position, seq, kind, minutes, date.fromisoformat(day), ids[0], reference, ids[1], provider, district)
 
 
 def forecast_of(reader: Reader, pool: UUID, today: date) -> ForecastView:

@@ -8,6 +8,8 @@ import msgspec
 from application.demonstration import clock_of
 from application.proof import checkpoints, proofs
 from application.proof.verification import Deviation, Verified, deviations_of
+from interfaces.cli.audit_compare import command as compare
+from interfaces.cli.audit_explain import command as explain
 from interfaces.cli.audit_findings import findings
 from interfaces.cli.commands import Failed, note
 from interfaces.cli.progress import progress_bar
@@ -35,6 +37,8 @@ def command() -> None:
 
 
 command.add_command(findings)
+command.add_command(explain)
+command.add_command(compare)
 
 
 @command.command("checkpoint")

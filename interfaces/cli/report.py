@@ -9,7 +9,7 @@ import msgspec
 from application.projections.evaluation import evaluation
 from application.projections.figures import SECTIONS
 from application.projections.pools import pool as read_pool
-from application.views import Evaluation, FigureView
+from application.views import Evaluation, Unit
 from domain.quantities import hours
 from interfaces.cli.stores import reading
 from interfaces.evaluation_csv import evaluation_csv
@@ -45,7 +45,7 @@ def evaluate(pool: UUID, as_json: bool, as_csv: bool) -> None:
 def _readable(found: Evaluation) -> str:
     """The figures over the whole pool, section by section."""
     width = max(len(figure.label) for figure in found.figures)
-    said = {figure.figure: _value(figure) for figure in found.figures}
+    said = {figure.figure: value_of(figure.unit, figure.value) for figure in found.figures}
     right = max(map(len, said.values()))
     return "\n".join(
         line
@@ -57,18 +57,19 @@ def _readable(found: Evaluation) -> str:
     )
 
 
-def _value(figure: FigureView) -> str:
-    if figure.value is None:
+def value_of(unit: Unit, value: int | None) -> str:
+    """A figure as people read it; of what there is not, a dash."""
+    if value is None:
         return "–"
-    match figure.unit:
+    match unit:
         case "minutes":
-            return hours(figure.value)
+            return hours(value)
         case "elapsed_minutes":
-            return _elapsed(figure.value)
+            return _elapsed(value)
         case "percent":
-            return f"{figure.value} %"
+            return f"{value} %"
         case _:
-            return f"{figure.value:,}".replace(",", ".")
+            return f"{value:,}".replace(",", ".")
 
 
 def _elapsed(minutes: int) -> str:

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from application.explain import NAME_CHARACTERS_MAX
 from application.projections.tables import POSITION_MAX
 from domain.booking import BookingState
 from domain.findings.rules import RULES
@@ -23,6 +24,15 @@ Moment = Annotated[
         description="Ein Tag (bis zu seinem Ende) oder ein Zeitpunkt mit Zeitzone",
         examples=["2024-03-31"],
         extra_json_schema={"pattern": YEARS_PATTERN, "anyOf": [{"format": "date"}, {"format": "date-time"}]},
+    ),
+]
+FigureName = Annotated[
+    str,
+    Meta(
+        max_length=NAME_CHARACTERS_MAX,
+        description="Name einer Zahl: pool/<Kennung>/budget|granted|released|consumed|reserved|available, auf Wunsch mit "
+        "?by=<Gliederung>:<Gruppe>, as_of= und known_at=; oder evaluation/<Kennung>/<Kennzahl>, auf Wunsch mit ?by=",
+        examples=["pool/5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b01/consumed?by=district:stadtraum-01&as_of=2024-03-31"],
     ),
 ]
 
@@ -96,6 +106,20 @@ class ConsistencyOf(Parameters, frozen=True):
     to: Annotated[int, Meta(ge=1, le=POSITION_MAX, description="Spätere Größe des Protokolls; sonst die heutige")] | None = None
 
 
+class ExplanationOf(Parameters, frozen=True):
+    figure: FigureName
+    after: Annotated[str, Meta(pattern="^[0-9]{1,18}(-[0-9])?$", description="„next“ der vorigen Seite")] | None = None
+    limit: Limit = 100
+
+
+class ComparisonOf(Parameters, frozen=True):
+    pool: UUID
+    from_: Moment = msgspec.field(name="from")
+    to: Moment
+    after: Cursor | None = None
+    limit: Limit = 100
+
+
 class EvaluationOf(Parameters, frozen=True):
     pool: UUID
 
@@ -111,9 +135,12 @@ class FindingsOf(Parameters, frozen=True):
 
 
 def moment(written: str | None, place: str) -> datetime | date | None:
+    """The same where it may be left out."""
+    return None if written is None else stated_moment(written, place)
+
+
+def stated_moment(written: str, place: str) -> datetime | date:
     """A day or an instant, as a query states it; raises ``Malformed``. A ``+`` that nobody escaped arrives as a space."""
-    if written is None:
-        return None
     try:
         if len(written) == len("2024-03-31"):
             return judged(written, date)

@@ -13,6 +13,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from application.explain import OfBalance
+from application.projections.trail_lines import name_of
 from domain.quantities import Actor, Role, berlin_day
 from domain.refusals import Refusal
 from interfaces.http import problems
@@ -21,7 +23,7 @@ from interfaces.http.judging import judged, single_values
 from interfaces.http.operations import Asking
 from interfaces.http.problems import Problem, Rejected
 from interfaces.http.resources import Api, path_ids
-from interfaces.http.security import CASEWORK, OFFICE, Policy
+from interfaces.http.security import AUDIT, CASEWORK, OFFICE, Policy
 from interfaces.web import charts, formats, session
 from interfaces.web.messages import counted, message
 from interfaces.web.overview import may_see_figures, overview
@@ -202,6 +204,8 @@ def _environment() -> Environment:
         "day": formats.day,
         "moment": formats.moment,
         "number": formats.number,
+        "amount": formats.amount,
+        "at": formats.at,
     }
     environment.filters.update(filters)
     environment.globals.update(
@@ -214,7 +218,10 @@ def _environment() -> Environment:
         assets=ASSETS,
         overview_path=OVERVIEW,
         trace_path=TRACE,
+        figure_name=OfBalance,
+        event_name=name_of,
         casework=CASEWORK,
+        audit=AUDIT,
         sign_in_path=SIGN_IN,
         sign_out_path=SIGN_OUT,
     )

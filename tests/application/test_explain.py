@@ -19,6 +19,7 @@ from domain.refusals import Malformed, NotFound
 from tests.application.projections.driver import Log, opened_log
 from tests.application.projections.histories import POOL, PROVIDERS, START, History, steps
 from tests.conftest import STORE_KINDS
+from tests.domain.facts import POOL as FACTS_POOL
 from tests.domain.facts import (
     PROVIDER,
     PROVIDER_2,
@@ -30,7 +31,6 @@ from tests.domain.facts import (
     pool_opened,
     session,
 )
-from tests.domain.facts import POOL as FACTS_POOL
 
 EXAMPLES = {"sqlite": 5, "postgres": 1}
 WHOLE = ("budget", "granted", "released", "consumed", "reserved", "available")

@@ -137,7 +137,7 @@ def test_planning_sees_figures_and_no_case(office: Office) -> None:
     for told in ("F-geheim", "F-2024", TEXT, "Wartet auf", "Prüfpfad", "leitung-1"):
         assert told not in page.text
     assert page.links("/nachweis") == []
-    assert Visitor(office).signs_in_as("planner").opens("/nachweis", pool=office.pool, figure="consumed").status_code == 403
+    assert Visitor(office).signs_in_as("planner").opens("/nachweis", figure=f"pool/{office.pool}/consumed").status_code == 403
 
 
 def test_administration_sees_no_pool_at_all(office: Office) -> None:
@@ -177,25 +177,27 @@ def test_a_provider_finds_nothing_of_others_behind_a_figure(office: Office) -> N
     """Others stand there as one sum; another provider's figures are not there, and those of a district are one's own."""
     office.given(*LOGGED)
     visitor = Visitor(office).signs_in_as("other_lead")
-    text = read(visitor.opens("/nachweis", pool=office.pool, figure="consumed")).text
+    text = read(visitor.opens("/nachweis", figure=f"pool/{office.pool}/consumed")).text
     assert "Andere Träger und frühere Einträge" in text
     for told in ("F-2024-017", "traeger-a", "stadtraum-01"):
         assert told not in text
-    assert visitor.opens("/nachweis", pool=office.pool, figure="consumed", provider="traeger-a").status_code == 404
-    district = read(visitor.opens("/nachweis", pool=office.pool, figure="consumed", district="stadtraum-01")).text
+    assert visitor.opens("/nachweis", figure=f"pool/{office.pool}/consumed?by=provider:traeger-a").status_code == 404
+    district = read(visitor.opens("/nachweis", figure=f"pool/{office.pool}/consumed?by=district:stadtraum-01")).text
     assert "0,00 Std. geleistet" in district
 
 
 @pytest.mark.parametrize(
     "query",
     [
+        {},
         {"figure": "consumed"},
-        {"pool": "{pool}", "figure": "alles"},
-        {"pool": "{pool}", "figure": "consumed", "as_of": "gestern"},
-        {"pool": "{pool}", "figure": "consumed", "as_of": "9999-99-99"},
-        {"pool": "{pool}", "figure": "consumed", "district": "\0"},
-        {"pool": "' OR 1=1", "figure": "consumed"},
-        {"pool": "{pool}", "figure": "consumed", "wer": "ich"},
+        {"figure": "pool/{pool}/alles"},
+        {"figure": "pool/{pool}/consumed?as_of=gestern"},
+        {"figure": "pool/{pool}/consumed?as_of=9999-99-99"},
+        {"figure": "pool/{pool}/consumed?by=district:\0"},
+        {"figure": "pool/{pool}/consumed?by=district:%00"},
+        {"figure": "pool/' OR 1=1/consumed"},
+        {"figure": "pool/{pool}/consumed", "wer": "ich"},
     ],
 )
 def test_a_malformed_question_is_422_as_a_page(office: Office, query: dict[str, str]) -> None:
@@ -249,7 +251,7 @@ def test_every_page_keeps_to_this_host_and_to_the_policy(office: Office) -> None
         Visitor(office).sends("/anmelden", token="x"),
         Visitor(office).sends("/anmelden", "https://elsewhere.example"),
         visitors["officer"].opens("/", pool="x"),
-        visitors["officer"].opens("/nachweis", pool=office.pool, figure="reserved"),
+        visitors["officer"].opens("/nachweis", figure=f"pool/{office.pool}/reserved"),
         visitors["planner"].opens("/nachweis"),
         visitors["officer"].opens("/abmelden"),
     ]
@@ -291,7 +293,7 @@ def test_the_access_log_knows_pages_by_their_path(office: Office, caplog: pytest
     """Without the query, which may name somebody."""
     office.given_pool()
     with caplog.at_level("INFO", "stundenpool"):
-        Visitor(office).signs_in_as("officer").opens("/nachweis", pool=office.pool, figure="consumed", district="geheim")
+        Visitor(office).signs_in_as("officer").opens("/nachweis", figure=f"pool/{office.pool}/consumed?by=district:geheim")
     assert "GET /nachweis 200" in caplog.text
     assert "geheim" not in caplog.text
 
