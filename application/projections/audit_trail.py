@@ -138,20 +138,40 @@ def trail(
         type=type,
         provider=provider,
     )
-    live = Live(reader, AUDIT_TRAIL, CASES, POOLS)
-    found = live.fetch(
-        "SELECT t.position, t.pool, t.case_id, t.booking, t.provider, p.name, c.reference "
-        f"FROM (SELECT {_ABOUT} WHERE {condition} AND position > ? ORDER BY position LIMIT ?) AS t "
-        "JOIN {pools} AS p ON p.pool = t.pool LEFT JOIN {cases} AS c ON c.case_id = t.case_id ORDER BY t.position",
-        (*params, place_after(after), limit + 1),
-    )
+    found = _lines(reader, f"{condition} AND position > ? ORDER BY position LIMIT ?", [*params, place_after(after), limit + 1])
     shown = found[:limit]
-    recorded = events_at(reader, [row[0] for row in shown])
-    entries = [
-        _entry(event, About(name, reference, booking, owner), pool, case_id, opener)
-        for event, (_, pool, case_id, booking, owner, name, reference) in zip(recorded, shown, strict=True)
-    ]
-    return entries, str(shown[-1][0]) if len(found) > limit else None
+    return _entries(reader, shown, opener), str(shown[-1].position) if len(found) > limit else None
+
+
+def lines_at(reader: Reader, positions: Sequence[int], opener: Opener | None) -> list[TrailEntry]:
+    """The same of the events at these ascending positions."""
+    found: list[_Line] = []
+    for start in range(0, len(positions), ASKED_MAX):
+        some = positions[start : start + ASKED_MAX]
+        found += _lines(reader, f"position IN ({_marks(some)}) ORDER BY position", some)
+    return _entries(reader, found, opener)
+
+
+class _Line(NamedTuple):
+    position: int
+    pool: str
+    case_id: str | None
+    about: About
+
+
+def _lines(reader: Reader, condition: str, params: Sequence[Any]) -> list[_Line]:
+    found = Live(reader, AUDIT_TRAIL, CASES, POOLS).fetch(
+        "SELECT t.position, t.pool, t.case_id, p.name, c.reference, t.booking, t.provider "
+        f"FROM (SELECT {_ABOUT} WHERE {condition}) AS t "
+        "JOIN {pools} AS p ON p.pool = t.pool LEFT JOIN {cases} AS c ON c.case_id = t.case_id ORDER BY t.position",
+        params,
+    )
+    return [_Line(position, pool, case_id, About(*about)) for position, pool, case_id, *about in found]
+
+
+def _entries(reader: Reader, lines: Sequence[_Line], opener: Opener | None) -> list[TrailEntry]:
+    recorded = events_at(reader, [line.position for line in lines])
+    return [_entry(event, line.about, line.pool, line.case_id, opener) for event, line in zip(recorded, lines, strict=True)]
 
 
 def latest(reader: Reader, *, pool: UUID, limit: int) -> list[Note]:
@@ -188,15 +208,33 @@ def positions(reader: Reader, *, pool: UUID, type: str) -> list[int]:
     return [position for (position,) in found]
 
 
+def subjects_of_case(reader: Reader, case: UUID) -> list[str]:
+    """The case itself and its bookings, in no order; none where nobody opened it."""
+    found = Live(reader, AUDIT_TRAIL).fetch("SELECT subject FROM {trail_subjects} WHERE case_id = ?", (str(case),))
+    return [subject for (subject,) in found]
+
+
+def positions_by(reader: Reader, actor: str) -> list[int]:
+    """Where the events stand that somebody has made."""
+    found = Live(reader, AUDIT_TRAIL).fetch("SELECT position FROM {audit_trail} WHERE actor = ?", (actor,))
+    return [position for (position,) in found]
+
+
+def positions_of(reader: Reader, type: str) -> list[int]:
+    """Where the events of one type stand, in the order of the log."""
+    found = Live(reader, AUDIT_TRAIL).fetch("SELECT position FROM {audit_trail} WHERE type = ? ORDER BY position", (type,))
+    return [position for (position,) in found]
+
+
 def places_about(reader: Reader, subjects: Sequence[str], types: Sequence[str]) -> list[tuple[str, int, str]]:
-    """Subject, position and type of the events of these types that are about any of these pools, cases and bookings."""
-    live, what = Live(reader, AUDIT_TRAIL), ", ".join("?" for _ in types)
-    found: list[tuple[Any, ...]] = []
+    """Subject, position and type of the events of these types that are about any of these pools, cases and bookings; without types,
+    of all events."""
+    live, found = Live(reader, AUDIT_TRAIL), list[tuple[Any, ...]]()
+    what = f" AND type IN ({_marks(types)})" if types else ""
     for start in range(0, len(subjects), ASKED_MAX):
         some = subjects[start : start + ASKED_MAX]
         found += live.fetch(
-            f"SELECT subject, position, type FROM {{audit_trail}} WHERE subject IN ({_marks(some)}) AND type IN ({what})",
-            [*some, *types],
+            f"SELECT subject, position, type FROM {{audit_trail}} WHERE subject IN ({_marks(some)}){what}", [*some, *types]
         )
     return [(subject, position, type) for subject, position, type in found]
 

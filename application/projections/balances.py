@@ -23,6 +23,8 @@ from domain.forecast import forecast
 from domain.pool import BudgetChanged, HoursReleased, HoursReserved, PoolOpened
 from domain.quantities import BERLIN, berlin_day, start_of_day
 
+POSITIONS_A_QUERY = 500
+
 MovementKind = Literal["budget", "granted", "released", "consumed"]
 By = Literal["district", "provider", "case", "month", "booking"]
 
@@ -299,6 +301,18 @@ def movements(
         [*(value for _, *values in stated for value in values), POSITION_MAX if limit is None else limit],
     )
     return [_entry(*row) for row in found]
+
+
+def moved_at(reader: Reader, positions: Sequence[int]) -> list[tuple[int, int, MovementKind, int]]:
+    """Position, sequence, kind and minutes of the movements that the events at these ascending positions have made, in order."""
+    live, found = Live(reader, BALANCES), list[tuple[Any, ...]]()
+    for start in range(0, len(positions), POSITIONS_A_QUERY):
+        some = positions[start : start + POSITIONS_A_QUERY]
+        marks = ", ".join("?" for _ in some)
+        found += live.fetch(
+            f"SELECT position, seq, kind, minutes FROM {{movements}} WHERE position IN ({marks}) ORDER BY position, seq", some
+        )
+    return [(position, seq, kind, minutes) for position, seq, kind, minutes in found]
 
 
 def _entry(position: int, seq: int, kind: MovementKind, minutes: int, day: str, case: str | None, *whose: Any) -> Entry:

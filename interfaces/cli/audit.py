@@ -11,6 +11,7 @@ from application.proof.verification import Deviation, Verified, deviations_of
 from interfaces.cli.audit_compare import command as compare
 from interfaces.cli.audit_explain import command as explain
 from interfaces.cli.audit_findings import findings
+from interfaces.cli.audit_story import command as story
 from interfaces.cli.commands import Failed, note
 from interfaces.cli.progress import progress_bar
 from interfaces.cli.stores import opened_store, reading
@@ -39,6 +40,7 @@ def command() -> None:
 command.add_command(findings)
 command.add_command(explain)
 command.add_command(compare)
+command.add_command(story)
 
 
 @command.command("checkpoint")

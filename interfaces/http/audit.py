@@ -4,6 +4,7 @@ from application.compare import Comparison, compare
 from application.explain import ProvenExplanation, explain, figure_of, prove
 from application.proof import checkpoints, proofs
 from application.proof.proofs import ConsistencyProof, InclusionProof
+from application.story import Story, story
 from interfaces.http import parameters
 from interfaces.http.examples import POOL
 from interfaces.http.operations import Asking, Issuing, Operation, Query
@@ -32,6 +33,10 @@ def get_explanation(asking: Asking, wanted: parameters.ExplanationOf) -> ProvenE
 def compare_instants(asking: Asking, wanted: parameters.ComparisonOf) -> Comparison:
     first, second = parameters.stated_moment(wanted.from_, "from"), parameters.stated_moment(wanted.to, "to")
     return compare(asking.reader, wanted.pool, first, second, after=wanted.after, limit=wanted.limit)
+
+
+def get_story(asking: Asking, wanted: parameters.StoryOf) -> Story:
+    return story(asking.reader, *wanted.hero(), after=wanted.after, limit=wanted.limit, opener=asking)
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -93,5 +98,18 @@ OPERATIONS: tuple[Operation, ...] = (
         view=Comparison,
         given=("open_pool",),
         example={"pool": POOL, "from": "2024-03-31", "to": "2024-06-30"},
+    ),
+    Query(
+        path="/audit/story",
+        policy=AUDIT,
+        summary="Die Geschichte eines Falls, eines Antrags, einer Fachkraft oder eines Pools",
+        note="Genau eines ist anzugeben. Jede Zeile sagt, was das Ereignis an Minuten ändert und was es seit Beginn der Geschichte "
+        "ergibt. Begründungen werden dafür geöffnet; wer sie wann gelesen hat, wird festgehalten.",
+        read=get_story,
+        parameters=parameters.StoryOf,
+        view=Story,
+        opens_texts=True,
+        given=("open_pool",),
+        example={"pool": POOL},
     ),
 )

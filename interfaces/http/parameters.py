@@ -1,7 +1,7 @@
 """What queries may be narrowed to. An unknown parameter is refused: a mistyped filter must not show everything."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from uuid import UUID
 
 import msgspec
@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from application.explain import NAME_CHARACTERS_MAX
 from application.projections.tables import POSITION_MAX
+from application.story import Hero
 from domain.booking import BookingState
 from domain.findings.rules import RULES
 from domain.refusals import Malformed
@@ -118,6 +119,22 @@ class ComparisonOf(Parameters, frozen=True):
     to: Moment
     after: Cursor | None = None
     limit: Limit = 100
+
+
+class StoryOf(Parameters, frozen=True):
+    case: UUID | None = None
+    booking: UUID | None = None
+    worker: Name | None = None
+    pool: UUID | None = None
+    after: Cursor | None = None
+    limit: Limit = 100
+
+    def hero(self) -> tuple[Hero, str]:
+        """Whose story it is; raises ``Malformed`` unless it is one's."""
+        stated = [(of, str(id)) for of in get_args(Hero) if (id := getattr(self, of)) is not None]
+        if len(stated) != 1:
+            raise Malformed(place="Abfrage", problem=f"nennt genau eines von {', '.join(get_args(Hero))}")
+        return stated[0]
 
 
 class EvaluationOf(Parameters, frozen=True):
