@@ -3,7 +3,7 @@
 A figure has a stable name, which leads back to it years later:
 
     pool/<id>/consumed?by=district:nord&as_of=2022-03-31&known_at=2022-04-05T12:00:00+02:00
-    evaluation/<id>/unmet_minutes?by=provider:traeger-a
+    evaluation/<id>/unmet_minutes?by=provider:traeger-a&known_at=2022-04-05
 
 A balance is the sum of movements, and each is made by one event. A figure of the evaluation is taken of requests, sessions or cases
 as they stand, so each of these counts as one part, with all its events that the figure's definition names.
@@ -89,9 +89,10 @@ class OfEvaluation:
     pool: UUID
     figure: str
     within: tuple[GroupBy, str] | None = None
+    known_at: Moment | None = None
 
     def __str__(self) -> str:
-        return _written(f"evaluation/{self.pool}/{self.figure}", self.within)
+        return _written(f"evaluation/{self.pool}/{self.figure}", self.within, known_at=self.known_at)
 
 
 Figure = OfBalance | OfEvaluation
@@ -111,11 +112,12 @@ def figure_of(name: str) -> Figure:
         case "evaluation":
             if figure not in _EVALUATED:
                 raise _malformed("unter evaluation/ gibt es die Kennzahlen der Auswertung mit ihrem Namen in „figure“")
-            found = OfEvaluation(pool, figure, _within(facts.pop("by", None), get_args(GroupBy)))
+            within = _within(facts.pop("by", None), get_args(GroupBy))
+            found = OfEvaluation(pool, figure, within, _moment(facts.pop("known_at", None)))
         case _:
             raise _malformed("beginnt mit pool/ oder evaluation/")
     if facts:
-        raise _malformed("nach dem Fragezeichen gibt es by=, bei Salden auch as_of= und known_at=")
+        raise _malformed("nach dem Fragezeichen gibt es by= und known_at=, bei Salden auch as_of=")
     return found
 
 
@@ -225,7 +227,8 @@ def explain(
 ) -> Explanation:
     """What a figure is made of. A ``provider`` is shown its own parts, and no figure of others but the pool's; raises ``NotFound``.
 
-    What is behind ``after`` follows; without a ``limit`` all of it.
+    A figure of the evaluation as it was known is read by the reader of that past. What is behind ``after`` follows; without a
+    ``limit`` all of it.
     """
     pools.must_exist(reader, figure.pool)
     before = _place(after)

@@ -3,10 +3,10 @@
 import click
 import msgspec
 
-from application.explain import Counting, Explanation, Part, explain, figure_of, prove
+from application.explain import Counting, Explanation, OfEvaluation, Part, explain, figure_of, prove
 from application.projections.trail_lines import name_of
 from interfaces.cli.report import value_of
-from interfaces.cli.stores import reading
+from interfaces.cli.stores import known, reading
 
 _TOTALS: dict[Counting, str] = {"sum": "zusammen", "share": "Anteil", "mean": "Mittel", "quantile": "Quantil"}
 
@@ -22,7 +22,8 @@ def command(figure: str, as_json: bool) -> None:
     ?by=district:stadtraum-01&as_of=2022-03-31&known_at=2022-04-05. Im Terminal gehört der Name in Anführungszeichen.
     """
     with reading() as reader:
-        found = explain(reader, figure_of(figure), limit=None)
+        wanted = figure_of(figure)
+        found = explain(known(reader, wanted.known_at) if isinstance(wanted, OfEvaluation) else reader, wanted, limit=None)
         click.echo(msgspec.json.encode(prove(reader, found)) if as_json else _readable(found))
 
 

@@ -1,4 +1,4 @@
-"""Proofs that the log is complete and unchanged: signed heads of its tree, what links them, and the events behind any figure."""
+"""Proofs that the log is complete and unchanged, and what auditors ask of it: where a figure comes from, what was known when."""
 
 from application.compare import Comparison, compare
 from application.explain import ProvenExplanation, explain, figure_of, prove
@@ -27,7 +27,7 @@ def get_consistency_proof(asking: Asking, wanted: parameters.ConsistencyOf) -> C
 
 def get_explanation(asking: Asking, wanted: parameters.ExplanationOf) -> ProvenExplanation:
     found = explain(asking.reader, figure_of(wanted.figure), after=wanted.after, limit=wanted.limit)
-    return prove(asking.reader, found)
+    return prove(asking.log, found)
 
 
 def compare_instants(asking: Asking, wanted: parameters.ComparisonOf) -> Comparison:

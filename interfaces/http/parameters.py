@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from application.explain import NAME_CHARACTERS_MAX
+from application.explain import NAME_CHARACTERS_MAX, OfEvaluation, figure_of
 from application.projections.tables import POSITION_MAX
 from application.story import Hero
 from domain.booking import BookingState
@@ -42,7 +42,13 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No parameters."""
 
 
-class PageOnly(Parameters, frozen=True):
+class KnownAt(Parameters, frozen=True):
+    """Of what may be asked as it was known then: whoever answers reads the past."""
+
+    known_at: Annotated[Moment, Meta(description="Wie es damals bekannt war; nur für das Jugendamt")] | None = None
+
+
+class PageOnly(KnownAt, frozen=True):
     after: Cursor | None = None
     limit: Limit = 100
 
@@ -53,7 +59,7 @@ class BalanceOf(Parameters, frozen=True):
     by: Literal["district", "provider", "case", "month"] | None = None
 
 
-class CasesOf(Parameters, frozen=True):
+class CasesOf(KnownAt, frozen=True):
     pool: UUID | None = None
     provider: Name | None = None
     district: Name | None = None
@@ -61,7 +67,7 @@ class CasesOf(Parameters, frozen=True):
     limit: Limit = 100
 
 
-class BookingsOf(Parameters, frozen=True):
+class BookingsOf(KnownAt, frozen=True):
     pool: UUID | None = None
     case: UUID | None = None
     state: BookingState | None = None
@@ -71,7 +77,7 @@ class BookingsOf(Parameters, frozen=True):
     limit: Limit = 100
 
 
-class WorkOf(Parameters, frozen=True):
+class WorkOf(KnownAt, frozen=True):
     state: Literal["requested", "awaiting_second", "waitlisted"] | None = None
     after: Cursor | None = None
     limit: Limit = 100
@@ -88,7 +94,7 @@ class EventsFrom(Parameters, frozen=True):
     )
 
 
-class TrailOf(Parameters, frozen=True):
+class TrailOf(KnownAt, frozen=True):
     pool: UUID | None = None
     case: UUID | None = None
     booking: UUID | None = None
@@ -107,8 +113,11 @@ class ConsistencyOf(Parameters, frozen=True):
     to: Annotated[int, Meta(ge=1, le=POSITION_MAX, description="Spätere Größe des Protokolls; sonst die heutige")] | None = None
 
 
-class ExplanationOf(Parameters, frozen=True):
+class FigureOf(Parameters, frozen=True):
     figure: FigureName
+
+
+class ExplanationOf(FigureOf, frozen=True):
     after: Annotated[str, Meta(pattern="^[0-9]{1,18}(-[0-9])?$", description="„next“ der vorigen Seite")] | None = None
     limit: Limit = 100
 
@@ -137,7 +146,7 @@ class StoryOf(Parameters, frozen=True):
         return stated[0]
 
 
-class EvaluationOf(Parameters, frozen=True):
+class EvaluationOf(KnownAt, frozen=True, kw_only=True):
     pool: UUID
 
 
@@ -164,3 +173,15 @@ def stated_moment(written: str, place: str) -> datetime | date:
         return judged(written.replace(" ", "+"), Instant)
     except Malformed as refusal:
         raise Malformed(place=place, problem=refusal.facts["problem"]) from None
+
+
+def known_at_of(wanted: msgspec.Struct) -> datetime | date | None:
+    """The instant in the past that a query asks for, where it asks for one; raises ``Malformed``."""
+    match wanted:
+        case KnownAt():
+            return moment(wanted.known_at, "known_at")
+        case FigureOf():
+            figure = figure_of(wanted.figure)
+            return figure.known_at if isinstance(figure, OfEvaluation) else None  # balances know both times by themselves
+        case _:
+            return None

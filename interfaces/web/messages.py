@@ -49,6 +49,15 @@ GERMAN: Mapping[str, str] = {
     "no_pool": "Sobald die Sachbearbeitung einen Stundenpool eröffnet hat, steht er hier.",
     "no_figures.title": "Keine Einsicht in Stundenpools",
     "no_figures": "Die Administration verwaltet Konten, Schlüssel und Einstellungen. Stunden, Anträge und Fälle sieht sie nicht.",
+    # as of another time
+    "times.heading": "Stand",
+    "times.as_of": "geschehen bis",
+    "times.known_at": "bekannt am",
+    "times.form": "TT.MM.JJJJ",
+    "times.banner": "Stand:",
+    "times.banner.as_of": "was bis {moment} geschehen ist",
+    "times.banner.known_at": "wie am {moment} bekannt",
+    "times.today": "Heutigen Stand zeigen",
     # at a glance
     "glance.heading": "Auf einen Blick",
     "budget": "Kontingent",
@@ -113,6 +122,7 @@ GERMAN: Mapping[str, str] = {
     # over time
     "months.heading": "Im Zeitverlauf",
     "months.explanation": "Stunden am Ende jedes Monats, zuletzt heute. Die Säule reicht bis zum Kontingent.",
+    "months.explanation.then": "Stunden am Ende jedes Monats, zuletzt zum gezeigten Stand. Die Säule reicht bis zum Kontingent.",
     "months.explanation.ended": "Stunden am Ende jedes Monats. Die Säule reicht bis zum Kontingent.",
     "months.alternative": "Säulen von {first} bis {last}: geleistet, reserviert und verfügbar. Alle Werte stehen in der Tabelle.",
     "months.table": "Werte als Tabelle",

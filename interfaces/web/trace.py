@@ -6,15 +6,9 @@ from application.explain import Explanation, Figure, explain, figure_of
 from application.projections import pools
 from application.views import PoolView
 from interfaces.http.operations import Asking
-from interfaces.http.parameters import FigureName, Parameters
+from interfaces.http.parameters import FigureOf
 
 PARTS_MAX = 300
-
-
-class TraceOf(Parameters, frozen=True):
-    """A figure, by its name."""
-
-    figure: FigureName
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +27,7 @@ class Trace:
         return (found.value or 0) - sum(part.amount for part in found.parts) if found.counting == "sum" else 0
 
 
-def trace(asking: Asking, wanted: TraceOf) -> Trace:
+def trace(asking: Asking, wanted: FigureOf) -> Trace:
     """What is behind a figure. A provider's people see their own, and that of others in one sum. Raises ``NotFound``."""
     figure = figure_of(wanted.figure)
     found = explain(asking.reader, figure, provider=asking.provider, limit=PARTS_MAX)
