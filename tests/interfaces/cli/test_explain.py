@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
@@ -45,6 +46,20 @@ def test_a_figure_of_the_evaluation_is_explained(run: Run, figure: str, said: st
     done = run("audit", "explain", f"evaluation/{filled_pool(run)}/{figure}")
     assert done.exit_code == 0, done.stderr
     assert done.stdout.splitlines()[0] == said
+
+
+@pytest.mark.usefixtures("installation")
+def test_a_report_says_what_was_known(run: Run) -> None:
+    """given an import of today / when the evaluation is asked for as known in past and future / then it was not known, and is."""
+    filled_pool(run)
+    earlier = datetime.now(UTC).isoformat()
+    pool = filled_pool(run)
+    asked = ("report", "evaluation", "--pool", pool, "--json", "--known-at")
+    assert run(*asked, "2199-12-31").stdout == run(*asked[:-1]).stdout
+    assert run(*asked, earlier).exit_code == 1  # there was no such pool
+    figure = f"evaluation/{pool}/requests?known_at="
+    assert run("audit", "explain", f"{figure}2199-12-31").stdout.startswith("Anträge: 3\n")
+    assert run("audit", "explain", f"{figure}{earlier}").exit_code == 1
 
 
 @pytest.mark.usefixtures("sqlite_installation")

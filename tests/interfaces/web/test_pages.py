@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 from eventsourcing.persistence import OperationalError
 
-from domain.quantities import hours
+from application.log import read_event
+from domain.quantities import berlin_time, hours
 from interfaces.web import pages
 from interfaces.web.messages import GERMAN
 from interfaces.web.pages import STATIC
@@ -210,6 +211,49 @@ def test_a_malformed_question_is_422_as_a_page(office: Office, query: dict[str, 
     )
     assert answer.status_code == 422
     assert "Angaben nicht gültig" in read(answer).text
+
+
+# ── other times
+
+
+def test_the_page_is_shown_as_it_was(office: Office) -> None:
+    """given a pool that has changed / when its page is asked for as known before / then it says so, with the figures of then, each
+    of which leads to entries that add up to it."""
+    office.given("open_pool", "open_case", "request_hours")
+    before = office.get("auditor", f"/pools/{office.pool}").json()["balance"]["budget"]
+    with office.service.store.reading() as reader:
+        head = reader.head()
+        assert head is not None
+        moment = berlin_time(read_event(head).recorded_at).isoformat()
+    office.given("approve_hours", "log_session", "change_budget")
+    page = read(first_page(office, "auditor", known_at=moment))
+    assert "Stand: wie am" in page.text
+    assert f"von {hours(before)} Kontingent" in page.text
+    assert "0,00 Std. in erfassten Terminen" in page.text
+    visitor = Visitor(office).signs_in_as("auditor")
+    links = page.links("/nachweis")
+    assert len(links) >= 6
+    for link in links:
+        text = read(visitor.opens(link)).text
+        figure, *lines, total = [_minutes(found) for found in re.findall(r"-?[\d.]+,\d\d Std\.", text)]
+        assert figure == total == sum(lines), link
+        assert "bekannt" in text
+    past = read(first_page(office, "auditor", as_of="31.12.2023"))
+    assert "Stand: was bis 31.12.2023 geschehen ist." in past.text
+    assert "0,00 Std. verfügbar von 0,00 Std. Kontingent" in past.text
+
+
+def test_other_times_are_for_auditors_and_officers(office: Office) -> None:
+    """Others have no form for it, and are refused; what is no time is said to be none."""
+    office.given(*LOGGED)
+    for who in ("worker", "lead", "planner"):
+        assert 'name="known_at"' not in first_page(office, who).text
+        for name in ("as_of", "known_at"):
+            assert first_page(office, who, **{name: "31.03.2024"}).status_code == 403
+    answer = first_page(office, "officer", known_at="gestern")
+    assert answer.status_code == 422
+    assert "bekannt am" in read(answer).text
+    assert first_page(office, "officer", known_at="01.01.2001").status_code == 404
 
 
 # ── what never happens
