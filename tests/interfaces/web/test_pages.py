@@ -188,6 +188,29 @@ def test_a_provider_finds_nothing_of_others_behind_a_figure(office: Office) -> N
 
 
 @pytest.mark.parametrize(
+    ("figure", "said"),
+    [
+        ("requests", "1 Anträge"),
+        ("requested_minutes?by=concern:housing", "10,00 Std. Beantragte Zeit · Anlass housing"),
+        ("used_share", "Anteil"),
+        ("to_decision_median?by=provider:traeger-a", "Quantil"),
+        ("sessions?known_at=2199-12-31", "1 Termine · wie am 31.12.2199 bekannt"),
+        ("closed_moved", "Fälle"),
+    ],
+)
+def test_a_figure_of_the_evaluation_is_traced_for_the_office(office: Office, figure: str, said: str) -> None:
+    """As a sum, a share, a mean or a quantile; a provider finds none of it."""
+    office.given(*LOGGED)
+    name = f"evaluation/{office.pool}/{figure}"
+    answer = Visitor(office).signs_in_as("auditor").opens("/nachweis", figure=name)
+    assert answer.status_code == 200
+    text = read(answer).text
+    assert said in text
+    assert f"Name dieser Zahl: {name}" in text
+    assert Visitor(office).signs_in_as("lead").opens("/nachweis", figure=name).status_code in (403, 404)
+
+
+@pytest.mark.parametrize(
     "query",
     [
         {},
