@@ -22,7 +22,7 @@ from domain.quantities import start_of_next_day
 from domain.refusals import Malformed
 
 EVENTS_MAX = 250_000  # folded for one question: about eleven seconds
-KEPT_MAX = 2  # of up to 150 MB
+KEPT_MAX = 2  # of up to 165 MB
 BATCH_EVENTS = 2_000
 FLUSH_BATCHES = 25
 WAIT_SECONDS_MAX = 5.0  # while another thread folds
