@@ -396,3 +396,26 @@ class Store(Protocol):
         """Whoever looks after this call and after each wait misses nothing."""
 
     def close(self) -> None: ...
+
+
+GAP_MAX = 32  # rows that nobody asked for are cheaper to read than another question is to ask
+
+
+def rows_at(reader: Reader, positions: Sequence[int]) -> list[Notification]:
+    """The rows at these ascending positions, as far as there are any."""
+    found = []
+    for first, last in _runs(positions):
+        found += reader.notifications(first - 1, last - first + 1)
+    wanted = set(positions)
+    return [row for row in found if row.id in wanted]
+
+
+def _runs(positions: Iterable[int]) -> list[tuple[int, int]]:
+    """Ascending positions as few stretches of the log, with small gaps inside."""
+    runs: list[tuple[int, int]] = []
+    for position in positions:
+        if runs and position - runs[-1][1] <= GAP_MAX:
+            runs[-1] = (runs[-1][0], position)
+        else:
+            runs.append((position, position))
+    return runs

@@ -25,6 +25,7 @@ import httpx
 from application.engine import Engine
 from application.findings import Findings
 from application.log import Reader
+from application.past import Pasts
 from application.privacy import Keyring
 from application.projections.audit_trail import TRAIL_TABLE
 from application.projections.balances import MOVEMENTS, POOL_DAYS
@@ -43,6 +44,7 @@ from interfaces.service import Service
 from interfaces.settings import Settings
 from interfaces.storage import open_store
 from interfaces.storage.keystore import open_keystore
+from interfaces.storage.memory import MemoryTables
 from interfaces.storage.migrate import migrate
 
 Said = dict[str, Any]
@@ -158,7 +160,7 @@ def service_at(folder: Path, clock: Clock) -> Iterator[Service]:
         migrate(store, lambda done, total: None)
         keyring = Keyring(stack.enter_context(closing(open_keystore(settings.keystore))))
         engine = stack.enter_context(closing(Engine(store, keyring, problem_bytes, clock)))
-        yield Service(settings, store, keyring, engine, clock, Findings(Thresholds()))
+        yield Service(settings, store, keyring, engine, clock, Findings(Thresholds()), Pasts(MemoryTables))
 
 
 class Walk:

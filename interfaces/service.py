@@ -8,18 +8,20 @@ from application.demonstration import clock_of
 from application.engine import Clock, Engine
 from application.findings import Findings
 from application.log import Store
+from application.past import Pasts
 from application.privacy import Keyring
 from interfaces.http.problems import problem_bytes
 from interfaces.settings import Settings
 from interfaces.storage import open_store
 from interfaces.storage.checkpoint_keys import CheckpointKeys
 from interfaces.storage.keystore import open_keystore
+from interfaces.storage.memory import MemoryTables
 from interfaces.thresholds import read_thresholds
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A log with its keys, the engine that takes turns on it, the clock that both decisions and reads go by, and what is found."""
+    """A log with its keys, the engine that takes turns on it, the clock of decisions and reads; what is found, and was known."""
 
     settings: Settings
     store: Store
@@ -27,6 +29,7 @@ class Service:
     engine: Engine
     clock: Clock
     findings: Findings
+    pasts: Pasts
 
     @property
     def checkpoint_keys(self) -> CheckpointKeys:
@@ -44,4 +47,4 @@ def open_service(settings: Settings) -> Iterator[Service]:
         keys = stack.enter_context(closing(open_keystore(settings.keystore)))
         keyring = Keyring(keys)
         engine = stack.enter_context(closing(Engine(store, keyring, problem_bytes, clock)))
-        yield Service(settings, store, keyring, engine, clock, Findings(read_thresholds(settings.findings)))
+        yield Service(settings, store, keyring, engine, clock, Findings(read_thresholds(settings.findings)), Pasts(MemoryTables))

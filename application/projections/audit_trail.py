@@ -1,11 +1,11 @@
 """The audit trail: an index of the log, so that it is no second copy of it. Lines are written when somebody reads."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, get_args
 from uuid import UUID
 
-from application.log import Reader, Recorded, read_event
+from application.log import Reader, Recorded, read_event, rows_at
 from application.projections.cases import CASES
 from application.projections.pools import POOLS
 from application.projections.tables import Fold, Live, Projection, Row, Rows, Table, matching, place_after
@@ -17,7 +17,7 @@ from domain.case import CaseEvent, CaseOpened
 from domain.pool import HoursReleased, HoursReserved, PlaceOffered, PoolEvent, PoolOpened
 from domain.quantities import Actor
 
-GAP_MAX = 32  # rows that nobody asked for are cheaper to read than another question is to ask
+ASKED_MAX = 500  # values in one statement
 
 
 class TrailRow(Row):
@@ -138,20 +138,40 @@ def trail(
         type=type,
         provider=provider,
     )
-    live = Live(reader, AUDIT_TRAIL, CASES, POOLS)
-    found = live.fetch(
-        "SELECT t.position, t.pool, t.case_id, t.booking, t.provider, p.name, c.reference "
-        f"FROM (SELECT {_ABOUT} WHERE {condition} AND position > ? ORDER BY position LIMIT ?) AS t "
-        "JOIN {pools} AS p ON p.pool = t.pool LEFT JOIN {cases} AS c ON c.case_id = t.case_id ORDER BY t.position",
-        (*params, place_after(after), limit + 1),
-    )
+    found = _lines(reader, f"{condition} AND position > ? ORDER BY position LIMIT ?", [*params, place_after(after), limit + 1])
     shown = found[:limit]
-    recorded = events_at(reader, [row[0] for row in shown])
-    entries = [
-        _entry(event, About(name, reference, booking, owner), pool, case_id, opener)
-        for event, (_, pool, case_id, booking, owner, name, reference) in zip(recorded, shown, strict=True)
-    ]
-    return entries, str(shown[-1][0]) if len(found) > limit else None
+    return _entries(reader, shown, opener), str(shown[-1].position) if len(found) > limit else None
+
+
+def lines_at(reader: Reader, positions: Sequence[int], opener: Opener | None) -> list[TrailEntry]:
+    """The same of the events at these ascending positions."""
+    found: list[_Line] = []
+    for start in range(0, len(positions), ASKED_MAX):
+        some = positions[start : start + ASKED_MAX]
+        found += _lines(reader, f"position IN ({_marks(some)}) ORDER BY position", some)
+    return _entries(reader, found, opener)
+
+
+class _Line(NamedTuple):
+    position: int
+    pool: str
+    case_id: str | None
+    about: About
+
+
+def _lines(reader: Reader, condition: str, params: Sequence[Any]) -> list[_Line]:
+    found = Live(reader, AUDIT_TRAIL, CASES, POOLS).fetch(
+        "SELECT t.position, t.pool, t.case_id, p.name, c.reference, t.booking, t.provider "
+        f"FROM (SELECT {_ABOUT} WHERE {condition}) AS t "
+        "JOIN {pools} AS p ON p.pool = t.pool LEFT JOIN {cases} AS c ON c.case_id = t.case_id ORDER BY t.position",
+        params,
+    )
+    return [_Line(position, pool, case_id, About(*about)) for position, pool, case_id, *about in found]
+
+
+def _entries(reader: Reader, lines: Sequence[_Line], opener: Opener | None) -> list[TrailEntry]:
+    recorded = events_at(reader, [line.position for line in lines])
+    return [_entry(event, line.about, line.pool, line.case_id, opener) for event, line in zip(recorded, lines, strict=True)]
 
 
 def latest(reader: Reader, *, pool: UUID, limit: int) -> list[Note]:
@@ -188,24 +208,53 @@ def positions(reader: Reader, *, pool: UUID, type: str) -> list[int]:
     return [position for (position,) in found]
 
 
+def subjects_of_case(reader: Reader, case: UUID) -> list[str]:
+    """The case itself and its bookings, in no order; none where nobody opened it."""
+    found = Live(reader, AUDIT_TRAIL).fetch("SELECT subject FROM {trail_subjects} WHERE case_id = ?", (str(case),))
+    return [subject for (subject,) in found]
+
+
+def positions_by(reader: Reader, actor: str) -> list[int]:
+    """Where the events stand that somebody has made."""
+    found = Live(reader, AUDIT_TRAIL).fetch("SELECT position FROM {audit_trail} WHERE actor = ?", (actor,))
+    return [position for (position,) in found]
+
+
+def positions_of(reader: Reader, type: str) -> list[int]:
+    """Where the events of one type stand, in the order of the log."""
+    found = Live(reader, AUDIT_TRAIL).fetch("SELECT position FROM {audit_trail} WHERE type = ? ORDER BY position", (type,))
+    return [position for (position,) in found]
+
+
+def places_about(reader: Reader, subjects: Sequence[str], types: Sequence[str]) -> list[tuple[str, int, str]]:
+    """Subject, position and type of the events of these types that are about any of these pools, cases and bookings; without types,
+    of all events."""
+    live, found = Live(reader, AUDIT_TRAIL), list[tuple[Any, ...]]()
+    what = f" AND type IN ({_marks(types)})" if types else ""
+    for start in range(0, len(subjects), ASKED_MAX):
+        some = subjects[start : start + ASKED_MAX]
+        found += live.fetch(
+            f"SELECT subject, position, type FROM {{audit_trail}} WHERE subject IN ({_marks(some)}){what}", [*some, *types]
+        )
+    return [(subject, position, type) for subject, position, type in found]
+
+
+def types_at(reader: Reader, positions: Sequence[int]) -> dict[int, str]:
+    """The types of the events at these positions."""
+    live, found = Live(reader, AUDIT_TRAIL), list[tuple[Any, ...]]()
+    for start in range(0, len(positions), ASKED_MAX):
+        some = positions[start : start + ASKED_MAX]
+        found += live.fetch(f"SELECT position, type FROM {{audit_trail}} WHERE position IN ({_marks(some)})", some)
+    return dict(found)
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" for _ in values)
+
+
 def events_at(reader: Reader, positions: Sequence[int]) -> list[Recorded]:
     """The events at these ascending positions."""
-    found = []
-    for first, last in _runs(positions):
-        found += reader.notifications(first - 1, last - first + 1)
-    wanted = set(positions)
-    return [read_event(row) for row in found if row.id in wanted]
-
-
-def _runs(positions: Iterable[int]) -> list[tuple[int, int]]:
-    """Ascending positions as few stretches of the log, with small gaps inside."""
-    runs: list[tuple[int, int]] = []
-    for position in positions:
-        if runs and position - runs[-1][1] <= GAP_MAX:
-            runs[-1] = (runs[-1][0], position)
-        else:
-            runs.append((position, position))
-    return runs
+    return [read_event(row) for row in rows_at(reader, positions)]
 
 
 def _entry(event: Recorded, about: About, pool: str, case_id: str | None, opener: Opener | None) -> TrailEntry:

@@ -16,12 +16,14 @@ from uuid import UUID
 
 from application.log import Reader, Recorded
 from application.projections.cases import CASES
-from application.projections.tables import Live, Projection, Row, Rows, Table, day_of, matching, micros
+from application.projections.tables import POSITION_MAX, Live, Projection, Row, Rows, Table, day_of, micros
 from application.views import Balance, ForecastView, Group
 from domain.booking import HoursRequested, SessionCorrected, SessionLogged, SessionReversed
 from domain.forecast import forecast
 from domain.pool import BudgetChanged, HoursReleased, HoursReserved, PoolOpened
 from domain.quantities import BERLIN, berlin_day, start_of_day
+
+POSITIONS_A_QUERY = 500
 
 MovementKind = Literal["budget", "granted", "released", "consumed"]
 By = Literal["district", "provider", "case", "month", "booking"]
@@ -242,36 +244,81 @@ class Entry(NamedTuple):
     """A movement as somebody looks it up: where it stands in the log, and whose it is."""
 
     position: int
+    seq: int
     kind: MovementKind
     minutes: int
     day: date
+    case: UUID | None
     reference: str | None
+    booking: UUID | None
     provider: str | None
     district: str | None
+
+
+class Place(NamedTuple):
+    """Where a movement stands: several may be of one event."""
+
+    position: int
+    seq: int
 
 
 def movements(
     reader: Reader,
     pool: UUID,
     kinds: Collection[MovementKind],
+    as_of: datetime | date | None = None,
+    known_at: datetime | date | None = None,
+    within: tuple[By, str] | None = None,
     *,
-    as_of: date | None = None,
+    through: bool = False,
     provider: str | None = None,
-    district: str | None = None,
-    limit: int,
+    unknown_at: datetime | date | None = None,
+    before: Place | None = None,
+    limit: int | None,
 ) -> list[Entry]:
-    """The movements that sums of these kinds are made of, the last recorded first."""
-    condition, params = matching(pool=pool, provider=provider, district=district)
-    if as_of is not None:
-        condition, params = f"{condition} AND day <= ?", [*params, as_of.isoformat()]
-    found = Live(reader, BALANCES, CASES).fetch(
-        "SELECT m.position, m.kind, m.minutes, m.day, c.reference, m.provider, m.district "
-        f"FROM (SELECT * FROM {{movements}} WHERE {condition} AND kind IN ({', '.join('?' for _ in kinds)}) "
+    """The movements that sums of these kinds are made of, the last recorded first; of one group where ``within`` names it, and
+    with those of the groups before it where ``through``. Of a provider's and nobody's only, where one is stated; and only what was
+    not known yet at ``unknown_at``.
+    """
+    live = Live(reader, BALANCES, CASES)
+    question = _question(live, str(pool), as_of, known_at)
+    marks = ", ".join("?" for _ in kinds)
+    stated: list[Condition] = [("pool = ?", str(pool)), (f"kind IN ({marks})", *kinds), *question.effective(), *question.known()]
+    if within is not None:
+        by, key = within
+        stated.append((f"{_COLUMNS.get(by, by)} {'<=' if through else '='} ?", key))
+    if provider is not None:
+        stated.append(("(provider = ? OR provider IS NULL)", provider))
+    if unknown_at is not None:
+        stated.append(("position > ?", _question(live, str(pool), None, unknown_at).standing.position))
+    if before is not None:
+        stated.append(("position <= ? AND (position < ? OR seq < ?)", before.position, *before))
+    found = live.fetch(
+        "SELECT m.position, m.seq, m.kind, m.minutes, m.day, m.case_id, c.reference, m.booking, m.provider, m.district "
+        f"FROM (SELECT * FROM {{movements}} WHERE {' AND '.join(condition for condition, *_ in stated)} "
         "ORDER BY position DESC, seq DESC LIMIT ?) AS m "
         "LEFT JOIN {cases} AS c ON c.case_id = m.case_id ORDER BY m.position DESC, m.seq DESC",
-        (*params, *kinds, limit),
+        [*(value for _, *values in stated for value in values), POSITION_MAX if limit is None else limit],
     )
-    return [Entry(position, kind, minutes, date.fromisoformat(day), *whose) for position, kind, minutes, day, *whose in found]
+    return [_entry(*row) for row in found]
+
+
+def moved_at(reader: Reader, positions: Sequence[int]) -> list[tuple[int, int, MovementKind, int]]:
+    """Position, sequence, kind and minutes of the movements that the events at these ascending positions have made, in order."""
+    live, found = Live(reader, BALANCES), list[tuple[Any, ...]]()
+    for start in range(0, len(positions), POSITIONS_A_QUERY):
+        some = positions[start : start + POSITIONS_A_QUERY]
+        marks = ", ".join("?" for _ in some)
+        found += live.fetch(
+            f"SELECT position, seq, kind, minutes FROM {{movements}} WHERE position IN ({marks}) ORDER BY position, seq", some
+        )
+    return [(position, seq, kind, minutes) for position, seq, kind, minutes in found]
+
+
+def _entry(position: int, seq: int, kind: MovementKind, minutes: int, day: str, case: str | None, *whose: Any) -> Entry:
+    reference, booking, provider, district = whose
+    ids = [None if each is None else UUID(each) for each in (case, booking)]
+    return Entry(position, seq, kind, minutes, date.fromisoformat(day), ids[0], reference, ids[1], provider, district)
 
 
 def forecast_of(reader: Reader, pool: UUID, today: date) -> ForecastView:
@@ -341,7 +388,7 @@ class _Question(NamedTuple):
         column = _COLUMNS.get(by, by)
         own: list[Condition] = [] if provider is None else [("provider = ?", provider)]
         if by in ("case", "booking"):
-            return self._movements(column, [*own, *self._effective(), *self._known()])
+            return self._movements(column, [*own, *self.effective(), *self.known()])
         if by == "month" and provider is None:
             return self._pool_days(column)
         return self._provider_days(column, own)
@@ -350,13 +397,13 @@ class _Question(NamedTuple):
         """From the totals of whole days as they were known, and the movements of a day that counts in part."""
         minutes = ("SUM(minutes)",) if self.latest else (f"COALESCE(SUM({_DAY_MINUTES}), 0)", self.standing.position)
         whole_days = self._select(column, "pool_days", self._whole_days(), minutes)
-        return _summed([whole_days, self._part_of_a_day(column, self._known())])
+        return _summed([whole_days, self._part_of_a_day(column, self.known())])
 
     def _provider_days(self, column: str, own: Sequence[Condition]) -> Sums:
         """From the totals of whole days and the movements of a day that counts in part, less what was recorded later."""
         parts = [self._select(column, "provider_days", [*own, *self._whole_days()]), self._part_of_a_day(column, own)]
         if not self.latest:
-            later = self._movements(column, [*own, *self._effective(), ("position > ?", self.standing.position)])
+            later = self._movements(column, [*own, *self.effective(), ("position > ?", self.standing.position)])
             parts.append({key: {kind: -minutes for kind, minutes in sums.items()} for key, sums in later.items()})
         return _summed(parts)
 
@@ -365,7 +412,7 @@ class _Question(NamedTuple):
             return {}
         numbers = "SELECT number FROM {pool_days} WHERE pool = ? AND day = ?"
         that_day = (f"pool_day IN ({numbers})", self.pool, berlin_day(self.as_of).isoformat())
-        return self._movements(column, [*conditions, that_day, *self._effective()])
+        return self._movements(column, [*conditions, that_day, *self.effective()])
 
     def _movements(self, column: str, conditions: Iterable[Condition]) -> Sums:
         return self._select(column, "movements", conditions)
@@ -382,16 +429,16 @@ class _Question(NamedTuple):
     def _whole_days(self) -> list[Condition]:
         if isinstance(self.as_of, datetime):
             return [("day < ?", berlin_day(self.as_of).isoformat())]
-        return self._effective()
+        return self.effective()
 
-    def _effective(self) -> list[Condition]:
+    def effective(self) -> list[Condition]:
         if self.as_of is None:
             return []
         if isinstance(self.as_of, datetime):
             return [("effective <= ?", micros(self.as_of))]
         return [("day <= ?", self.as_of.isoformat())]
 
-    def _known(self) -> list[Condition]:
+    def known(self) -> list[Condition]:
         return [] if self.latest else [("position <= ?", self.standing.position)]
 
 

@@ -269,6 +269,12 @@ def bookings_of_sessions(reader: Reader, sessions: Iterable[UUID]) -> dict[UUID,
     return found
 
 
+def sessions_of_worker(reader: Reader, worker: str) -> dict[UUID, UUID]:
+    """The sessions that are recorded as a worker's, with the booking that each stands in."""
+    found = Live(reader, BOOKINGS).fetch("SELECT session, booking FROM {sessions} WHERE worker = ?", (worker,))
+    return {UUID(session): UUID(booking) for session, booking in found}
+
+
 def booking_purpose(reader: Reader, id: UUID, provider: str | None) -> SealedText | None:
     """What a booking's hours are for, still sealed; of ``provider`` only, where it is stated. Raises ``NotFound``."""
     return text_at(reader, _the(Live(reader, BOOKINGS), id, provider).purpose, "purpose")

@@ -15,6 +15,8 @@ from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred, Pe
 from domain.quantities import Concern, Outcome, ServiceArea
 from domain.refusals import NotFound
 
+IDS_A_QUERY = 500
+
 
 class CaseRow(Row):
     """``position`` is where the case was opened, ``last_position`` where it changed last; of texts it says where they stand."""
@@ -164,13 +166,14 @@ def list_cases(
 
 
 def references(reader: Reader, cases: Iterable[UUID]) -> dict[UUID, str]:
-    """The pseudonymous references of these cases, of which there are no more than a page holds."""
-    asked = [str(case) for case in cases]
-    if not asked:
-        return {}
-    marks = ", ".join("?" for _ in asked)
-    found = Live(reader, CASES).fetch(f"SELECT case_id, reference FROM {{cases}} WHERE case_id IN ({marks})", asked)
-    return {UUID(case): reference for case, reference in found}
+    """The pseudonymous references of these cases."""
+    live, asked, found = Live(reader, CASES), [str(case) for case in cases], dict[UUID, str]()
+    for start in range(0, len(asked), IDS_A_QUERY):
+        some = asked[start : start + IDS_A_QUERY]
+        marks = ", ".join("?" for _ in some)
+        rows = live.fetch(f"SELECT case_id, reference FROM {{cases}} WHERE case_id IN ({marks})", some)
+        found.update({UUID(case): reference for case, reference in rows})
+    return found
 
 
 def _the(reader: Reader, id: UUID, provider: str | None) -> CaseRow:

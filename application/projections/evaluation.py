@@ -8,12 +8,13 @@ with the instant of its recording.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from application.catalogue import BY_CLASS
 from application.log import Reader, Recorded
 from application.projections.bookings import BOOKINGS
+from application.projections.cases import CASES as CASE_LIST
 from application.projections.figures import (
     FIGURES,
     GROUPINGS,
@@ -210,15 +211,12 @@ def evaluation(reader: Reader, pool: UUID) -> Evaluation:
     """All figures of a pool as the log stands; a pool that nobody opened has nothing but zeros."""
     live = Live(reader, EVALUATION, BOOKINGS)
     head = reader.head()
-    cases = live.rows(CASES, "pool = ?", (str(pool),))
-    places = {case.case_id: Where(case.district, case.service_area, case.concern, case.provider) for case in cases}
-    rows = live.rows(REQUESTS, "pool = ?", (str(pool),))
-    where = {row.booking: places[row.case_id]._replace(district=row.district, provider=row.provider) for row in rows}
-    sessions = _sessions(live, pool, where)
+    files = _files(live, pool)
+    sessions = _sessions(live, pool, files.where)
     counted: dict[type, Sequence[Any]] = {
-        Request: _requests(rows, where, sessions, _closing(live, pool)),
+        Request: _requests(files, sessions, _closing(live, pool)),
         Sessions: [each for _, each in sessions],
-        CaseFile: [_case_file(case, places[case.case_id]) for case in cases],
+        CaseFile: [_case_file(case, files.places[case.case_id]) for case in files.cases],
     }
     return Evaluation(
         pool=pool,
@@ -226,6 +224,55 @@ def evaluation(reader: Reader, pool: UUID) -> Evaluation:
         groupings=tuple(GroupingView(each.by, each.label, each.definition) for each in GROUPINGS),
         figures=tuple(_figure(figure, counted[figure.of]) for figure in FIGURES),
     )
+
+
+class Subject(NamedTuple):
+    """What counts, whose it is, and at which position of the log it begins."""
+
+    position: int
+    case: str
+    booking: str | None
+    session: str | None
+    counts: Request | Sessions | CaseFile
+
+
+def subjects(reader: Reader, pool: UUID, of: type) -> list[Subject]:
+    """All requests, sessions or cases of a pool, each alone, in the order of the log."""
+    live = Live(reader, EVALUATION, BOOKINGS, CASE_LIST)
+    files = _files(live, pool)
+    if of is CaseFile:
+        begins = dict(live.fetch("SELECT case_id, position FROM {cases} WHERE pool = ?", (str(pool),)))
+        found = [
+            Subject(begins[case.case_id], case.case_id, None, None, _case_file(case, files.places[case.case_id]))
+            for case in files.cases
+        ]
+    elif of is Request:
+        begins = dict(live.fetch("SELECT booking, position FROM {bookings} WHERE pool = ?", (str(pool),)))
+        counted = _requests(files, _sessions(live, pool, files.where), _closing(live, pool))
+        found = [
+            Subject(begins[row.booking], row.case_id, row.booking, None, request)
+            for row, request in zip(files.requests, counted, strict=True)
+        ]
+    else:
+        found = _each_session(live, pool, files)
+    return sorted(found, key=lambda subject: subject.position)
+
+
+class _Files(NamedTuple):
+    """The rows of a pool, and the groups of its cases and of its requests."""
+
+    cases: Sequence[EvaluatedCase]
+    requests: Sequence[EvaluatedRequest]
+    places: Mapping[str, Where]
+    where: Mapping[str, Where]
+
+
+def _files(live: Live, pool: UUID) -> _Files:
+    cases = live.rows(CASES, "pool = ?", (str(pool),))
+    places = {case.case_id: Where(case.district, case.service_area, case.concern, case.provider) for case in cases}
+    requests = live.rows(REQUESTS, "pool = ?", (str(pool),))
+    where = {row.booking: places[row.case_id]._replace(district=row.district, provider=row.provider) for row in requests}
+    return _Files(cases, requests, places, where)
 
 
 def _closing(live: Live, pool: UUID) -> int | None:
@@ -248,14 +295,24 @@ def _sessions(live: Live, pool: UUID, where: Mapping[str, Where]) -> list[tuple[
     ]
 
 
-def _requests(
-    rows: Iterable[EvaluatedRequest], where: Mapping[str, Where], sessions: Iterable[tuple[str, Sessions]], closing: int | None
-) -> list[Request]:
+def _each_session(live: Live, pool: UUID, files: _Files) -> list[Subject]:
+    found = live.fetch(
+        "SELECT s.position, r.case_id, s.booking, s.session, s.month, s.kind, s.state, 1, s.minutes, s.confirmed, s.late "
+        "FROM {sessions} s JOIN {evaluated_requests} r ON r.booking = s.booking WHERE r.pool = ?",
+        (str(pool),),
+    )
+    return [
+        Subject(position, case, booking, session, Sessions(files.where[booking], {"rendered": month}, *stands))
+        for position, case, booking, session, month, *stands in found
+    ]
+
+
+def _requests(files: _Files, sessions: Iterable[tuple[str, Sessions]], closing: int | None) -> list[Request]:
     consumed: dict[str, int] = {}
     for booking, each in sessions:
         if each.stand:
             consumed[booking] = consumed.get(booking, 0) + each.minutes
-    return [_request(row, where[row.booking], consumed.get(row.booking, 0), closing) for row in rows]
+    return [_request(row, files.where[row.booking], consumed.get(row.booking, 0), closing) for row in files.requests]
 
 
 def _request(row: EvaluatedRequest, where: Where, consumed: int, closing: int | None) -> Request:
@@ -304,7 +361,7 @@ def _figure(figure: AnyFigure, counted: Iterable[Any]) -> FigureView:
         amount = figure.take(each)
         if amount is not None:
             everything.append(amount)
-            for by, key in zip(groups, (each.months[figure.month], *each.where), strict=True):
+            for by, key in groups_of(figure, each).items():
                 groups[by].setdefault(key, []).append(amount)
     return FigureView(
         figure=figure.id,
@@ -320,6 +377,11 @@ def _figure(figure: AnyFigure, counted: Iterable[Any]) -> FigureView:
             for by, found in groups.items()
         },
     )
+
+
+def groups_of(figure: AnyFigure, counts: Any) -> dict[GroupBy, str]:
+    """The group of each grouping in which something counts that does count for the figure."""
+    return {each.by: key for each, key in zip(GROUPINGS, (counts.months[figure.month], *counts.where), strict=True)}
 
 
 def names_of(events: Iterable[type[Event]]) -> tuple[str, ...]:

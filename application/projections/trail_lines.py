@@ -3,9 +3,11 @@
 Rules are named by their numbers, with words beside them for somebody who has no list at hand.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import NamedTuple, assert_never
 
+from application.catalogue import BY_NAME
 from application.log import Recorded
 from application.privacy import KeyMissing, SealBroken
 from application.projections.texts import Opener, sealed_text
@@ -56,8 +58,8 @@ class About(NamedTuple):
 
 def trail_line(event: Recorded, about: About, opener: Opener | None) -> str:
     """The line of an event; stated reasons are read out only with an ``opener``."""
-    when = _clock(event.recorded_at)
-    line = f"{when} – {_person(event.actor)} {deed(event)} {_object(about)}."
+    when = clock(event.recorded_at)
+    line = f"{when} – {person(event.actor)} {deed(event)} {_object(about)}."
     reasons = _reasons(event, opener)
     return " ".join(f"{line}{reasons} {_rule(event.data)}".split())  # texts of people may have lines of their own
 
@@ -94,7 +96,8 @@ _CONCERNS = {
 _CAUSES = {"settlement": "Abrechnung", "reduction": "Kürzung", "reversal": "Storno", "correction": "Korrektur"}
 
 
-def _person(actor: Actor) -> str:
+def person(actor: Actor) -> str:
+    """Who acted, in which role and for whom."""
     return f"{actor.subject} ({_ROLES[actor.role]}, {actor.organisation})"
 
 
@@ -118,7 +121,7 @@ def deed(event: Recorded) -> str:
         case DemonstrationStarted():
             return (
                 f"begann eine Demonstration (Startwert {data.seed}): Alles in diesem Protokoll ist erfunden, "
-                f"die Uhr läuft ab {_clock(data.clock)}"
+                f"die Uhr läuft ab {clock(data.clock)}"
             )
         case BudgetChanged():
             effective = f", wirksam ab {_date(data.effective_on)}" if data.effective_on else ""
@@ -127,7 +130,7 @@ def deed(event: Recorded) -> str:
         case RulesChanged():
             return f"änderte die Regeln des Pools: {_rules(data.rules)}"
         case HoursReserved():
-            return f"band {hours(data.minutes)} aus dem Pool für die Bewilligung vom {_clock(data.decided_at)}"
+            return f"band {hours(data.minutes)} aus dem Pool für die Bewilligung vom {clock(data.decided_at)}"
         case HoursReleased():
             return f"gab{_on(event, data.released_at)} {hours(data.minutes)} an den Pool zurück ({_CAUSES[data.because]})"
         case PoolExhausted():
@@ -235,7 +238,46 @@ def _amended(data: CaseAmended) -> str:
 
 def _session(facts: SessionFacts) -> str:
     worker = f", {facts.worker}" if facts.worker else ""
-    return f"{_clock(facts.starts_at)}, {hours(facts.minutes)} {_KINDS[facts.kind]}{worker}"
+    return f"{clock(facts.starts_at)}, {hours(facts.minutes)} {_KINDS[facts.kind]}{worker}"
+
+
+NAMES: Mapping[type[Event], str] = {  # what kind of event it is, where there is no room for a sentence
+    PoolOpened: "Kontingent",
+    DemonstrationStarted: "Demonstration",
+    BudgetChanged: "Änderung des Kontingents",
+    RulesChanged: "Änderung der Regeln",
+    HoursReserved: "Bewilligung",
+    HoursReleased: "Rückgabe",
+    PoolExhausted: "Pool ausgeschöpft",
+    PoolReplenished: "Pool wieder frei",
+    PlaceOffered: "Angebot",
+    MonthClosed: "Monatsabschluss",
+    MonthReopened: "Monat geöffnet",
+    ImportRecorded: "Import",
+    PoolClosed: "Abschluss des Pools",
+    CaseOpened: "Fallaufnahme",
+    CaseAmended: "Stammdaten",
+    CaseTransferred: "Trägerwechsel",
+    CaseClosed: "Fallabschluss",
+    PersonalDataErased: "Löschung",
+    HoursRequested: "Antrag",
+    RequestWaitlisted: "Warteliste",
+    ApprovalProposed: "Vorschlag",
+    HoursApproved: "Bewilligung",
+    RequestDeclined: "Ablehnung",
+    RequestWithdrawn: "Rücknahme",
+    SessionLogged: "Termin",
+    SessionCorrected: "Korrektur",
+    SessionReversed: "Storno",
+    SessionConfirmed: "Bestätigung",
+    GrantReduced: "Kürzung",
+    BookingSettled: "Abrechnung",
+}
+
+
+def name_of(type: str) -> str:
+    """The short German name of a type of events."""
+    return NAMES[BY_NAME[type].cls]
 
 
 # ── why
@@ -327,7 +369,8 @@ def _approval_rules(data: HoursApproved) -> str:
 # ── how people write
 
 
-def _clock(instant: datetime) -> str:
+def clock(instant: datetime) -> str:
+    """An instant in Europe/Berlin."""
     return f"{instant.astimezone(BERLIN):%d.%m.%Y, %H:%M} Uhr"
 
 
@@ -345,7 +388,7 @@ def _decided(event: Recorded, person: str, instant: datetime) -> str:
 
 
 def _on(event: Recorded, instant: datetime) -> str:
-    return "" if instant == event.recorded_at else f" am {_clock(instant)}"
+    return "" if instant == event.recorded_at else f" am {clock(instant)}"
 
 
 def _by(event: Recorded, person: str) -> str:

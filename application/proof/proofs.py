@@ -1,9 +1,12 @@
 """Proofs as others take them, to be checked against checkpoints without this program."""
 
+from collections.abc import Sequence
+from itertools import chain, islice
+
 import msgspec
 from msgspec import field
 
-from application.log import Reader, leaf_bytes
+from application.log import Reader, leaf_bytes, rows_at
 from application.proof import merkle, tree
 from application.proof.merkle import Range
 from domain.refusals import Malformed
@@ -38,11 +41,23 @@ def inclusion(reader: Reader, position: int, size: int | None = None) -> Inclusi
     size = _existing(reader, size, "size")
     if not 1 <= position <= size:
         raise Malformed(place="position", problem=f"muss zwischen 1 und {size} liegen")
-    rows = reader.notifications(position - 1, 1)
-    if not rows or rows[0].id != position:
-        raise tree.LogDiffers(f"position {position} is missing")
-    root, *path = tree.hashes(reader, [Range(0, size), *merkle.inclusion(position - 1, size)])
-    return InclusionProof(position, size, leaf_bytes(rows[0]), path, root)
+    [proof] = inclusions(reader, [position], size)
+    return proof
+
+
+def inclusions(reader: Reader, positions: Sequence[int], size: int) -> list[InclusionProof]:
+    """The proofs for events of the log at these ascending positions, in the log of that size; raises ``LogDiffers``."""
+    rows = {row.id: row for row in rows_at(reader, positions)}
+    for position in positions:
+        if position not in rows:
+            raise tree.LogDiffers(f"position {position} is missing")
+    beside = [merkle.inclusion(position - 1, size) for position in positions]
+    root, *hashes = tree.hashes(reader, [Range(0, size), *chain.from_iterable(beside)])
+    paths = iter(hashes)
+    return [
+        InclusionProof(position, size, leaf_bytes(rows[position]), list(islice(paths, len(ranges))), root)
+        for position, ranges in zip(positions, beside, strict=True)
+    ]
 
 
 def consistency(reader: Reader, first: int, second: int | None = None) -> ConsistencyProof:

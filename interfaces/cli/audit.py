@@ -9,9 +9,12 @@ import msgspec
 from application.demonstration import clock_of
 from application.proof import checkpoints, proofs
 from application.proof.verification import Deviation, Verified, deviations_of
+from interfaces.cli.audit_compare import command as compare
+from interfaces.cli.audit_explain import command as explain
 from interfaces.cli.audit_findings import findings
 from interfaces.cli.audit_reanchor import command as reanchor
 from interfaces.cli.audit_sheet import command as sheet
+from interfaces.cli.audit_story import command as story
 from interfaces.cli.commands import Failed, note
 from interfaces.cli.issuing import deviating_stamps, hand_over, issued_now
 from interfaces.cli.progress import progress_bar
@@ -44,6 +47,9 @@ def command() -> None:
 command.add_command(findings)
 command.add_command(sheet)
 command.add_command(reanchor)
+command.add_command(explain)
+command.add_command(compare)
+command.add_command(story)
 
 
 @command.command("checkpoint")

@@ -7,31 +7,17 @@ from uuid import UUID
 import click
 import msgspec
 
-from application import written
 from application.projections.balances import balance
 from application.projections.pools import pool as read_pool
 from application.views import Balance, Group
 from domain.quantities import hours
+from interfaces.cli.moments import Moment, spoken
 from interfaces.cli.stores import reading
+from interfaces.cli.tables import aligned
 
 By = Literal["district", "provider", "case", "month"]
 
 _HEADINGS = {"district": "Stadtraum", "provider": "Träger", "case": "Fall", "month": "Monat"}
-
-
-class Moment(click.ParamType[datetime | date]):
-    """A day, which counts to its end, or an instant; without an offset it is Europe/Berlin."""
-
-    name = "Zeit"
-
-    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> datetime | date:
-        if isinstance(value, date):
-            return value
-        try:
-            found = written.instant(value)
-        except written.Malformed as problem:
-            self.fail(str(problem), param, ctx)
-        return found if ":" in value else found.date()
 
 
 @click.command("balance")
@@ -49,9 +35,9 @@ def command(pool: UUID, as_of: datetime | date | None, known_at: datetime | date
         click.echo(msgspec.json.encode(found))
         return
     click.echo(f"Stundenpool „{name}“{_when(as_of, known_at)}\n")
-    click.echo(_aligned(_sums(found)))
+    click.echo(aligned(_sums(found)))
     if by is not None:
-        click.echo("\n" + _aligned([(_HEADINGS[by], *_GROUP_COLUMNS), *map(_group, found.groups or ())]))
+        click.echo("\n" + aligned([(_HEADINGS[by], *_GROUP_COLUMNS), *map(_group, found.groups or ())]))
 
 
 _GROUP_COLUMNS = ("bewilligt", "reserviert", "geleistet", "zurückgegeben")
@@ -72,19 +58,6 @@ def _group(group: Group) -> tuple[str, ...]:
     return (group.key, *map(hours, (group.granted, group.reserved, group.consumed, group.released)))
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> str:
-    """The first column to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join([first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))])
-        for first, *rest in rows
-    )
-
-
 def _when(as_of: datetime | date | None, known_at: datetime | date | None) -> str:
-    said = [f"{word} {_moment(when)}" for word, when in (("bis", as_of), ("bekannt", known_at)) if when is not None]
+    said = [f"{word} {spoken(when)}" for word, when in (("bis", as_of), ("bekannt", known_at)) if when is not None]
     return f", {', '.join(said)}" if said else ""
-
-
-def _moment(when: datetime | date) -> str:
-    return f"{when:%d.%m.%Y, %H:%M:%S %z}" if isinstance(when, datetime) else f"{when:%d.%m.%Y}"

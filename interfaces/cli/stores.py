@@ -3,10 +3,12 @@
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, datetime
 
 import click
 
 from application.log import Reader, Store
+from application.past import Pasts
 from application.projections import PROJECTIONS
 from application.projections.tables import live_slots
 from domain.quantities import Actor
@@ -14,6 +16,7 @@ from interfaces.http.security import OFFICE
 from interfaces.service import Service, open_service
 from interfaces.settings import Settings, read_settings
 from interfaces.storage import libpq, open_store
+from interfaces.storage.memory import MemoryTables
 
 subject_option = click.option(
     "--subject", metavar="NAME", help="Kennung, unter der das verzeichnet wird; sonst der Name des Benutzerkontos."
@@ -44,6 +47,11 @@ def reading() -> Iterator[Reader]:
     """One consistent snapshot of the log and its projections."""
     with opened_store(read_settings()) as store, store.reading() as reader:
         yield reader
+
+
+def known(reader: Reader, at: datetime | date | None) -> Reader:
+    """What was known at an instant; everything where none is stated."""
+    return reader if at is None else Pasts(MemoryTables).at(reader, at).over(reader)
 
 
 @contextmanager

@@ -1,8 +1,12 @@
-"""Proofs that the log is complete and unchanged: signed heads of its tree, and what links them."""
+"""Proofs that the log is complete and unchanged, and what auditors ask of it: where a figure comes from, what was known when."""
 
+from application.compare import Comparison, compare
+from application.explain import ProvenExplanation, explain, figure_of, prove
 from application.proof import checkpoints, proofs
 from application.proof.proofs import ConsistencyProof, InclusionProof
+from application.story import Story, story
 from interfaces.http import parameters
+from interfaces.http.examples import POOL
 from interfaces.http.operations import Asking, Issuing, Operation, Query
 from interfaces.http.security import AUDIT, PROOFS
 
@@ -19,6 +23,20 @@ def get_inclusion_proof(asking: Asking, wanted: parameters.InclusionOf) -> Inclu
 
 def get_consistency_proof(asking: Asking, wanted: parameters.ConsistencyOf) -> ConsistencyProof:
     return proofs.consistency(asking.reader, wanted.from_, wanted.to)
+
+
+def get_explanation(asking: Asking, wanted: parameters.ExplanationOf) -> ProvenExplanation:
+    found = explain(asking.reader, figure_of(wanted.figure), after=wanted.after, limit=wanted.limit)
+    return prove(asking.log, found)
+
+
+def compare_instants(asking: Asking, wanted: parameters.ComparisonOf) -> Comparison:
+    first, second = parameters.stated_moment(wanted.from_, "from"), parameters.stated_moment(wanted.to, "to")
+    return compare(asking.reader, wanted.pool, first, second, after=wanted.after, limit=wanted.limit)
+
+
+def get_story(asking: Asking, wanted: parameters.StoryOf) -> Story:
+    return story(asking.reader, *wanted.hero(), after=wanted.after, limit=wanted.limit, opener=asking)
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -55,5 +73,43 @@ OPERATIONS: tuple[Operation, ...] = (
         view=ConsistencyProof,
         given=("open_pool",),
         example={"from": "1"},
+    ),
+    Query(
+        path="/audit/explain",
+        policy=AUDIT,
+        summary="Woraus eine Zahl entsteht: alle Ereignisse mit ihren Beweisen",
+        note="Was gezählt wird, das zuletzt Verzeichnete zuerst, mit den Ereignissen, die es so gemacht haben. Bei „sum“ ist die "
+        "Zahl die Summe aller Teile, sonst deren Anteil, Mittel oder Quantil, wie die Definition sagt. Wer mehrere Seiten liest, "
+        f"nennt in einem Saldo known_at, damit sich nichts dazwischenschiebt. {_CHECKED}",
+        read=get_explanation,
+        parameters=parameters.ExplanationOf,
+        view=ProvenExplanation,
+        given=("open_pool",),
+        example={"figure": f"pool/{POOL}/budget"},
+    ),
+    Query(
+        path="/audit/compare",
+        policy=AUDIT,
+        summary="Zwei Zeitpunkte: was bis zum ersten geschehen war, wie damals bekannt und wie zum zweiten",
+        note="Mit allem, was dazwischen über die Zeit davor verzeichnet wurde, das letzte zuerst: nachgetragen (late), korrigiert "
+        "oder storniert. Zusammen ergibt es den Unterschied.",
+        read=compare_instants,
+        parameters=parameters.ComparisonOf,
+        view=Comparison,
+        given=("open_pool",),
+        example={"pool": POOL, "from": "2024-03-31", "to": "2024-06-30"},
+    ),
+    Query(
+        path="/audit/story",
+        policy=AUDIT,
+        summary="Die Geschichte eines Falls, eines Antrags, einer Fachkraft oder eines Pools",
+        note="Genau eines ist anzugeben. Jede Zeile sagt, was das Ereignis an Minuten ändert und was es seit Beginn der Geschichte "
+        "ergibt. Begründungen werden dafür geöffnet; wer sie wann gelesen hat, wird festgehalten.",
+        read=get_story,
+        parameters=parameters.StoryOf,
+        view=Story,
+        opens_texts=True,
+        given=("open_pool",),
+        example={"pool": POOL},
     ),
 )

@@ -45,11 +45,11 @@ def list_bookings(asking: Asking, wanted: parameters.BookingsOf) -> Page[Booking
     )
 
 
-def get_booking(asking: Asking, _: parameters.Parameters, booking: UUID) -> Versioned[BookingView]:
+def get_booking(asking: Asking, _: parameters.KnownAt, booking: UUID) -> Versioned[BookingView]:
     return bookings.versioned_booking(asking.reader, booking, asking.provider)
 
 
-def get_booking_texts(asking: Asking, _: parameters.Parameters, booking: UUID) -> BookingTexts:
+def get_booking_texts(asking: Asking, _: parameters.KnownAt, booking: UUID) -> BookingTexts:
     purpose = opened_text(asking, bookings.booking_purpose(asking.reader, booking, asking.provider))
     notes = bookings.session_notes(asking.reader, booking, asking.provider)
     return BookingTexts(purpose, tuple(SessionNote(session, opened_text(asking, note)) for session, note in notes.items()))
@@ -86,7 +86,7 @@ OPERATIONS: tuple[Operation, ...] = (
         policy=CASEWORK,
         summary="Ein Antrag mit allen Terminen",
         read=get_booking,
-        parameters=parameters.Parameters,
+        parameters=parameters.KnownAt,
         view=BookingView,
         given=_REQUESTED,
     ),
@@ -96,7 +96,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Zweck des Antrags und Notizen zu den Terminen",
         note="Wer sie wann gelesen hat, wird festgehalten, bevor die Antwort ergeht.",
         read=get_booking_texts,
-        parameters=parameters.Parameters,
+        parameters=parameters.KnownAt,
         view=BookingTexts,
         opens_texts=True,
         given=_REQUESTED,

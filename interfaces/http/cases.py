@@ -49,7 +49,7 @@ def list_cases(asking: Asking, wanted: parameters.CasesOf) -> Page[CaseView]:
     )
 
 
-def get_case(asking: Asking, _: parameters.Parameters, case: UUID) -> Versioned[CaseFile]:
+def get_case(asking: Asking, _: parameters.KnownAt, case: UUID) -> Versioned[CaseFile]:
     found = cases.versioned_case(asking.reader, case, asking.provider)
     texts = cases.case_texts(asking.reader, case, asking.provider)
     opened = (opened_text(asking, getattr(texts, name)) for name in PersonalView.__struct_fields__)
@@ -102,7 +102,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Ein Fall mit den Angaben zur Person",
         note="Wer sie wann gelesen hat, wird festgehalten, bevor die Antwort ergeht.",
         read=get_case,
-        parameters=parameters.Parameters,
+        parameters=parameters.KnownAt,
         view=CaseFile,
         opens_texts=True,
         given=("open_pool", "open_case"),

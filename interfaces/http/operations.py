@@ -14,6 +14,7 @@ import msgspec
 
 from application.findings import Findings
 from application.log import Reader, Transaction
+from application.past import Past
 from application.privacy import Keyring
 from application.proof.notes import Signer
 from application.receipts import Answer
@@ -36,14 +37,23 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 
 @dataclass(slots=True)
 class Asking:
-    """Who asks, when, and in which snapshot. Opens sealed texts, and keeps whose they were."""
+    """Who asks, when, and in which snapshot of the log. Opens sealed texts, and keeps whose they were.
+
+    Where the ``past`` is asked for, ``now`` lies in it, and the ``reader`` reads what was known then.
+    """
 
     actor: Actor
-    reader: Reader
+    log: Reader
     keyring: Keyring
     now: datetime
     findings: Findings
+    past: Past | None = None
     opened: set[str] = field(default_factory=set)  # names of keys: each is a person, or the office
+
+    @property
+    def reader(self) -> Reader:
+        """What answers are read from."""
+        return self.log if self.past is None else self.past.over(self.log)
 
     @property
     def provider(self) -> str | None:

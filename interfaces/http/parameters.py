@@ -1,13 +1,15 @@
 """What queries may be narrowed to. An unknown parameter is refused: a mistyped filter must not show everything."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
+from application.explain import NAME_CHARACTERS_MAX, OfEvaluation, figure_of
 from application.projections.tables import POSITION_MAX
+from application.story import Hero
 from domain.booking import BookingState
 from domain.findings.rules import RULES
 from domain.refusals import Malformed
@@ -25,13 +27,28 @@ Moment = Annotated[
         extra_json_schema={"pattern": YEARS_PATTERN, "anyOf": [{"format": "date"}, {"format": "date-time"}]},
     ),
 ]
+FigureName = Annotated[
+    str,
+    Meta(
+        max_length=NAME_CHARACTERS_MAX,
+        description="Name einer Zahl: pool/<Kennung>/budget|granted|released|consumed|reserved|available, auf Wunsch mit "
+        "?by=<Gliederung>:<Gruppe>, as_of= und known_at=; oder evaluation/<Kennung>/<Kennzahl>, auf Wunsch mit ?by=",
+        examples=["pool/5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b01/consumed?by=district:stadtraum-01&as_of=2024-03-31"],
+    ),
+]
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No parameters."""
 
 
-class PageOnly(Parameters, frozen=True):
+class KnownAt(Parameters, frozen=True):
+    """Of what may be asked as it was known then: whoever answers reads the past."""
+
+    known_at: Annotated[Moment, Meta(description="Wie es damals bekannt war; nur für das Jugendamt")] | None = None
+
+
+class PageOnly(KnownAt, frozen=True):
     after: Cursor | None = None
     limit: Limit = 100
 
@@ -42,7 +59,7 @@ class BalanceOf(Parameters, frozen=True):
     by: Literal["district", "provider", "case", "month"] | None = None
 
 
-class CasesOf(Parameters, frozen=True):
+class CasesOf(KnownAt, frozen=True):
     pool: UUID | None = None
     provider: Name | None = None
     district: Name | None = None
@@ -50,7 +67,7 @@ class CasesOf(Parameters, frozen=True):
     limit: Limit = 100
 
 
-class BookingsOf(Parameters, frozen=True):
+class BookingsOf(KnownAt, frozen=True):
     pool: UUID | None = None
     case: UUID | None = None
     state: BookingState | None = None
@@ -60,7 +77,7 @@ class BookingsOf(Parameters, frozen=True):
     limit: Limit = 100
 
 
-class WorkOf(Parameters, frozen=True):
+class WorkOf(KnownAt, frozen=True):
     state: Literal["requested", "awaiting_second", "waitlisted"] | None = None
     after: Cursor | None = None
     limit: Limit = 100
@@ -77,7 +94,7 @@ class EventsFrom(Parameters, frozen=True):
     )
 
 
-class TrailOf(Parameters, frozen=True):
+class TrailOf(KnownAt, frozen=True):
     pool: UUID | None = None
     case: UUID | None = None
     booking: UUID | None = None
@@ -96,7 +113,40 @@ class ConsistencyOf(Parameters, frozen=True):
     to: Annotated[int, Meta(ge=1, le=POSITION_MAX, description="Spätere Größe des Protokolls; sonst die heutige")] | None = None
 
 
-class EvaluationOf(Parameters, frozen=True):
+class FigureOf(Parameters, frozen=True):
+    figure: FigureName
+
+
+class ExplanationOf(FigureOf, frozen=True):
+    after: Annotated[str, Meta(pattern="^[0-9]{1,18}(-[0-9])?$", description="„next“ der vorigen Seite")] | None = None
+    limit: Limit = 100
+
+
+class ComparisonOf(Parameters, frozen=True):
+    pool: UUID
+    from_: Moment = msgspec.field(name="from")
+    to: Moment
+    after: Cursor | None = None
+    limit: Limit = 100
+
+
+class StoryOf(Parameters, frozen=True):
+    case: UUID | None = None
+    booking: UUID | None = None
+    worker: Name | None = None
+    pool: UUID | None = None
+    after: Cursor | None = None
+    limit: Limit = 100
+
+    def hero(self) -> tuple[Hero, str]:
+        """Whose story it is; raises ``Malformed`` unless it is one's."""
+        stated = [(of, str(id)) for of in get_args(Hero) if (id := getattr(self, of)) is not None]
+        if len(stated) != 1:
+            raise Malformed(place="Abfrage", problem=f"nennt genau eines von {', '.join(get_args(Hero))}")
+        return stated[0]
+
+
+class EvaluationOf(KnownAt, frozen=True, kw_only=True):
     pool: UUID
 
 
@@ -111,12 +161,27 @@ class FindingsOf(Parameters, frozen=True):
 
 
 def moment(written: str | None, place: str) -> datetime | date | None:
+    """The same where it may be left out."""
+    return None if written is None else stated_moment(written, place)
+
+
+def stated_moment(written: str, place: str) -> datetime | date:
     """A day or an instant, as a query states it; raises ``Malformed``. A ``+`` that nobody escaped arrives as a space."""
-    if written is None:
-        return None
     try:
         if len(written) == len("2024-03-31"):
             return judged(written, date)
         return judged(written.replace(" ", "+"), Instant)
     except Malformed as refusal:
         raise Malformed(place=place, problem=refusal.facts["problem"]) from None
+
+
+def known_at_of(wanted: msgspec.Struct) -> datetime | date | None:
+    """The instant in the past that a query asks for, where it asks for one; raises ``Malformed``."""
+    match wanted:
+        case KnownAt():
+            return moment(wanted.known_at, "known_at")
+        case FigureOf():
+            figure = figure_of(wanted.figure)
+            return figure.known_at if isinstance(figure, OfEvaluation) else None  # balances know both times by themselves
+        case _:
+            return None

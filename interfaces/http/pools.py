@@ -16,7 +16,7 @@ def list_pools(asking: Asking, wanted: parameters.PageOnly) -> Page[PoolView]:
     return Page(*pools.list_pools(asking.reader, after=wanted.after, limit=wanted.limit))
 
 
-def get_pool(asking: Asking, _: parameters.Parameters, pool: UUID) -> Versioned[PoolView]:
+def get_pool(asking: Asking, _: parameters.KnownAt, pool: UUID) -> Versioned[PoolView]:
     return pools.versioned_pool(asking.reader, pool)
 
 
@@ -28,12 +28,12 @@ def get_balance(asking: Asking, wanted: parameters.BalanceOf, pool: UUID) -> Bal
     return balances.balance(asking.reader, pool, as_of, known_at, wanted.by, asking.provider)
 
 
-def get_forecast(asking: Asking, _: parameters.Parameters, pool: UUID) -> ForecastView:
+def get_forecast(asking: Asking, _: parameters.KnownAt, pool: UUID) -> ForecastView:
     pools.must_exist(asking.reader, pool)
     return balances.forecast_of(asking.reader, pool, berlin_day(asking.now))
 
 
-def get_waiting_list(asking: Asking, _: parameters.Parameters, pool: UUID) -> Page[WaitingView]:
+def get_waiting_list(asking: Asking, _: parameters.KnownAt, pool: UUID) -> Page[WaitingView]:
     pools.must_exist(asking.reader, pool)
     return Page(waiting_list.waiting_list(asking.reader, pool, asking.provider), None)
 
@@ -80,7 +80,7 @@ OPERATIONS: tuple[Operation, ...] = (
         policy=FIGURES,
         summary="Ein Pool mit Regeln und heutigem Stand",
         read=get_pool,
-        parameters=parameters.Parameters,
+        parameters=parameters.KnownAt,
         view=PoolView,
         given=("open_pool",),
     ),
@@ -100,7 +100,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Wann der Pool voraussichtlich ausgeschöpft ist",
         note="Geschätzt aus dem, was in den letzten Wochen vergeben wurde (höchstens zwölf), mit einer Spanne.",
         read=get_forecast,
-        parameters=parameters.Parameters,
+        parameters=parameters.KnownAt,
         view=ForecastView,
         given=("open_pool",),
     ),
@@ -110,7 +110,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Warteliste in ihrer Reihenfolge",
         note="Ein Träger sieht nur seine Anträge, mit ihrem wirklichen Platz.",
         read=get_waiting_list,
-        parameters=parameters.Parameters,
+        parameters=parameters.KnownAt,
         view=WaitingView,
         paged=True,
         given=("open_pool",),

@@ -11,7 +11,8 @@ from interfaces.http.security import REPORTS
 
 _NOTE = (
     "Jede Kennzahl mit ihrer Definition, insgesamt und nach Monat, Stadtraum, Leistungsbereich, Anlass und Träger, wie das "
-    "Protokoll heute steht. Kleine Zahlen sind hier nicht unterdrückt: Vor einer Veröffentlichung sind Werte unter 5 zu "
+    "Protokoll heute steht, mit known_at wie es damals stand. Kleine Zahlen sind hier nicht unterdrückt: Vor einer "
+    "Veröffentlichung sind Werte unter 5 zu "
     "unterdrücken, weil sie auf einzelne Personen schließen lassen. "
 )
 

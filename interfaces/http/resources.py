@@ -6,6 +6,7 @@ The order is the same everywhere: identity (401), role (403), syntax (422), a kn
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from itertools import groupby
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -32,7 +33,7 @@ from interfaces.http.following import EventStream, Following
 from interfaces.http.judging import Parsed, judged, parsed, single_values
 from interfaces.http.metrics import Metrics
 from interfaces.http.operations import JSON, PREFIX, Asking, Change, Changing, Command, Feed, Issuing, Operation, Query
-from interfaces.http.parameters import EventsFrom
+from interfaces.http.parameters import EventsFrom, known_at_of
 from interfaces.http.problems import problem_bytes, status_of
 from interfaces.http.replies import Header, Reply, reply
 from interfaces.http.security import Tokens
@@ -80,6 +81,19 @@ class Api:
         self.metrics.streams.set_function(lambda: self.following.streams)
         self.metrics.reader_behind.set_function(lambda: self.following.reader_behind(self.position))
         self.metrics.streams_behind.set_function(lambda: self.following.slowest_behind(self.position))
+
+    def asking(self, actor: Actor, log: Reader, known_at: datetime | date | None = None) -> Asking:
+        """Somebody who asks in a snapshot. The past is the office's alone: a provider may see today what was another's, and the
+        other way round."""
+        service = self.service
+        now = service.clock()
+        asking = Asking(actor, log, service.keyring, now, service.findings)
+        if known_at is not None:
+            if asking.provider is not None:
+                raise problems.forbidden()
+            asking.past = service.pasts.at(log, known_at)
+            asking.now = min(now, asking.past.instant)
+        return asking
 
     async def reading(self, read: Callable[[], T]) -> T:
         """Reads in a thread of its own."""
@@ -298,14 +312,18 @@ class QueryHandler:
 
     def _answer(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Reply:
         with self._api.service.store.reading() as reader:
-            return self._found(self._asking(actor, reader), ids, wanted)
+            return self._found(self._api.asking(actor, reader, known_at_of(wanted)), ids, wanted)
 
     def _answer_and_note(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct, path: str) -> Reply:
         """The answer goes out once it is recorded who read whose texts."""
+        known_at = known_at_of(wanted)
+        if known_at is not None:
+            with self._api.service.store.reading() as reader:
+                self._api.asking(actor, reader, known_at)  # no turn waits for it, who finds it there
         with self._api.service.store.turn() as transaction:
-            asking = self._asking(actor, transaction)
+            asking = self._api.asking(actor, transaction, known_at)
             answer = self._found(asking, ids, wanted)
-            now = micros(asking.now)
+            now = micros(self._api.service.clock())
             who = (actor.subject, actor.role, actor.organisation)
             notes = [(str(uuid4()), now, *who, f"GET {path}", about) for about in sorted(asking.opened)]
             if notes:
@@ -318,10 +336,6 @@ class QueryHandler:
         with service.store.turn() as turn:
             issuing = Issuing(actor, turn, service.keyring, service.clock(), service.findings, transaction=turn, signer=signer)
             return self._found(issuing, ids, wanted)
-
-    def _asking(self, actor: Actor, reader: Reader) -> Asking:
-        service = self._api.service
-        return Asking(actor, reader, service.keyring, service.clock(), service.findings)
 
     def _found(self, asking: Asking, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Reply:
         head = asking.reader.head()

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 
+from application.views import Unit
 from domain import quantities
 from domain.quantities import berlin_time
 
@@ -21,6 +22,24 @@ def day(when: date) -> str:
 def moment(instant: datetime) -> str:
     """03.12.2021, 14:30 Uhr – in Europe/Berlin."""
     return f"{berlin_time(instant):%d.%m.%Y, %H:%M} Uhr"
+
+
+def at(when: datetime | date) -> str:
+    """A day or an instant."""
+    return moment(when) if isinstance(when, datetime) else day(when)
+
+
+def amount(value: int | None, unit: Unit) -> str:
+    """A figure of the evaluation; of what there is not, a dash."""
+    if value is None:
+        return "–"
+    match unit:
+        case "minutes" | "elapsed_minutes":
+            return hours(value)
+        case "percent":
+            return f"{value}\N{NO-BREAK SPACE}%"
+        case _:
+            return number(value)
 
 
 def month_name(month: str) -> str:

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from msgspec import structs
+
 from application.log import Reader
 from application.projections import audit_trail, balances, cases, pools, worklist
 from application.projections.worklist import Waiting
 from application.views import Balance, ForecastView, Group, PoolView
 from domain.booking import BookingState
 from domain.forecast import WEEKS_MIN
-from domain.quantities import Actor, berlin_day, berlin_month, last_day_of_month
+from domain.quantities import Actor, berlin_day, berlin_month, last_day_of_month, start_of_day
 from domain.refusals import NotFound
 from interfaces.http.operations import Asking
 from interfaces.http.security import AUDIT, CASEWORK, FIGURES
@@ -77,6 +79,14 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
+class Times:
+    """What had happened until then, and as it was known then; ``None`` for today."""
+
+    as_of: datetime | date | None
+    known_at: datetime | date | None
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """A part is ``None`` where the role may not see it."""
 
@@ -85,11 +95,12 @@ class Overview:
     provider: str | None
     own: Group | None
     bar: tuple[charts.Segment, ...]
-    forecast: Forecast
+    forecast: Forecast | None
     months: Months
     districts: tuple[DistrictRow, ...]
     waiting: WaitingList | None
     trail: Sequence[audit_trail.Note] | None
+    times: Times | None
     now: datetime
     position: int
 
@@ -99,13 +110,23 @@ def may_see_figures(actor: Actor) -> bool:
     return actor.role in FIGURES
 
 
-def overview(asking: Asking, wanted: UUID | None) -> Overview | None:
-    """The page of the pool that is wanted, else of the current one; ``None`` where there is no pool. Raises ``NotFound``."""
-    reader, today = asking.reader, berlin_day(asking.now)
+def may_see_other_times(actor: Actor) -> bool:
+    """Whether a role is shown the page as of other times than today."""
+    return actor.role in AUDIT
+
+
+def overview(asking: Asking, wanted: UUID | None, times: Times | None = None) -> Overview | None:
+    """The page of the pool that is wanted, else of the current one; ``None`` where there is no pool. Raises ``NotFound``.
+
+    What was known is read by the ``asking`` itself; the ``times`` say what of that had happened.
+    """
+    reader, today, as_of = asking.reader, berlin_day(asking.now), times.as_of if times else None
     choice, _ = pools.list_pools(reader, limit=POOLS_MAX)
     if wanted is None and not choice:
         return None
     pool = _chosen(choice, wanted, today)
+    if as_of is not None:
+        pool = structs.replace(pool, balance=balances.balance(reader, pool.id, as_of))
     role, head = asking.actor.role, reader.head()
     return Overview(
         choice=choice,
@@ -113,14 +134,21 @@ def overview(asking: Asking, wanted: UUID | None) -> Overview | None:
         provider=asking.provider,
         own=_own(reader, pool, asking.provider),
         bar=charts.bar(_parts(pool.balance), pool.balance.budget),
-        forecast=_forecast(balances.forecast_of(reader, pool.id, today), pool, today),
-        months=_months(reader, pool, asking.now),
-        districts=_districts(reader, pool, asking.provider),
+        forecast=_forecast(balances.forecast_of(reader, pool.id, today), pool, today) if as_of is None else None,
+        months=_months(reader, pool, _until(as_of, asking.now)),
+        districts=_districts(reader, pool, asking.provider, as_of),
         waiting=_waiting(asking, pool.id, today) if role in CASEWORK else None,
         trail=audit_trail.latest(reader, pool=pool.id, limit=TRAIL_SHOWN) if role in AUDIT else None,
+        times=times,
         now=asking.now,
         position=head.id if head else 0,
     )
+
+
+def _until(as_of: datetime | date | None, now: datetime) -> datetime:
+    if as_of is None:
+        return now
+    return min(now, as_of if isinstance(as_of, datetime) else start_of_day(as_of))
 
 
 def _chosen(choice: Sequence[PoolView], wanted: UUID | None, today: date) -> PoolView:
@@ -210,9 +238,10 @@ def _month_names(first: str, last: str) -> list[str]:
 # ── By district
 
 
-def _districts(reader: Reader, pool: PoolView, provider: str | None) -> tuple[DistrictRow, ...]:
+def _districts(reader: Reader, pool: PoolView, provider: str | None, as_of: datetime | date | None) -> tuple[DistrictRow, ...]:
     """The districts with most hours first; all bars on one scale, on which quotas of the pool stand too."""
-    groups = {group.key: group for group in balances.balance(reader, pool.id, by="district", provider=provider).groups or ()}
+    found = balances.balance(reader, pool.id, as_of, by="district", provider=provider)
+    groups = {group.key: group for group in found.groups or ()}
     quotas = pool.rules.district_quotas if provider is None else {}
     for name in quotas:
         groups.setdefault(name, Group(name, 0, 0, 0, 0))

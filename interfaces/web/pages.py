@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, get_args
 from uuid import UUID
@@ -13,19 +14,22 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from application import written
+from application.explain import OfBalance
+from application.projections.trail_lines import name_of
 from domain.quantities import Actor, Role, berlin_day
-from domain.refusals import Refusal
+from domain.refusals import Malformed, Refusal
 from interfaces.http import problems
 from interfaces.http.edge import rejected_by
 from interfaces.http.judging import judged, single_values
-from interfaces.http.operations import Asking
+from interfaces.http.parameters import FigureOf, known_at_of
 from interfaces.http.problems import Problem, Rejected
 from interfaces.http.resources import Api, path_ids
-from interfaces.http.security import CASEWORK, OFFICE, Policy
+from interfaces.http.security import AUDIT, CASEWORK, OFFICE, Policy
 from interfaces.web import charts, formats, session
 from interfaces.web.messages import counted, message
-from interfaces.web.overview import may_see_figures, overview
-from interfaces.web.trace import TraceOf, trace
+from interfaces.web.overview import Times, may_see_figures, may_see_other_times, overview
+from interfaces.web.trace import trace
 
 STATIC = Path(__file__).parent / "static"
 ASSETS = "/assets"
@@ -115,11 +119,13 @@ async def _overview(visit: Visit) -> Response:
     if not may_see_figures(actor):
         return _page("notice.html", actor, notice="no_figures")
     pool = _id(wanted) if wanted else None
+    times = _times(visit.request.query_params)
+    if times is not None and not may_see_other_times(actor):
+        raise problems.forbidden()
 
     def read() -> Response:
-        service = visit.api.service
-        with service.store.reading() as reader:
-            shown = overview(Asking(actor, reader, service.keyring, service.clock(), service.findings), pool)
+        with visit.api.service.store.reading() as reader:
+            shown = overview(visit.api.asking(actor, reader, times.known_at if times else None), pool, times)
         if shown is None:
             return _page("notice.html", actor, notice="no_pool")
         return _page("overview.html", actor, shown=shown)
@@ -127,8 +133,24 @@ async def _overview(visit: Visit) -> Response:
     return await visit.api.reading(read)
 
 
-def _id(written: str) -> UUID:
-    [found] = path_ids({"pool": written})
+def _times(stated: Mapping[str, str]) -> Times | None:
+    """The two times, as people write them; ``None`` where it is today."""
+    as_of, known_at = (_moment(stated.get(name, ""), name) for name in ("as_of", "known_at"))
+    return None if as_of is None and known_at is None else Times(as_of, known_at)
+
+
+def _moment(stated: str, name: str) -> datetime | date | None:
+    if not stated.strip():
+        return None
+    try:
+        found = written.instant(stated.strip())
+    except written.Malformed as problem:
+        raise Malformed(place=message(f"times.{name}"), problem=str(problem)) from None
+    return found if ":" in stated else found.date()
+
+
+def _id(stated: str) -> UUID:
+    [found] = path_ids({"pool": stated})
     assert isinstance(found, UUID), "only months of a path are no UUID"
     return found
 
@@ -137,12 +159,11 @@ async def _trace(visit: Visit) -> Response:
     """Where a figure comes from."""
     actor = visit.actor
     assert actor is not None, "the policy lets nobody in who is not signed in"
-    wanted = judged(single_values(visit.request.query_params.multi_items()), TraceOf, strict=False)
+    wanted = judged(single_values(visit.request.query_params.multi_items()), FigureOf, strict=False)
 
     def read() -> Response:
-        service = visit.api.service
-        with service.store.reading() as reader:
-            shown = trace(Asking(actor, reader, service.keyring, service.clock(), service.findings), wanted)
+        with visit.api.service.store.reading() as reader:
+            shown = trace(visit.api.asking(actor, reader, known_at_of(wanted)), wanted)
         return _page("trace.html", actor, shown=shown)
 
     return await visit.api.reading(read)
@@ -202,6 +223,8 @@ def _environment() -> Environment:
         "day": formats.day,
         "moment": formats.moment,
         "number": formats.number,
+        "amount": formats.amount,
+        "at": formats.at,
     }
     environment.filters.update(filters)
     environment.globals.update(
@@ -214,7 +237,10 @@ def _environment() -> Environment:
         assets=ASSETS,
         overview_path=OVERVIEW,
         trace_path=TRACE,
+        figure_name=OfBalance,
+        event_name=name_of,
         casework=CASEWORK,
+        audit=AUDIT,
         sign_in_path=SIGN_IN,
         sign_out_path=SIGN_OUT,
     )

@@ -94,6 +94,23 @@ def test_where_a_figure_comes_from_has_no_barriers(window: Window) -> None:
     window.page.get_by_role("heading", name="Auf einen Blick").wait_for()
 
 
+def test_another_time_has_no_barriers(window: Window) -> None:
+    """The form, the page as it was, a figure of that time, and the way back to today."""
+    window.signs_in_as("officer")
+    window.page.get_by_label("geschehen bis").fill("28.02.2022")
+    window.page.get_by_label("bekannt am").fill("03.03.2022")
+    window.page.locator(".times").get_by_role("button", name="Anzeigen").click()
+    window.page.get_by_role("status").get_by_text("wie am 03.03.2022 bekannt").wait_for()
+    window.is_without_barriers()
+    window.page.locator("#glance ~ dl a").last.click()
+    window.page.get_by_text("wie am 03.03.2022 bekannt").wait_for()
+    window.is_without_barriers()
+    window.page.go_back()
+    window.page.get_by_role("link", name="Heutigen Stand zeigen").click()
+    window.page.get_by_role("heading", name="Auf einen Blick").wait_for()
+    assert window.page.get_by_role("status").count() == 0
+
+
 def test_the_page_is_used_by_keyboard(desk: Window) -> None:
     """The first key press offers to skip to the content; what has the focus shows it."""
     desk.signs_in_as("officer")

@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 from eventsourcing.persistence import OperationalError
 
-from domain.quantities import hours
+from application.log import read_event
+from domain.quantities import berlin_time, hours
 from interfaces.web import pages
 from interfaces.web.messages import GERMAN
 from interfaces.web.pages import STATIC
@@ -137,7 +138,7 @@ def test_planning_sees_figures_and_no_case(office: Office) -> None:
     for told in ("F-geheim", "F-2024", TEXT, "Wartet auf", "Prüfpfad", "leitung-1"):
         assert told not in page.text
     assert page.links("/nachweis") == []
-    assert Visitor(office).signs_in_as("planner").opens("/nachweis", pool=office.pool, figure="consumed").status_code == 403
+    assert Visitor(office).signs_in_as("planner").opens("/nachweis", figure=f"pool/{office.pool}/consumed").status_code == 403
 
 
 def test_administration_sees_no_pool_at_all(office: Office) -> None:
@@ -177,25 +178,50 @@ def test_a_provider_finds_nothing_of_others_behind_a_figure(office: Office) -> N
     """Others stand there as one sum; another provider's figures are not there, and those of a district are one's own."""
     office.given(*LOGGED)
     visitor = Visitor(office).signs_in_as("other_lead")
-    text = read(visitor.opens("/nachweis", pool=office.pool, figure="consumed")).text
+    text = read(visitor.opens("/nachweis", figure=f"pool/{office.pool}/consumed")).text
     assert "Andere Träger und frühere Einträge" in text
     for told in ("F-2024-017", "traeger-a", "stadtraum-01"):
         assert told not in text
-    assert visitor.opens("/nachweis", pool=office.pool, figure="consumed", provider="traeger-a").status_code == 404
-    district = read(visitor.opens("/nachweis", pool=office.pool, figure="consumed", district="stadtraum-01")).text
+    assert visitor.opens("/nachweis", figure=f"pool/{office.pool}/consumed?by=provider:traeger-a").status_code == 404
+    district = read(visitor.opens("/nachweis", figure=f"pool/{office.pool}/consumed?by=district:stadtraum-01")).text
     assert "0,00 Std. geleistet" in district
+
+
+@pytest.mark.parametrize(
+    ("figure", "said"),
+    [
+        ("requests", "1 Anträge"),
+        ("requested_minutes?by=concern:housing", "10,00 Std. Beantragte Zeit · Anlass housing"),
+        ("used_share", "Anteil"),
+        ("to_decision_median?by=provider:traeger-a", "Quantil"),
+        ("sessions?known_at=2199-12-31", "1 Termine · wie am 31.12.2199 bekannt"),
+        ("closed_moved", "Fälle"),
+    ],
+)
+def test_a_figure_of_the_evaluation_is_traced_for_the_office(office: Office, figure: str, said: str) -> None:
+    """As a sum, a share, a mean or a quantile; a provider finds none of it."""
+    office.given(*LOGGED)
+    name = f"evaluation/{office.pool}/{figure}"
+    answer = Visitor(office).signs_in_as("auditor").opens("/nachweis", figure=name)
+    assert answer.status_code == 200
+    text = read(answer).text
+    assert said in text
+    assert f"Name dieser Zahl: {name}" in text
+    assert Visitor(office).signs_in_as("lead").opens("/nachweis", figure=name).status_code in (403, 404)
 
 
 @pytest.mark.parametrize(
     "query",
     [
+        {},
         {"figure": "consumed"},
-        {"pool": "{pool}", "figure": "alles"},
-        {"pool": "{pool}", "figure": "consumed", "as_of": "gestern"},
-        {"pool": "{pool}", "figure": "consumed", "as_of": "9999-99-99"},
-        {"pool": "{pool}", "figure": "consumed", "district": "\0"},
-        {"pool": "' OR 1=1", "figure": "consumed"},
-        {"pool": "{pool}", "figure": "consumed", "wer": "ich"},
+        {"figure": "pool/{pool}/alles"},
+        {"figure": "pool/{pool}/consumed?as_of=gestern"},
+        {"figure": "pool/{pool}/consumed?as_of=9999-99-99"},
+        {"figure": "pool/{pool}/consumed?by=district:\0"},
+        {"figure": "pool/{pool}/consumed?by=district:%00"},
+        {"figure": "pool/' OR 1=1/consumed"},
+        {"figure": "pool/{pool}/consumed", "wer": "ich"},
     ],
 )
 def test_a_malformed_question_is_422_as_a_page(office: Office, query: dict[str, str]) -> None:
@@ -208,6 +234,49 @@ def test_a_malformed_question_is_422_as_a_page(office: Office, query: dict[str, 
     )
     assert answer.status_code == 422
     assert "Angaben nicht gültig" in read(answer).text
+
+
+# ── other times
+
+
+def test_the_page_is_shown_as_it_was(office: Office) -> None:
+    """given a pool that has changed / when its page is asked for as known before / then it says so, with the figures of then, each
+    of which leads to entries that add up to it."""
+    office.given("open_pool", "open_case", "request_hours")
+    before = office.get("auditor", f"/pools/{office.pool}").json()["balance"]["budget"]
+    with office.service.store.reading() as reader:
+        head = reader.head()
+        assert head is not None
+        moment = berlin_time(read_event(head).recorded_at).isoformat()
+    office.given("approve_hours", "log_session", "change_budget")
+    page = read(first_page(office, "auditor", known_at=moment))
+    assert "Stand: wie am" in page.text
+    assert f"von {hours(before)} Kontingent" in page.text
+    assert "0,00 Std. in erfassten Terminen" in page.text
+    visitor = Visitor(office).signs_in_as("auditor")
+    links = page.links("/nachweis")
+    assert len(links) >= 6
+    for link in links:
+        text = read(visitor.opens(link)).text
+        figure, *lines, total = [_minutes(found) for found in re.findall(r"-?[\d.]+,\d\d Std\.", text)]
+        assert figure == total == sum(lines), link
+        assert "bekannt" in text
+    past = read(first_page(office, "auditor", as_of="31.12.2023"))
+    assert "Stand: was bis 31.12.2023 geschehen ist." in past.text
+    assert "0,00 Std. verfügbar von 0,00 Std. Kontingent" in past.text
+
+
+def test_other_times_are_for_auditors_and_officers(office: Office) -> None:
+    """Others have no form for it, and are refused; what is no time is said to be none."""
+    office.given(*LOGGED)
+    for who in ("worker", "lead", "planner"):
+        assert 'name="known_at"' not in first_page(office, who).text
+        for name in ("as_of", "known_at"):
+            assert first_page(office, who, **{name: "31.03.2024"}).status_code == 403
+    answer = first_page(office, "officer", known_at="gestern")
+    assert answer.status_code == 422
+    assert "bekannt am" in read(answer).text
+    assert first_page(office, "officer", known_at="01.01.2001").status_code == 404
 
 
 # ── what never happens
@@ -249,7 +318,7 @@ def test_every_page_keeps_to_this_host_and_to_the_policy(office: Office) -> None
         Visitor(office).sends("/anmelden", token="x"),
         Visitor(office).sends("/anmelden", "https://elsewhere.example"),
         visitors["officer"].opens("/", pool="x"),
-        visitors["officer"].opens("/nachweis", pool=office.pool, figure="reserved"),
+        visitors["officer"].opens("/nachweis", figure=f"pool/{office.pool}/reserved"),
         visitors["planner"].opens("/nachweis"),
         visitors["officer"].opens("/abmelden"),
     ]
@@ -291,7 +360,7 @@ def test_the_access_log_knows_pages_by_their_path(office: Office, caplog: pytest
     """Without the query, which may name somebody."""
     office.given_pool()
     with caplog.at_level("INFO", "stundenpool"):
-        Visitor(office).signs_in_as("officer").opens("/nachweis", pool=office.pool, figure="consumed", district="geheim")
+        Visitor(office).signs_in_as("officer").opens("/nachweis", figure=f"pool/{office.pool}/consumed?by=district:geheim")
     assert "GET /nachweis 200" in caplog.text
     assert "geheim" not in caplog.text
 
