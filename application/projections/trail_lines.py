@@ -26,6 +26,8 @@ from domain.booking import (
     SessionReversed,
 )
 from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred, PersonalDataErased
+from domain.findings.finding import counted, named
+from domain.handling import FindingClosed, FindingConfirmed, FindingExplained, FindingOpened, Matter
 from domain.pool import (
     BudgetChanged,
     DemonstrationStarted,
@@ -40,15 +42,19 @@ from domain.pool import (
     PoolOpened,
     PoolReplenished,
     RulesChanged,
+    SampleDrawn,
     german_month,
 )
 from domain.quantities import BERLIN, Actor, Period, Rules, hours
 
 
 class About(NamedTuple):
-    """What an event is about, in the words of people: names of pool and case, the booking's identifier, the provider."""
+    """What an event is about, in the words of people: names of pool and case, the booking's identifier, the provider.
 
-    pool: str
+    Only a finding may be about no single pool.
+    """
+
+    pool: str | None
     case: str | None
     booking: str | None
     provider: str | None
@@ -99,7 +105,7 @@ def _person(actor: Actor) -> str:
 
 
 def _object(about: About) -> str:
-    parts = [f"Pool „{about.pool}“"]
+    parts = [f"Pool „{about.pool}“"] if about.pool is not None else ["alle Pools"]
     if about.case is not None:
         parts.insert(0, f"Fall „{about.case}“")
     if about.booking is not None:
@@ -142,6 +148,8 @@ def deed(event: Recorded) -> str:
             return f"öffnete den Monat {german_month(data.month)} wieder"
         case ImportRecorded():
             return _import(data)
+        case SampleDrawn():
+            return _sample(data)
         case PoolClosed():
             return "schloss den Stundenpool ab"
         case CaseOpened():
@@ -188,6 +196,14 @@ def deed(event: Recorded) -> str:
             return f"kürzte die Bewilligung auf {hours(data.to_minutes)}"
         case BookingSettled():
             return f"rechnete die Bewilligung{_on(event, data.settled_at)} ab"
+        case FindingOpened():
+            return f"eröffnete {_matter(data.matter)}"
+        case FindingExplained():
+            return "nahm zu einer Feststellung Stellung"
+        case FindingConfirmed():
+            return "bestätigte eine Feststellung"
+        case FindingClosed():
+            return "schloss eine Feststellung ab"
         case _:
             assert_never(data)
 
@@ -218,6 +234,18 @@ def _import(data: ImportRecorded) -> str:
     )
 
 
+def _sample(data: SampleDrawn) -> str:
+    population = data.population
+    limits = [f"Träger {population.provider}"] if population.provider is not None else []
+    limits += [f"ab {_date(population.first_day)}"] if population.first_day else []
+    limits += [f"bis {_date(population.last_day)}"] if population.last_day else []
+    among = f" ({', '.join(limits)})" if limits else ""
+    return (
+        f"zog eine Stichprobe von {counted(len(data.sessions), 'Termin', 'Terminen')} aus {population.size}{among}, "
+        f"Stand Position {population.position}, Startwert „{data.seed}“"
+    )
+
+
 def _amended(data: CaseAmended) -> str:
     changed = [
         f"{label} {value}"
@@ -233,6 +261,13 @@ def _amended(data: CaseAmended) -> str:
     return ", ".join([*changed, *(label for label, text in texts if text is not None)]) or "ohne Änderung"
 
 
+def _matter(matter: Matter) -> str:
+    if matter.rule is None:
+        return "eine eigene Feststellung"
+    positions = named([str(position) for position in matter.positions], "weiterem", "weiteren")
+    return f"eine Feststellung der Regel {matter.rule}, Fassung {matter.rule_version} (Ereignisse {positions})"
+
+
 def _session(facts: SessionFacts) -> str:
     worker = f", {facts.worker}" if facts.worker else ""
     return f"{_clock(facts.starts_at)}, {hours(facts.minutes)} {_KINDS[facts.kind]}{worker}"
@@ -245,6 +280,7 @@ _REASONS = {
     "overtaking_reason": "Grund des Vorziehens",
     "purpose": "Zweck",
     "note": "Vermerk",
+    "explanation": "Stellungnahme",
 }
 
 
@@ -307,9 +343,11 @@ def _rule(data: Event) -> str:
             return "Regel 18: Gekürzt wird höchstens bis zum Genutzten."
         case BookingSettled():
             return "Regel 15: Nach der Abrechnung kommt nichts Neues hinzu."
-        case DemonstrationStarted() | ImportRecorded() | CaseOpened() | CaseAmended() | PersonalDataErased():
+        case DemonstrationStarted() | ImportRecorded() | SampleDrawn() | CaseOpened() | CaseAmended() | PersonalDataErased():
             return ""
         case RequestWithdrawn() | SessionConfirmed():
+            return ""
+        case FindingOpened() | FindingExplained() | FindingConfirmed() | FindingClosed():
             return ""
         case _:
             assert_never(data)
