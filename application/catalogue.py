@@ -78,7 +78,7 @@ CATALOGUE: tuple[EventType, ...] = (
     _type("month-closed", 1, MonthClosed, "month reason_given", "reason"),
     _type("month-reopened", 1, MonthReopened, "month reason_given", "reason"),
     _type("import-recorded", 1, ImportRecorded, "kind file_sha256 read recorded already_there refused"),
-    _type("sample-drawn", 1, SampleDrawn, "method seed population sessions"),
+    _type("sample-drawn", 1, SampleDrawn, "sample method seed population sessions"),
     _type("pool-closed", 1, PoolClosed, "reason_given", "reason"),
     # Case
     _type(

@@ -425,4 +425,4 @@ def _finding_answer(turn: Turn, finding: UUID, events: list[FindingEvent], creat
 def draw_sample(turn: Turn, *, pool: UUID, sample: SampleDrawn) -> Answer:
     """Records a sample. It takes nothing of the pool, so a closed one can be sampled as well."""
     turn.record([(turn.pool(pool).id, sample)])
-    return turn.answer("created", SampleView.of(turn.position, pool, sample), pool)
+    return turn.answer("created", SampleView.of(pool, sample), pool)

@@ -193,7 +193,9 @@ class Findings:
         opened = all_opened(reader)
         held = opened.keys() - {each.id for each in holding}
         kept = [FindingItem.kept(view, at) for at, view in opened.values() if view.id in held]
-        found = sorted([*holding, *kept], key=_place) if kept else holding
+        found: list[Finding | FindingItem] = [*holding, *kept]
+        if kept:
+            found.sort(key=_place)
         return position, found, {id: view for id, (_, view) in opened.items()}
 
     @contextmanager

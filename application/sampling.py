@@ -3,32 +3,34 @@
 The two ways share nothing but the method, so that what was drawn is checked and not merely repeated.
 """
 
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 
-from application.log import Reader, Recorded, read_event, read_events
+from application.log import Reader, Recorded, read_events
 from application.projections import audit_trail, pools
 from application.projections.bookings import standing_sessions
 from domain import sampling
 from domain.pool import SampleDrawn
 from domain.quantities import berlin_day
-from domain.refusals import Malformed, NotFound
+from domain.refusals import Malformed
 from domain.sampling import METHOD, SIZE_MAX, Population
 
 BATCH_EVENTS = 2_000
+SEED_BYTES = 16
 
 Progress = Callable[[int, int], None]
 
 
 class SampleView(msgspec.Struct, frozen=True):
-    """A sample; ``sessions`` in the order in which they were drawn. ``id`` is the position at which it is recorded."""
+    """A sample; ``sessions`` in the order in which they were drawn."""
 
-    id: int
+    id: UUID
     pool: UUID
     method: int
     seed: str
@@ -36,8 +38,8 @@ class SampleView(msgspec.Struct, frozen=True):
     sessions: tuple[UUID, ...]
 
     @classmethod
-    def of(cls, position: int, pool: UUID, data: SampleDrawn) -> "SampleView":
-        return cls(position, pool, data.method, data.seed, data.population, data.sessions)
+    def of(cls, pool: UUID, data: SampleDrawn) -> "SampleView":
+        return cls(data.sample, pool, data.method, data.seed, data.population, data.sessions)
 
 
 def draw(
@@ -49,9 +51,12 @@ def draw(
     provider: str | None,
     first_day: date | None,
     last_day: date | None,
-    seed: str,
+    seed: str | None,
 ) -> SampleDrawn:
-    """A sample of so many sessions, or of that share, rounded up. Raises ``NotFound`` for the pool, and ``Malformed``."""
+    """A sample of so many sessions, or of that share, rounded up; without a seed, by one that nobody foresees.
+
+    Raises ``NotFound`` for the pool, and ``Malformed``.
+    """
     pools.must_exist(reader, pool)
     if (size is None) == (share_percent is None):
         raise Malformed(place="size", problem="genau eines von size und share_percent ist nötig")
@@ -65,7 +70,8 @@ def draw(
     if wanted > SIZE_MAX:
         raise Malformed(place="share_percent", problem=f"das wären {wanted} Termine; höchstens {SIZE_MAX} sind möglich")
     population = Population(head.id, provider, first_day, last_day, len(sessions), sampling.digest(sessions))
-    return SampleDrawn(METHOD, seed, population, sampling.drawn(seed, sessions, wanted))
+    seed = seed or secrets.token_hex(SEED_BYTES)
+    return SampleDrawn(uuid4(), METHOD, seed, population, sampling.drawn(seed, sessions, wanted))
 
 
 def _within(day: date, first: date | None, last: date | None) -> bool:
@@ -75,28 +81,17 @@ def _within(day: date, first: date | None, last: date | None) -> bool:
 def list_samples(reader: Reader, pool: UUID) -> list[SampleView]:
     """All samples of a pool, in the order in which they were drawn. Raises ``NotFound``."""
     pools.must_exist(reader, pool)
-    return [_sample_at(reader, position) for position in audit_trail.positions(reader, pool=pool, type="sample-drawn")]
+    drawn = audit_trail.events_at(reader, audit_trail.positions(reader, pool=pool, type="sample-drawn"))
+    return [SampleView.of(pool, cast(SampleDrawn, event.data)) for event in drawn]
 
 
-def drawn_again(reader: Reader, position: int, progress: Progress) -> tuple[SampleView, SampleDrawn]:
-    """The sample that is recorded at a position, and what its seed draws from the log as it stood before.
-
-    Raises ``NotFound``; ``progress`` is told the events read, and all that there are to read.
-    """
-    recorded = _sample_at(reader, position)
-    limits = recorded.population
-    sessions = _standing_at(reader, recorded.pool, limits, progress)
+def drawn_again(reader: Reader, sample: SampleView, progress: Progress) -> SampleView:
+    """What the seed of a sample draws from the log as it stood then; ``progress`` is told the events read, and all to be read."""
+    limits = sample.population
+    sessions = _standing_at(reader, sample.pool, limits, progress)
     population = replace(limits, size=len(sessions), sha256=sampling.digest(sessions))
-    chosen = sampling.drawn(recorded.seed, sessions, len(recorded.sessions))
-    return recorded, SampleDrawn(METHOD, recorded.seed, population, chosen)
-
-
-def _sample_at(reader: Reader, position: int) -> SampleView:
-    for row in reader.notifications(position - 1, 1):
-        event = read_event(row)
-        if isinstance(event.data, SampleDrawn):
-            return SampleView.of(event.position, event.stream, event.data)
-    raise NotFound()
+    chosen = sampling.drawn(sample.seed, sessions, len(sample.sessions))
+    return SampleView(sample.id, sample.pool, METHOD, sample.seed, population, chosen)
 
 
 def _standing_at(reader: Reader, pool: UUID, limits: Population, progress: Progress) -> list[UUID]:

@@ -157,6 +157,7 @@ class ImportRecorded:
 class SampleDrawn:
     """An auditor drew sessions of the pool to check; ``method`` says how they follow from seed and population."""
 
+    sample: UUID
     method: int
     seed: str
     population: Population

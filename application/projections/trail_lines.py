@@ -105,7 +105,7 @@ def _person(actor: Actor) -> str:
 
 
 def _object(about: About) -> str:
-    parts = [f"Pool „{about.pool}“"] if about.pool is not None else ["alle Pools"]
+    parts = [f"Pool „{about.pool}“"] if about.pool is not None else ["über Pools hinweg"]
     if about.case is not None:
         parts.insert(0, f"Fall „{about.case}“")
     if about.booking is not None:
@@ -197,13 +197,13 @@ def deed(event: Recorded) -> str:
         case BookingSettled():
             return f"rechnete die Bewilligung{_on(event, data.settled_at)} ab"
         case FindingOpened():
-            return f"eröffnete {_matter(data.matter)}"
+            return f"eröffnete {_finding(event)} ({_matter(data.matter)})"
         case FindingExplained():
-            return "nahm zu einer Feststellung Stellung"
+            return f"nahm zu {_finding(event, 'der')} Stellung"
         case FindingConfirmed():
-            return "bestätigte eine Feststellung"
+            return f"bestätigte {_finding(event)}"
         case FindingClosed():
-            return "schloss eine Feststellung ab"
+            return f"schloss {_finding(event)} ab"
         case _:
             assert_never(data)
 
@@ -261,11 +261,15 @@ def _amended(data: CaseAmended) -> str:
     return ", ".join([*changed, *(label for label, text in texts if text is not None)]) or "ohne Änderung"
 
 
+def _finding(event: Recorded, article: str = "die") -> str:
+    return f"{article} Feststellung {str(event.stream)[:8]}"
+
+
 def _matter(matter: Matter) -> str:
     if matter.rule is None:
-        return "eine eigene Feststellung"
-    positions = named([str(position) for position in matter.positions], "weiterem", "weiteren")
-    return f"eine Feststellung der Regel {matter.rule}, Fassung {matter.rule_version} (Ereignisse {positions})"
+        return "eigene Beobachtung"
+    positions = named([str(position) for position in matter.positions], "weiteres", "weitere")
+    return f"Regel {matter.rule}, Fassung {matter.rule_version}; Ereignisse {positions}"
 
 
 def _session(facts: SessionFacts) -> str:

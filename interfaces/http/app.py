@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from application.privacy import KeyStore
-from interfaces.http import audit, bookings, cases, findings, health, log, openapi, pools, reports, webhooks
+from interfaces.http import audit, bookings, cases, findings, health, log, openapi, pools, reports, samples, webhooks
 from interfaces.http.edge import Edge
 from interfaces.http.operations import Operation
 from interfaces.http.problems import RETRY_AFTER_SECONDS
@@ -38,6 +38,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *reports.OPERATIONS,
     *audit.OPERATIONS,
     *findings.OPERATIONS,
+    *samples.OPERATIONS,
     *webhooks.OPERATIONS,
 )
 

@@ -6,6 +6,7 @@ The order is the same everywhere: identity (401), role (403), syntax (422), a kn
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -84,6 +85,10 @@ class Api:
     async def reading(self, read: Callable[[], T]) -> T:
         """Reads in a thread of its own."""
         return await anyio.to_thread.run_sync(read, limiter=self.limiter)
+
+    def asking(self, actor: Actor, reader: Reader) -> Asking:
+        service = self.service
+        return Asking(actor, reader, service.keyring, service.clock(), service.findings)
 
     def reply(self, status: int, body: bytes, position: int, version: int | None = None, media_type: str = JSON) -> Reply:
         """An answer with the position of the log, and the version of the resource."""
@@ -239,7 +244,7 @@ class CommandHandler:
         sent = parsed(await call.body())
         key = _request_key(self._api, call, sent)
         try:
-            work = self._work(call, actor, sent, key)
+            work = await self._work(call, actor, sent, key)
         except Refusal as refusal:
             return await self._recalled(actor, key, refusal)
         try:
@@ -249,15 +254,24 @@ class CommandHandler:
             raise problems.overloaded() from None
         return self._reply(answer)
 
-    def _work(self, call: Call, actor: Actor, sent: Parsed, key: RequestKey | None) -> Work:
+    async def _work(self, call: Call, actor: Actor, sent: Parsed, key: RequestKey | None) -> Work:
         ids = path_ids(call.ids)
-        arguments = judged(sent.value, self.operation.body).arguments()
+        arguments: Mapping[str, Any] = judged(sent.value, self.operation.body).arguments()
+        beforehand = self.operation.beforehand
+        if beforehand is not None:
+            arguments = await self._api.reading(partial(self._read, beforehand, actor, ids, arguments))
 
         def decide(turn: Turn) -> Answer:
             return self.operation.decide(turn, *ids, **arguments)
 
         about = (each for each in (*ids, arguments.get("case"), arguments.get("pool")) if isinstance(each, UUID))
         return Work(actor, decide, key, _expected(call.header(b"if-match")), next(about, None))
+
+    def _read(
+        self, beforehand: Callable[..., Mapping[str, Any]], actor: Actor, ids: Sequence[UUID | str], arguments: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        with self._api.service.store.reading() as reader:
+            return beforehand(self._api.asking(actor, reader), *ids, **arguments)
 
     async def _recalled(self, actor: Actor, key: RequestKey | None, refusal: Refusal) -> Reply:
         """A known key decides before values do; where it is not known, the values are what is wrong."""
@@ -298,12 +312,12 @@ class QueryHandler:
 
     def _answer(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Reply:
         with self._api.service.store.reading() as reader:
-            return self._found(self._asking(actor, reader), ids, wanted)
+            return self._found(self._api.asking(actor, reader), ids, wanted)
 
     def _answer_and_note(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct, path: str) -> Reply:
         """The answer goes out once it is recorded who read whose texts."""
         with self._api.service.store.turn() as transaction:
-            asking = self._asking(actor, transaction)
+            asking = self._api.asking(actor, transaction)
             answer = self._found(asking, ids, wanted)
             now = micros(asking.now)
             who = (actor.subject, actor.role, actor.organisation)
@@ -318,10 +332,6 @@ class QueryHandler:
         with service.store.turn() as turn:
             issuing = Issuing(actor, turn, service.keyring, service.clock(), service.findings, transaction=turn, signer=signer)
             return self._found(issuing, ids, wanted)
-
-    def _asking(self, actor: Actor, reader: Reader) -> Asking:
-        service = self._api.service
-        return Asking(actor, reader, service.keyring, service.clock(), service.findings)
 
     def _found(self, asking: Asking, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Reply:
         head = asking.reader.head()

@@ -417,7 +417,8 @@ def test_every_event_is_heard_or_known_to_say_nothing() -> None:
     says_nothing = {
         *("DemonstrationStarted", "BudgetChanged", "HoursReserved", "HoursReleased", "PoolExhausted", "PoolReplenished"),
         *("PlaceOffered", "MonthClosed", "MonthReopened", "CaseAmended", "PersonalDataErased", "RequestWaitlisted"),
-        *("ApprovalProposed", "RequestWithdrawn"),
+        *("ApprovalProposed", "RequestWithdrawn", "SampleDrawn"),
+        *("FindingOpened", "FindingExplained", "FindingConfirmed", "FindingClosed"),
     }
     assert heard | says_nothing == {event.__name__ for event in get_args(Event)}
     assert not heard & says_nothing
