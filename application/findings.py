@@ -5,7 +5,7 @@ and other thresholds are only another register. Refusals that no event tells of 
 """
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,11 +15,10 @@ from uuid import UUID
 import msgspec
 
 from application import receipts
-from application.log import Reader, StoredRow, StoreUnavailable, forms_of, read_events
+from application.log import Reader, Recorded, StoredRow, StoreUnavailable, forms_of, read_events
 from application.projections.findings import all_opened
 from application.views import FindingView
 from domain.findings.finding import Finding
-from domain.findings.of_refusals import CODES
 from domain.findings.register import Attempt, Register
 from domain.findings.rules import RULES
 from domain.findings.thresholds import Thresholds
@@ -212,6 +211,7 @@ class Findings:
         self._register = Register(self.thresholds, forms_of)
         self._position = 0
         self._last: StoredRow | None = None  # the last row that was taken in
+        self._attempts_since = 0  # at the same position of the log there may have been more of them
         self._read_at = time.monotonic()
         self._sorted: list[Finding] | None = None
 
@@ -220,11 +220,11 @@ class Findings:
         total = head.id if head else 0
         if not self._stands(reader, total):
             self._begin()
+        attempts = deque(receipts.refusals(reader, self._attempts_since))
         while self._position < total:
             rows = reader.stored_rows(self._position, BATCH_EVENTS)
-            events = read_events(rows)
             try:
-                self._register.feed(events)
+                self._take_in(read_events(rows), attempts)
             except BaseException:
                 self._begin()  # some of them may have been taken in
                 raise
@@ -233,9 +233,20 @@ class Findings:
             self._read_at = time.monotonic()
             self._sorted = None
             progress(self._position, total)
-        for refusal in receipts.refusals(reader, CODES):
-            if self._register.attempted(Attempt(*refusal)):
+        for attempt in attempts:
+            if self._register.attempted(attempt):
                 self._sorted = None
+        self._attempts_since = max(self._attempts_since, total)
+
+    def _take_in(self, events: Sequence[Recorded], attempts: deque[Attempt]) -> None:
+        """Events, and between them the refusals at the place where they happened: what they were about may be closed later."""
+        first, done = events[0].position, 0
+        while attempts and attempts[0].position <= events[-1].position:
+            then = max(done, attempts[0].position - first + 1)
+            self._register.feed(events[done:then])
+            self._register.attempted(attempts.popleft())
+            done = then
+        self._register.feed(events[done:])
 
     def _stands(self, reader: Reader, total: int) -> bool:
         """Whether the log still begins with what was taken in: a restore or a failover may have shortened it.
