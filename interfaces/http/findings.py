@@ -92,7 +92,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=parameters.FindingsOf,
         view=FindingsPage,
         given=("open_pool", "open_case", "request_hours", "approve_hours"),
-        example={"pool": "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b01"},
+        example={"pool": "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b01", "rule": "no-review-date"},
     ),
     Query(
         path="/audit/findings/opened",

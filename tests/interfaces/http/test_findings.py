@@ -100,9 +100,8 @@ def test_another_provider_s_findings_are_not_there(office: Office) -> None:
     assert office.get("other_lead", path).status_code == 404
     office.when("other_lead", f"{FINDING}/explanation", EXPLANATION).refuses("not_found", 404)
 
-    of_nobody = office.when("auditor", "/audit/findings", {"pool": office.pool, "note": "Aushang fehlt."}).answers(
-        201, provider=None
-    )
+    body = {"pool": office.pool, "note": "Aushang fehlt."}
+    of_nobody = office.when("auditor", "/audit/findings", body).answers(201, provider=None)
     assert office.get("lead", f"/audit/findings/{of_nobody['id']}").status_code == 404
     office.when("lead", f"/audit/findings/{of_nobody['id']}/explanation", EXPLANATION).refuses("not_found", 404)
     assert office.get("worker", "/events", limit=500).status_code == 200
@@ -113,16 +112,14 @@ def test_another_provider_s_findings_are_not_there(office: Office) -> None:
 def test_only_what_holds_can_be_opened(office: Office) -> None:
     """And a known key is answered as before, also when it holds no longer."""
     office.given("open_pool", "open_case", "request_hours", "approve_hours", "log_session")
-    [note] = [
-        each for each in office.get("auditor", "/audit/findings", pool=office.pool).json()["items"] if each["rule"] == "late-entry"
-    ]
-    path = f"/audit/findings/{note['id']}/opening"
+    [late] = office.get("auditor", "/audit/findings", pool=office.pool, rule="late-entry").json()["items"]
+    path = f"/audit/findings/{late['id']}/opening"
     opened = office.when("auditor", path, key="k-1").answers(200, state="open")
     office.when("lead", "/bookings/{booking}/sessions/{session}/reversal", {"reason": "doppelt"}).answers(200)
     assert office.when("auditor", path, key="k-1").answers(200) == opened
     office.when("auditor", path, key="k-2").refuses("not_found", 404)
     [kept] = office.get("auditor", "/audit/findings", pool=office.pool, state="open").json()["items"]
-    assert (kept["id"], kept["holds"], kept["sentence"]) == (note["id"], False, note["sentence"])
+    assert (kept["id"], kept["holds"], kept["sentence"]) == (late["id"], False, late["sentence"])
 
 
 @pytest.mark.parametrize("also", [{"provider": "traeger-a"}, {"case": "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b02"}])
