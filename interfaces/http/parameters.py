@@ -16,6 +16,7 @@ from interfaces.http.bodies import Instant, Name
 from interfaces.http.judging import YEARS_PATTERN, judged
 
 Cursor = Annotated[str, Meta(pattern="^[0-9]{1,18}$", description="„next“ der vorigen Seite")]
+FindingsCursor = Annotated[str, Meta(pattern="^[0-9]{1,18}-[0-9a-f-]{36}$", description="„next“ der vorigen Seite")]
 Limit = Annotated[int, Meta(ge=1, le=500, description="Höchstzahl der Einträge")]
 Moment = Annotated[
     str,
@@ -108,7 +109,7 @@ class FindingsOf(Parameters, frozen=True):
         | None
     ) = None
     state: HandlingState | None = None
-    after: Annotated[str, Meta(pattern="^[0-9]{1,18}-[0-9a-f-]{36}$", description="„next“ der vorigen Seite")] | None = None
+    after: FindingsCursor | None = None
     limit: Limit = 100
 
 

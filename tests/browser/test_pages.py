@@ -94,6 +94,17 @@ def test_where_a_figure_comes_from_has_no_barriers(window: Window) -> None:
     window.page.get_by_role("heading", name="Auf einen Blick").wait_for()
 
 
+def test_findings_have_no_barriers(window: Window) -> None:
+    """From the first page to the findings of its pool, and to those that nobody has opened."""
+    window.signs_in_as("officer")
+    window.page.get_by_role("link", name="Feststellungen zu diesem Pool").click()
+    window.page.get_by_role("heading", name="Feststellungen").wait_for()
+    window.is_without_barriers()
+    window.page.get_by_role("link", name="abgeschlossen").click()
+    window.page.get_by_text("Hier steht keine Feststellung.").wait_for()
+    window.is_without_barriers()
+
+
 def test_the_page_is_used_by_keyboard(desk: Window) -> None:
     """The first key press offers to skip to the content; what has the focus shows it."""
     desk.signs_in_as("officer")
