@@ -109,11 +109,11 @@ _FINDING = {
     "id": FINDING,
     "state": "open",
     "explanations": 0,
-    "rule": "no-review-date",
+    "rule": "late-entry",
     "rule_version": 1,
-    "sentence": "Antrag 5d1c1f60 (Fall „F-2024-017“, Träger traeger-a): 10,00 Std. am 01.03.2024 ohne "
-    "Überprüfungstermin bewilligt.",
-    "positions": [4],
+    "sentence": "Antrag 5d1c1f60 (Fall „F-2024-017“, Träger traeger-a): 1 Termin mit 1,50 Std. erst 41 Tage danach erfasst: "
+    "05.03.2024.",
+    "positions": [6],
     "pool": POOL,
     "case": CASE,
     "booking": BOOKING,

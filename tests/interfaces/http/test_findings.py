@@ -55,14 +55,14 @@ FINDING = "/audit/findings/{finding}"
 
 def test_a_finding_is_handled(office: Office) -> None:
     """Opened by an auditor, explained by the provider concerned, confirmed and closed; the list says how far it is."""
-    office.given("open_pool", "open_case", "request_hours", "approve_hours", "list_findings")
+    office.given("open_pool", "open_case", "request_hours", "approve_hours", "log_session", "list_findings")
     office.when("auditor", f"{FINDING}/opening", {"note": "Bitte erläutern."}).answers(200, state="open", provider="traeger-a")
     office.when("auditor", f"{FINDING}/opening").refuses("already_decided")
     office.when("lead", f"{FINDING}/explanation", EXPLANATION).answers(200, state="explained", explanations=1)
     office.when("officer", f"{FINDING}/explanation", {"explanation": " "}).refuses("reason_missing")
     office.when("officer", f"{FINDING}/explanation", EXPLANATION).answers(200, explanations=2)
     [item] = office.get("auditor", "/audit/findings", pool=office.pool, state="explained").json()["items"]
-    assert (item["rule"], item["holds"], item["explanations"]) == ("no-review-date", True, 2)
+    assert (item["rule"], item["holds"], item["explanations"]) == ("late-entry", True, 2)
     office.when("auditor", f"{FINDING}/confirmation").answers(200, state="confirmed")
     office.when("lead", f"{FINDING}/explanation", EXPLANATION).refuses("already_decided")
     office.when("auditor", f"{FINDING}/closing").refuses("reason_missing")

@@ -187,7 +187,7 @@ def fill(store: Store) -> None:
     migrate(store, quietly)
     Log(store).append([pool_opened(), case_opened(), hours_requested(60), *approved(60)])
     with store.turn() as tx:
-        tx.execute("INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [("s", "o", "k", b"r", "done", b"b", 1, None)])
+        tx.execute("INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [("s", "o", "k", b"r", "done", b"b", 1, None, None)])
         tx.execute("INSERT INTO personal_reads VALUES (?, ?, ?, ?, ?, ?, ?)", [("id", 1, "s", "officer", "o", "/", "case:1")])
 
 
