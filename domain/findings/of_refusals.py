@@ -101,7 +101,7 @@ RULES = (
         family=9,
         version=2,
         title="Versuch, den eigenen Antrag zu bewilligen",
-        definition=f"Eine Person wollte einen Antrag bewilligen, den sie selbst gestellt hatte, und wurde abgewiesen. "
+        definition="Eine Person wollte einen Antrag bewilligen, den sie selbst gestellt hatte, und wurde abgewiesen. "
         f"Eine Feststellung je Person und Pool. {_ATTEMPTS}",
         caution="Wer die Stelle wechselt, kann auf einen alten eigenen Antrag stoßen.",
         source="Strafurteil wegen erfundener Fälle; Regel 10 des Stundenpools: Wer beantragt, bewilligt nie",
