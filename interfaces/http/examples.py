@@ -19,6 +19,7 @@ FINDING = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b06"
 SAMPLE = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b07"
 MONTH = "2024-03"
 PROVIDER = "traeger-a"
+LOGGED = ("open_pool", "open_case", "request_hours", "approve_hours", "log_session")  # what leads to a session
 
 PATH_IDS = {
     "pool": POOL,

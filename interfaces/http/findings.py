@@ -15,6 +15,7 @@ from application.views import FindingView, Versioned
 from domain.quantities import Actor
 from interfaces.http import bodies, parameters
 from interfaces.http.cases import opened_text
+from interfaces.http.examples import LOGGED
 from interfaces.http.operations import Asking, Command, Operation, Page, Query
 from interfaces.http.security import AUDIT, AUDIT_AND_LEADS, AUDITORS, LEADS_AND_OFFICERS
 
@@ -91,7 +92,7 @@ OPERATIONS: tuple[Operation, ...] = (
         read=list_findings,
         parameters=parameters.FindingsOf,
         view=FindingsPage,
-        given=("open_pool", "open_case", "request_hours", "approve_hours", "log_session"),
+        given=LOGGED,
         example={"pool": "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b01", "rule": "late-entry"},
     ),
     Query(
@@ -140,7 +141,7 @@ OPERATIONS: tuple[Operation, ...] = (
         beforehand=what_holds,
         body=bodies.FindingOpening,
         view=FindingView,
-        given=("open_pool", "open_case", "request_hours", "approve_hours", "log_session", "list_findings"),
+        given=(*LOGGED, "list_findings"),
         example={"note": "Bitte erläutern."},
         shows={"state": "open"},
     ),

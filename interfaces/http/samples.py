@@ -6,6 +6,7 @@ from uuid import UUID
 from application import commands, sampling
 from application.sampling import SampleView
 from interfaces.http import bodies, parameters
+from interfaces.http.examples import LOGGED
 from interfaces.http.operations import Asking, Command, Operation, Page, Query
 from interfaces.http.security import AUDIT, AUDITORS
 
@@ -32,7 +33,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=bodies.SampleDrawing,
         view=SampleView,
         created=True,
-        given=("open_pool", "open_case", "request_hours", "approve_hours", "log_session"),
+        given=LOGGED,
         example={"pool": "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b01", "size": 10, "seed": "17. Mai 2024"},
         shows={"method": 1, "seed": "17. Mai 2024"},
     ),
