@@ -25,6 +25,7 @@ from domain.booking import (
     SessionReversed,
 )
 from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred, PersonalDataErased
+from domain.handling import FindingClosed, FindingConfirmed, FindingExplained, FindingOpened
 from domain.pool import (
     BudgetChanged,
     DemonstrationStarted,
@@ -39,6 +40,7 @@ from domain.pool import (
     PoolOpened,
     PoolReplenished,
     RulesChanged,
+    SampleDrawn,
 )
 
 
@@ -76,6 +78,7 @@ CATALOGUE: tuple[EventType, ...] = (
     _type("month-closed", 1, MonthClosed, "month reason_given", "reason"),
     _type("month-reopened", 1, MonthReopened, "month reason_given", "reason"),
     _type("import-recorded", 1, ImportRecorded, "kind file_sha256 read recorded already_there refused"),
+    _type("sample-drawn", 1, SampleDrawn, "sample method seed population sessions"),
     _type("pool-closed", 1, PoolClosed, "reason_given", "reason"),
     # Case
     _type(
@@ -126,6 +129,11 @@ CATALOGUE: tuple[EventType, ...] = (
     _type("session-confirmed", 1, SessionConfirmed, "session provider method", "by"),
     _type("grant-reduced", 1, GrantReduced, "provider to_minutes reason_given", "reason"),
     _type("booking-settled", 1, BookingSettled, "provider settled_at"),
+    # Finding
+    _type("finding-opened", 1, FindingOpened, "matter note_empty", "note"),
+    _type("finding-explained", 1, FindingExplained, "", "explanation"),
+    _type("finding-confirmed", 1, FindingConfirmed, "reason_given", "reason"),
+    _type("finding-closed", 1, FindingClosed, "reason_given", "reason"),
 )
 
 BY_NAME: dict[str, EventType] = {entry.name: entry for entry in CATALOGUE}

@@ -9,16 +9,21 @@ from uuid import UUID, uuid5
 
 from application.projections import pools as pool_rows
 from application.receipts import Answer
+from application.sampling import SampleView
 from application.turn import Turn
-from application.views import BookingView, CaseView, SessionView
+from application.views import BookingView, CaseView, FindingView, SessionView
 from domain import booking as bookings
 from domain import case as cases
 from domain import closing
+from domain import handling as handlings
 from domain import pool as pools
 from domain.booking import Booking, Facts
 from domain.case import Case
-from domain.pool import PoolEvent
+from domain.findings.finding import Finding
+from domain.handling import FindingEvent, Handling
+from domain.pool import PoolEvent, SampleDrawn
 from domain.quantities import Concern, Kind, Outcome, Period, Personal, Rules, ServiceArea, berlin_time
+from domain.refusals import Malformed, NotFound
 
 # ── pools
 
@@ -354,3 +359,70 @@ def _session_answer(turn: Turn, booking: Booking, session: UUID, facts: Facts, c
     turn.record(facts)
     view = SessionView.of(booking.sessions[session])
     return turn.answer("created" if created else "done", view, booking.id)
+
+
+# ── findings and samples
+
+
+def open_finding(turn: Turn, finding: UUID, *, found: Finding, note: Personal = None) -> Answer:
+    """Opens what a rule found, as it was found."""
+    existing = turn.find(finding)
+    assert existing is None or isinstance(existing, Handling), "the ids of findings are no other stream's"
+    if existing is not None:
+        turn.addressed(existing)
+    return _finding_answer(turn, finding, handlings.open_finding(existing, found=found, note=note))
+
+
+def raise_finding(
+    turn: Turn,
+    *,
+    pool: UUID,
+    case: UUID | None = None,
+    booking: UUID | None = None,
+    provider: str | None = None,
+    worker: str | None = None,
+    note: Personal = None,
+) -> Answer:
+    """Opens what a person found in a pool. A case or a booking says itself whose it is."""
+    if sum(each is not None for each in (case, booking, provider)) > 1:
+        raise Malformed(place="case", problem="höchstens eines von Fall, Antrag und Träger ist zu nennen")
+    places = [turn.pool(pool).id]
+    if booking is not None:
+        of_booking = turn.booking(booking)
+        case, provider = of_booking.case, of_booking.provider
+        places.append(of_booking.pool)
+    elif case is not None:
+        of_case = turn.case(case)
+        provider = of_case.provider
+        places.append(of_case.pool)
+    if len(set(places)) > 1:
+        raise NotFound()
+    events = handlings.raise_finding(pool=pool, case=case, booking=booking, worker=worker, provider=provider, note=note)
+    return _finding_answer(turn, turn.new_stream(), events, created=True)
+
+
+def explain_finding(turn: Turn, finding: UUID, *, explanation: Personal = None) -> Answer:
+    """Takes what a provider or the office says to a finding."""
+    state = turn.addressed(turn.handling(finding))
+    return _finding_answer(turn, finding, handlings.explain_finding(state, explanation=explanation))
+
+
+def confirm_finding(turn: Turn, finding: UUID, *, reason: Personal = None) -> Answer:
+    """Holds that a finding is right."""
+    return _finding_answer(turn, finding, handlings.confirm_finding(turn.addressed(turn.handling(finding)), reason=reason))
+
+
+def close_finding(turn: Turn, finding: UUID, *, reason: Personal = None) -> Answer:
+    """Ends the handling of a finding."""
+    return _finding_answer(turn, finding, handlings.close_finding(turn.addressed(turn.handling(finding)), reason=reason))
+
+
+def _finding_answer(turn: Turn, finding: UUID, events: list[FindingEvent], created: bool = False) -> Answer:
+    turn.record([(finding, event) for event in events])
+    return turn.answer("created" if created else "done", FindingView.of(turn.handling(finding)), finding)
+
+
+def draw_sample(turn: Turn, *, pool: UUID, sample: SampleDrawn) -> Answer:
+    """Records a sample. It takes nothing of the pool, so a closed one can be sampled as well."""
+    turn.record([(turn.pool(pool).id, sample)])
+    return turn.answer("created", SampleView.of(pool, sample), pool)

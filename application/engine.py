@@ -243,7 +243,7 @@ class Engine:
                 return Answer(refusal.code, self._problem(refusal), turn.position)
         answer = turn.decide(work, self._problem)
         if answer.outcome not in UNKEPT:
-            known[identity] = fresh[identity] = Receipt(work.key.fingerprint, answer)
+            known[identity] = fresh[identity] = Receipt(work.key.fingerprint, answer, str(work.about) if work.about else None)
         return answer
 
     def _before(self) -> int:

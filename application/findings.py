@@ -5,28 +5,86 @@ and other thresholds are only another register. Refusals that no event tells of 
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from threading import Lock
 from uuid import UUID
 
 import msgspec
 
 from application import receipts
-from application.log import Reader, StoredRow, StoreUnavailable, forms_of, read_events
+from application.log import Reader, Recorded, StoredRow, StoreUnavailable, forms_of, read_events
+from application.projections.findings import all_opened
+from application.views import FindingView
 from domain.findings.finding import Finding
-from domain.findings.of_refusals import CODES
 from domain.findings.register import Attempt, Register
 from domain.findings.rules import RULES
 from domain.findings.thresholds import Thresholds
-from domain.refusals import Malformed
+from domain.handling import HandlingState
+from domain.refusals import Malformed, NotFound
 
 BATCH_EVENTS = 2_000
 WAIT_SECONDS_MAX = 5.0  # while another thread reads on
 SNAPSHOT_SECONDS_MAX = 10.0  # no snapshot that somebody still asks with is older
 
 Progress = Callable[[int, int], None]
+
+_RULES = {rule.code: rule for rule in RULES}
+
+
+class FindingItem(msgspec.Struct, frozen=True):
+    """A finding and its handling.
+
+    ``holds`` says whether a rule finds it now; what was opened stays, with what was seen then. ``state`` is ``None`` until it is
+    opened. What a person raised has no rule and no sentence.
+    """
+
+    id: UUID
+    rule: str | None
+    family: int | None
+    version: int | None
+    source: str | None
+    position: int
+    positions: tuple[int, ...]
+    pool: UUID | None
+    case: UUID | None
+    booking: UUID | None
+    worker: str | None
+    provider: str | None
+    sentence: str | None
+    holds: bool
+    state: HandlingState | None
+    explanations: int
+
+    @classmethod
+    def found(cls, finding: Finding, opened: FindingView | None) -> "FindingItem":
+        state, explanations = (opened.state, opened.explanations) if opened else (None, 0)
+        return cls(**asdict(finding), holds=True, state=state, explanations=explanations)
+
+    @classmethod
+    def kept(cls, opened: FindingView, position: int) -> "FindingItem":
+        """One that no rule finds, or none any more; without events that it rests on it has the position of its opening."""
+        rule = _RULES.get(opened.rule) if opened.rule else None
+        return cls(
+            opened.id,
+            opened.rule,
+            rule.family if rule else None,
+            opened.rule_version,
+            rule.source if rule else None,
+            opened.positions[-1] if opened.positions else position,
+            opened.positions,
+            opened.pool,
+            opened.case,
+            opened.booking,
+            opened.worker,
+            opened.provider,
+            opened.sentence,
+            holds=False,
+            state=opened.state,
+            explanations=opened.explanations,
+        )
 
 
 class RuleView(msgspec.Struct, frozen=True):
@@ -44,18 +102,18 @@ class RuleView(msgspec.Struct, frozen=True):
 
 
 class FindingsReport(msgspec.Struct, frozen=True):
-    """All findings that hold at ``position``, and the rules and thresholds by which they do."""
+    """All findings at ``position``, and the rules and thresholds by which they hold; rules count those that hold."""
 
     position: int
     thresholds: Thresholds
     rules: tuple[RuleView, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[FindingItem, ...]
 
 
 class FindingsPage(msgspec.Struct, frozen=True):
-    """A part of the findings that hold at ``position``; ``next`` is the ``after`` of the following part."""
+    """A part of the findings at ``position``; ``next`` is the ``after`` of the following part."""
 
-    items: tuple[Finding, ...]
+    items: tuple[FindingItem, ...]
     next: str | None
     position: int
     thresholds: Thresholds
@@ -71,8 +129,9 @@ class Findings:
 
     def report(self, reader: Reader, *, pool: UUID | None, progress: Progress) -> FindingsReport:
         """Everything that is found, in one pool or in all; ``progress`` is told the events read and all events."""
-        position, found = self._read(reader, pool, progress)
-        numbers = Counter(finding.rule for finding in found)
+        position, found, opened = self._read(reader, progress)
+        items = tuple(_item(each, opened) for each in found if _concerns(each, pool))
+        numbers = Counter(finding.rule for finding in items if finding.holds)
         rules = tuple(
             RuleView(
                 rule.code,
@@ -87,24 +146,56 @@ class Findings:
             )
             for rule in RULES
         )
-        return FindingsReport(position, self.thresholds, rules, tuple(found))
+        return FindingsReport(position, self.thresholds, rules, items)
 
-    def page(self, reader: Reader, *, pool: UUID | None, rule: str | None, after: str | None, limit: int) -> FindingsPage:
+    def page(
+        self,
+        reader: Reader,
+        *,
+        pool: UUID | None,
+        rule: str | None,
+        state: HandlingState | None = None,
+        after: str | None,
+        limit: int,
+    ) -> FindingsPage:
         """At most ``limit`` findings by the last position that they rest on; refuses a rule that there is not."""
-        if rule is not None and rule not in {each.code for each in RULES}:
+        if rule is not None and rule not in _RULES:
             raise Malformed(place="rule", problem="keine der Regeln, die es gibt")
-        position, found = self._read(reader, pool, lambda done, total: None)
+        position, found, opened = self._read(reader, lambda done, total: None)
         place = _place_after(after)
-        wanted = [each for each in found if rule in (None, each.rule) and (each.position, str(each.id)) > place]
-        shown = wanted[:limit]
+        wanted = [
+            each
+            for each in found
+            if _concerns(each, pool)
+            and rule in (None, each.rule)
+            and (state is None or (each.id in opened and opened[each.id].state == state))
+            and _place(each) > place
+        ]
+        shown = [_item(each, opened) for each in wanted[:limit]]
         following = f"{shown[-1].position}-{shown[-1].id}" if len(wanted) > limit else None
         return FindingsPage(tuple(shown), following, position, self.thresholds)
 
-    def _read(self, reader: Reader, pool: UUID | None, progress: Progress) -> tuple[int, list[Finding]]:
-        """The position, and what holds there. What is in no single pool concerns any of them."""
+    def holding(self, reader: Reader, finding: UUID) -> Finding:
+        """The finding of this id, as it is found now; raises ``NotFound``."""
+        with self._alone():
+            self._catch_up(reader, lambda done, total: None)
+            for each in self._in_order():
+                if each.id == finding:
+                    return each
+        raise NotFound()
+
+    def _read(self, reader: Reader, progress: Progress) -> tuple[int, Sequence[Finding | FindingItem], dict[UUID, FindingView]]:
+        """The position, what holds there or held when it was opened, and what was opened."""
         with self._alone():
             self._catch_up(reader, progress)
-            return self._position, [each for each in self._in_order() if each.pool is None or pool in (None, each.pool)]
+            position, holding = self._position, self._in_order()
+        opened = all_opened(reader)
+        held = opened.keys() - {each.id for each in holding}
+        kept = [FindingItem.kept(view, at) for at, view in opened.values() if view.id in held]
+        found: list[Finding | FindingItem] = [*holding, *kept]
+        if kept:
+            found.sort(key=_place)
+        return position, found, {id: view for id, (_, view) in opened.items()}
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -120,6 +211,7 @@ class Findings:
         self._register = Register(self.thresholds, forms_of)
         self._position = 0
         self._last: StoredRow | None = None  # the last row that was taken in
+        self._attempts_since = 0  # at the same position of the log there may have been more of them
         self._read_at = time.monotonic()
         self._sorted: list[Finding] | None = None
 
@@ -128,11 +220,11 @@ class Findings:
         total = head.id if head else 0
         if not self._stands(reader, total):
             self._begin()
+        attempts = deque(receipts.refusals(reader, self._attempts_since))
         while self._position < total:
             rows = reader.stored_rows(self._position, BATCH_EVENTS)
-            events = read_events(rows)
             try:
-                self._register.feed(events)
+                self._take_in(read_events(rows), attempts)
             except BaseException:
                 self._begin()  # some of them may have been taken in
                 raise
@@ -141,9 +233,20 @@ class Findings:
             self._read_at = time.monotonic()
             self._sorted = None
             progress(self._position, total)
-        for refusal in receipts.refusals(reader, CODES):
-            if self._register.attempted(Attempt(*refusal)):
+        for attempt in attempts:
+            if self._register.attempted(attempt):
                 self._sorted = None
+        self._attempts_since = max(self._attempts_since, total)
+
+    def _take_in(self, events: Sequence[Recorded], attempts: deque[Attempt]) -> None:
+        """Events, and between them the refusals at the place where they happened: what they were about may be closed later."""
+        first, done = events[0].position, 0
+        while attempts and attempts[0].position <= events[-1].position:
+            then = max(done, attempts[0].position - first + 1)
+            self._register.feed(events[done:then])
+            self._register.attempted(attempts.popleft())
+            done = then
+        self._register.feed(events[done:])
 
     def _stands(self, reader: Reader, total: int) -> bool:
         """Whether the log still begins with what was taken in: a restore or a failover may have shortened it.
@@ -158,8 +261,21 @@ class Findings:
 
     def _in_order(self) -> list[Finding]:
         if self._sorted is None:
-            self._sorted = sorted(self._register.findings(), key=lambda each: (each.position, str(each.id)))
+            self._sorted = sorted(self._register.findings(), key=_place)
         return self._sorted
+
+
+def _place(finding: Finding | FindingItem) -> tuple[int, str]:
+    return finding.position, str(finding.id)
+
+
+def _concerns(finding: Finding | FindingItem, pool: UUID | None) -> bool:
+    """What is in no single pool concerns any of them."""
+    return finding.pool is None or pool in (None, finding.pool)
+
+
+def _item(finding: Finding | FindingItem, opened: dict[UUID, FindingView]) -> FindingItem:
+    return finding if isinstance(finding, FindingItem) else FindingItem.found(finding, opened.get(finding.id))
 
 
 def _place_after(after: str | None) -> tuple[int, str]:

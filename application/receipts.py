@@ -10,12 +10,21 @@ from typing import Any
 import msgspec
 
 from application.log import Found, Question, Reader
+from domain.findings.of_refusals import CODES
+from domain.findings.register import Attempt
 from domain.quantities import Actor
 from domain.refusals import KeyReused
 
 INSERT = (
-    "INSERT INTO receipts (subject, organisation, idempotency_key, request, outcome, body, position, version) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO receipts (subject, organisation, idempotency_key, request, outcome, body, position, version, about) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+# Word for word the condition of a partial index: where they differ, every receipt is read.
+_REFUSED = ", ".join(f"'{code}'" for code in CODES)
+REFUSALS = (
+    "SELECT subject, organisation, idempotency_key, outcome, position, about FROM receipts "
+    f"WHERE outcome IN ({_REFUSED}) AND position >= ? ORDER BY position"
 )
 
 Identity = tuple[str, str, str]
@@ -45,10 +54,11 @@ class RequestKey(msgspec.Struct, frozen=True):
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """An answer with the fingerprint of the request it was given to."""
+    """An answer with the fingerprint of the request it was given to, and the id of the pool, case or booking that it was about."""
 
     fingerprint: bytes
     answer: Answer
+    about: str | None = None
 
     def answer_to(self, fingerprint: bytes) -> Answer:
         """The answer as before; ``KeyReused`` for another request."""
@@ -59,7 +69,7 @@ class Receipt(msgspec.Struct, frozen=True):
     def row(self, identity: Identity) -> tuple[Any, ...]:
         """The values for ``INSERT``."""
         answer = self.answer
-        return (*identity, self.fingerprint, answer.outcome, answer.body, answer.position, answer.version)
+        return (*identity, self.fingerprint, answer.outcome, answer.body, answer.position, answer.version, self.about)
 
 
 def read(reader: Reader, identities: Collection[Identity]) -> dict[Identity, Receipt]:
@@ -71,7 +81,7 @@ def read(reader: Reader, identities: Collection[Identity]) -> dict[Identity, Rec
 def asked(identities: Collection[Identity]) -> Question:
     """What ``read`` asks, to be asked together with something else."""
     return Question(
-        "SELECT subject, organisation, idempotency_key, request, outcome, body, position, version FROM receipts "
+        "SELECT subject, organisation, idempotency_key, request, outcome, body, position, version, about FROM receipts "
         "WHERE (subject, organisation, idempotency_key) IN (?)",
         identities,
     )
@@ -80,15 +90,11 @@ def asked(identities: Collection[Identity]) -> Question:
 def receipts_of(found: Found) -> dict[Identity, Receipt]:
     """What ``asked`` is answered with."""
     return {
-        (subject, organisation, key): Receipt(bytes(request), Answer(outcome, bytes(body), position, version))
-        for subject, organisation, key, request, outcome, body, position, version in found
+        (subject, organisation, key): Receipt(bytes(request), Answer(outcome, bytes(body), position, version), about)
+        for subject, organisation, key, request, outcome, body, position, version, about in found
     }
 
 
-def refusals(reader: Reader, codes: Collection[str]) -> list[tuple[str, str, str, str, int]]:
-    """Every refusal of these codes that is on record: subject, organisation, key, code and the position of the log then."""
-    marks = ", ".join("?" for _ in codes)
-    found = reader.fetch(
-        f"SELECT subject, organisation, idempotency_key, outcome, position FROM receipts WHERE outcome IN ({marks})", tuple(codes)
-    )
-    return [(subject, organisation, key, code, position) for subject, organisation, key, code, position in found]
+def refusals(reader: Reader, since: int) -> list[Attempt]:
+    """The refusals that findings know of, when the log's last position was ``since`` or a later one; in that order."""
+    return [Attempt(*row) for row in reader.fetch(REFUSALS, (since,))]

@@ -14,12 +14,13 @@ import msgspec
 
 from application import catalogue
 from application.log import Reader
-from domain import booking, case, pool, quantities, waiting_list
+from domain import booking, case, handling, pool, quantities, waiting_list
 from domain.booking import Booking
 from domain.case import Case
+from domain.handling import Handling
 from domain.pool import Pool
 
-State = Pool | Case | Booking
+State = Pool | Case | Booking | Handling
 
 EVERY = 500  # events: some 20 ms to read
 UPSERT = (
@@ -28,11 +29,11 @@ UPSERT = (
     "kind = excluded.kind, state = excluded.state"
 )
 
-_KINDS: dict[str, type[State]] = {kind.__name__.lower(): kind for kind in (Pool, Case, Booking)}
+_KINDS: dict[str, type[State]] = {kind.__name__.lower(): kind for kind in (Pool, Case, Booking, Handling)}
 
 
 class Snapshot(NamedTuple):
-    """A row of the table. ``program`` names the rules that made the state, ``kind`` is ``pool``, ``case`` or ``booking``."""
+    """A row of the table. ``program`` names the rules that made the state, ``kind`` its class in lower case."""
 
     stream: str
     version: int
@@ -66,5 +67,5 @@ def everything(reader: Reader) -> list[Snapshot]:
 @cache
 def program() -> str:
     """A digest of the source that makes states of events: whatever changes there, no snapshot from before is believed."""
-    sources = [inspect.getsource(module) for module in (catalogue, quantities, pool, case, booking, waiting_list)]
+    sources = [inspect.getsource(module) for module in (catalogue, quantities, pool, case, booking, handling, waiting_list)]
     return hashlib.sha256("".join(sources).encode()).hexdigest()

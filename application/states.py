@@ -14,9 +14,11 @@ from application.projections import waiting_list
 from application.snapshots import Snapshot, State
 from domain import booking as bookings
 from domain import case as cases
+from domain import handling as handlings
 from domain import pool as pools
 from domain.booking import BookingEvent, Event, evolve_waiting_list
 from domain.case import CaseEvent
+from domain.handling import FindingEvent
 from domain.pool import PlaceOffered, Pool, PoolEvent
 from domain.waiting_list import WaitingList
 
@@ -27,6 +29,7 @@ _EVOLVE: dict[type[Event], Callable[..., State]] = {
     **dict.fromkeys(get_args(BookingEvent), bookings.evolve),
     **dict.fromkeys(get_args(CaseEvent), cases.evolve),
     **dict.fromkeys(get_args(PoolEvent), pools.evolve),
+    **dict.fromkeys(get_args(FindingEvent), handlings.evolve),
 }
 _OF_WAITING_LISTS = frozenset({PlaceOffered, *get_args(BookingEvent)})
 
@@ -119,5 +122,5 @@ class States:
             self._held.popitem(last=False)
 
 
-def _pool_of(state: State) -> UUID:
+def _pool_of(state: State) -> UUID | None:
     return state.id if isinstance(state, Pool) else state.pool

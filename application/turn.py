@@ -24,6 +24,7 @@ from application.snapshots import State
 from application.states import States
 from domain.booking import Booking, Facts
 from domain.case import Case
+from domain.handling import Handling
 from domain.pool import Pool
 from domain.quantities import Actor, Sealed
 from domain.refusals import NotFound, Refusal, VersionDiffers
@@ -32,7 +33,7 @@ from domain.waiting_list import WaitingList
 OFFICE_KEY = "office"
 
 Success = Literal["created", "done", "accepted"]
-_AnyState = TypeVar("_AnyState", Pool, Case, Booking)
+_AnyState = TypeVar("_AnyState", Pool, Case, Booking, Handling)
 
 
 @dataclass(slots=True, eq=False)
@@ -111,6 +112,10 @@ class Turn:
         """The booking of that id; raises ``NotFound``."""
         return self._existing(Booking, booking)
 
+    def handling(self, finding: UUID) -> Handling:
+        """The handling of the finding of that id; raises ``NotFound``."""
+        return self._existing(Handling, finding)
+
     def find(self, stream: UUID) -> State | None:
         """Whatever has that id."""
         return self._states.get(self._transaction, stream)[0]
@@ -120,8 +125,8 @@ class Turn:
 
         Raises ``NotFound`` and ``VersionDiffers``.
         """
-        owner = getattr(state, "provider", None)  # a pool has none: it is everybody's
-        if self.actor.role in ("worker", "lead") and owner not in (None, self.actor.organisation):
+        owner = getattr(state, "provider", self.actor.organisation)  # a pool has none: it is everybody's
+        if self.actor.role in ("worker", "lead") and owner != self.actor.organisation:
             raise NotFound()
         if self._expected is not None and self._version(state.id) != self._expected:
             raise VersionDiffers()
@@ -247,7 +252,11 @@ def _texts(event: Recorded) -> dict[str, str]:
 
 
 def _key_name(state: State) -> str:
-    """Whose key seals the texts of an event: the office's for a pool, the accompanied person's for everything else."""
-    if isinstance(state, Pool):
-        return OFFICE_KEY
-    return f"case:{state.case if isinstance(state, Booking) else state.id}"
+    """Whose key seals the texts of an event: the accompanied person's, where it is about one, else the office's."""
+    match state:
+        case Pool():
+            return OFFICE_KEY
+        case Case():
+            return f"case:{state.id}"
+        case Booking() | Handling():
+            return OFFICE_KEY if state.case is None else f"case:{state.case}"

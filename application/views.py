@@ -11,6 +11,7 @@ import msgspec
 
 from domain.booking import Booking, BookingState, Session, SessionState
 from domain.case import Case
+from domain.handling import Handling, HandlingState
 from domain.quantities import Actor, Concern, Kind, Outcome, Period, Rules, ServiceArea
 
 Section = Literal["demand", "decisions", "decision_times", "waiting_times", "use", "unmet_need", "outcomes"]
@@ -174,14 +175,52 @@ class WorkItem(msgspec.Struct, frozen=True):
     review_on: date | None
 
 
+class FindingView(msgspec.Struct, frozen=True):
+    """A finding that was opened. One that a person raised has no rule and no sentence; its ``positions`` are empty."""
+
+    id: UUID
+    state: HandlingState
+    explanations: int
+    rule: str | None
+    rule_version: int | None
+    sentence: str | None
+    positions: tuple[int, ...]
+    pool: UUID | None
+    case: UUID | None
+    booking: UUID | None
+    worker: str | None
+    provider: str | None
+
+    @classmethod
+    def of(cls, handling: Handling) -> "FindingView":
+        matter = handling.matter
+        return cls(
+            handling.id,
+            handling.state,
+            handling.explanations,
+            matter.rule,
+            matter.rule_version,
+            matter.sentence,
+            matter.positions,
+            matter.pool,
+            matter.case,
+            matter.booking,
+            matter.worker,
+            matter.provider,
+        )
+
+
 class TrailEntry(msgspec.Struct, frozen=True):
-    """One event in one German line: who did what, when, to what, why and under which rule."""
+    """One event in one German line: who did what, when, to what, why and under which rule.
+
+    Only a finding may be about no single pool.
+    """
 
     position: int
     recorded_at: datetime
     type: str
     actor: Actor
-    pool: UUID
+    pool: UUID | None
     case: UUID | None
     booking: UUID | None
     provider: str | None

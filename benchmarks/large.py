@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from application.rebuild import rebuild
-from benchmarks import growth, projections, reads, report
+from benchmarks import findings, growth, projections, reads, report
 from benchmarks.large_log import write_large_log
 from benchmarks.measuring import Figure
 from benchmarks.places import KINDS, Database, Kind, Places, places
@@ -18,13 +18,14 @@ from interfaces.storage import open_store
 
 
 def run(places: Places, sizes: Sizes, logs: Iterable[int], told_events: int, open_cases: int) -> Iterator[Figure]:
-    """Rebuilds, balances and approvals on logs of these lengths; growing pools and bookings."""
+    """Rebuilds, findings, balances and approvals on logs of these lengths; growing pools and bookings."""
     told = projections.told(places, told_events)
     for kind in KINDS:
         short = _written(places, kind, told, sizes.short_log_events, open_cases)
         for events in logs:
             long = _written(places, kind, told, events, open_cases)
             yield from projections.large_rebuild(kind, long, events)
+            yield from findings.over_a_log(kind, long, events)
             for figure in reads.balance_reads(kind, sizes, told.pool, short, long):
                 yield replace(figure, case=f"{figure.case}, {events:,} events")
             yield from growth.of_the_log(kind, sizes, told.pool, short, long, events)

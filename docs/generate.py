@@ -25,9 +25,11 @@ from domain.case import CaseEvent
 from domain.findings.rules import FAMILIES
 from domain.findings.rules import RULES as RULES_OF_FINDINGS
 from domain.findings.thresholds import Thresholds
+from domain.handling import FindingEvent, Matter
 from domain.pool import PoolEvent, RefusedStep
 from domain.quantities import Actor, Period, Personal, Rules, Sealed
 from domain.refusals import ORDER
+from domain.sampling import Population
 from interfaces.http.metrics import Metrics
 from interfaces.http.problems import status_of
 from interfaces.settings import PREFIX, Settings
@@ -49,6 +51,7 @@ MEANINGS = {
     "month-closed": "A month of service takes no new session, correction or reversal.",
     "month-reopened": "It does again.",
     "import-recorded": "A file was taken in: its hash, its counts in steps, and every refused step with its code.",
+    "sample-drawn": "Sessions were drawn at random to be checked; with the seed, anybody draws the same ones again.",
     "pool-closed": "The pool takes nothing any more. Everything in it was settled, and the sums were proved.",
     "case-opened": "A case under its pseudonymous reference, with its master data.",
     "case-amended": "Master data put right; `null` leaves a field as it was.",
@@ -67,6 +70,10 @@ MEANINGS = {
     "session-confirmed": "The client or the family confirms the session.",
     "grant-reduced": "What stays granted; the rest was released at once.",
     "booking-settled": "Accounted for: what was not used was released, nothing new is logged.",
+    "finding-opened": "An auditor wants a finding looked into: one that a rule made, as it was seen then, or one of their own.",
+    "finding-explained": "What the provider concerned, or the office, says to a finding.",
+    "finding-confirmed": "The auditor holds that it is so.",
+    "finding-closed": "Nobody has to do anything about it any more, and why.",
 }
 
 RULES_OF_REFUSALS = {
@@ -107,7 +114,7 @@ RULES_OF_REFUSALS = {
 
 def events_section() -> str:
     """Every event type, by the stream it belongs to."""
-    streams = (("Pool", PoolEvent), ("Case", CaseEvent), ("Booking", BookingEvent))
+    streams = (("Pool", PoolEvent), ("Case", CaseEvent), ("Booking", BookingEvent), ("Finding", FindingEvent))
     parts = []
     for title, kinds in streams:
         parts.append(f"## {title}")
@@ -138,6 +145,9 @@ _KINDS = {
     Rules: "rules",
     SessionFacts: "{starts_at, minutes, kind, worker}",
     tuple[RefusedStep, ...]: "list of {line, step, code, id}",
+    tuple[UUID, ...]: "list of ids",
+    Population: "{position, provider?, first_day?, last_day?, size, sha256}",
+    Matter: "{rule?, rule_version?, sentence?, positions, pool?, case?, booking?, worker?, provider?}",
 }
 
 

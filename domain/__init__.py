@@ -16,9 +16,12 @@ Glossary (German term – name in code – meaning)
 - Anlass – ``concern``; Verbleib – ``outcome``
 - Stundenantrag und was daraus wurde – ``Booking`` – a request for hours of one case, its approval and its sessions
 - Termin, Leistungsnachweis – ``Session`` – minutes actually rendered
-- Feststellung – ``Finding`` – something an auditor should look at, raised by a rule over the log
+- Feststellung – ``Finding`` – something an auditor should look at, raised by a rule over the log, or by a person
+- deren Bearbeitung – ``Handling`` – opened, explained by the provider, confirmed or closed
+- Stichprobe – sample – sessions drawn at random to be checked
 - Storno – reversal; Korrektur – correction; Rückgabe – release; Warteliste – ``WaitingList``
 
 Modules, in the order in which they build on each other: ``quantities``, ``refusals``, ``waiting_list``, ``pool``, ``case``,
-``booking``, ``closing`` (decisions over many bookings at once); beside them ``findings`` (rules over what was recorded).
+``booking``, ``closing`` (decisions over many bookings at once); beside them ``findings`` (rules over what was recorded),
+``handling`` (what becomes of a finding) and ``sampling``.
 """

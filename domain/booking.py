@@ -10,6 +10,7 @@ from uuid import UUID
 
 from domain import pool as pools
 from domain.case import Case, CaseEvent, case_open
+from domain.handling import FindingEvent
 from domain.pool import (
     HoursReleased,
     PlaceOffered,
@@ -224,7 +225,7 @@ BookingEvent = (
     | GrantReduced
     | BookingSettled
 )
-Event = PoolEvent | CaseEvent | BookingEvent
+Event = PoolEvent | CaseEvent | BookingEvent | FindingEvent
 # What a decision says: each fact with the stream it belongs to, in the order in which they are appended.
 Facts = list[tuple[UUID, Event]]
 

@@ -26,6 +26,7 @@ from domain.refusals import (
     PoolIsClosed,
     ReasonMissing,
 )
+from domain.sampling import Population
 from domain.waiting_list import Entry, WaitingList
 
 ReleaseCause = Literal["settlement", "reduction", "reversal", "correction"]
@@ -153,6 +154,17 @@ class ImportRecorded:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleDrawn:
+    """An auditor drew sessions of the pool to check; ``method`` says how they follow from seed and population."""
+
+    sample: UUID
+    method: int
+    seed: str
+    population: Population
+    sessions: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PoolClosed:
     """From here on the pool takes nothing (rule 8)."""
 
@@ -173,6 +185,7 @@ PoolEvent = (
     | MonthClosed
     | MonthReopened
     | ImportRecorded
+    | SampleDrawn
     | PoolClosed
 )
 
@@ -225,7 +238,7 @@ def evolve(pool: Pool | None, stream: UUID, event: PoolEvent) -> Pool:
             pool.closed_months.discard(event.month)
         case PoolClosed():
             pool.closed = True
-        case DemonstrationStarted() | PlaceOffered() | ImportRecorded():
+        case DemonstrationStarted() | PlaceOffered() | ImportRecorded() | SampleDrawn():
             pass  # they change nothing that a pool decides by; the waiting list folds the first
         case _:
             assert_never(event)

@@ -25,9 +25,9 @@ def _lines(evaluation: Evaluation) -> Iterator[Line]:
         yield figure.figure, figure.label, "", "", figure.value, figure.unit
         for by, groups in figure.groups.items():
             for group in groups:
-                yield figure.figure, figure.label, by, _harmless(group.group), group.value, figure.unit
+                yield figure.figure, figure.label, by, harmless(group.group), group.value, figure.unit
 
 
-def _harmless(name: str) -> str:
+def harmless(name: str) -> str:
     """Districts and providers are free texts: one that a spreadsheet would take for a formula gets an apostrophe in front."""
     return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name

@@ -25,6 +25,7 @@ OFFICER = Actor("o1", "officer", "jugendamt")
 SECOND_OFFICER = Actor("o2", "officer", "jugendamt")
 LEAD = Actor("leitung-a", "lead", "traeger-a")
 WORKER = Actor("kraft-a", "worker", "traeger-a")
+AUDITOR = Actor("rpa-1", "auditor", "jugendamt")
 OTHER_LEAD = Actor("leitung-b", "lead", "traeger-b")
 
 
@@ -47,13 +48,13 @@ class Office:
         return self.engine.execute(actor, lambda turn: command(turn, *args, **facts))
 
     def keyed(self, key: str, actor: Actor, command: Callable[..., Answer], *args: Any, **facts: Any) -> Answer:
-        """Runs a command under an idempotency key."""
+        """Runs a command under an idempotency key, about what its first argument names."""
         fingerprint = self.keyring.fingerprint(repr((command.__name__, args, sorted(facts.items()))).encode())
 
         def decide(turn: Turn) -> Answer:
             return command(turn, *args, **facts)
 
-        return self.engine.submit(Work(actor, decide, RequestKey(key, fingerprint))).result()
+        return self.engine.submit(Work(actor, decide, RequestKey(key, fingerprint), about=next(iter(args), None))).result()
 
     def open_pool(self, start: str, end: str, budget_minutes: int, **rules: Any) -> UUID:
         """The id of a new pool."""

@@ -14,13 +14,15 @@ from uuid import UUID
 
 from domain import booking as bookings
 from domain import case as cases
+from domain import handling as handlings
 from domain import pool as pools
 from domain.booking import Booking, BookingEvent, Event, evolve_waiting_list
 from domain.case import Case, CaseEvent
+from domain.handling import FindingEvent, Handling
 from domain.pool import PlaceOffered, Pool, PoolEvent
 from domain.refusals import Refusal
 from domain.waiting_list import WaitingList
-from tests.domain.facts import UNREMARKABLE, Fact
+from tests.domain.facts import FINDING, UNREMARKABLE, Fact
 
 
 @dataclass
@@ -30,6 +32,7 @@ class States:
     pool: Pool = None  # type: ignore[assignment]  # until its first fact
     cases: dict[UUID, Case] = field(default_factory=dict)
     bookings: dict[UUID, Booking] = field(default_factory=dict)
+    handlings: dict[UUID, Handling] = field(default_factory=dict)
     waiting: WaitingList = field(default_factory=WaitingList)
 
     def fold(self, *facts: Fact) -> "States":
@@ -40,6 +43,8 @@ class States:
                 self.cases[stream] = cases.evolve(self.cases.get(stream), stream, event)
             if isinstance(event, BookingEvent):
                 self.bookings[stream] = bookings.evolve(self.bookings.get(stream), stream, event)
+            if isinstance(event, FindingEvent):
+                self.handlings[stream] = handlings.evolve(self.handlings.get(stream), stream, event)
             if isinstance(event, BookingEvent | PlaceOffered):
                 self.waiting = evolve_waiting_list(self.waiting, stream, event)
         return self
@@ -52,6 +57,7 @@ class States:
         of_case = [each for each in self.bookings.values() if case and each.case == case.id]
         everything = of_case if "case" in signature(decision).parameters else list(self.bookings.values())
         states = {"pool": self.pool, "case": case, "booking": booking, "waiting": self.waiting, "bookings": everything}
+        states["handling"] = next(iter(self.handlings.values()), None)
         states["existing"] = self._existing(command)
         told = {
             each.name: UNREMARKABLE[each.name]
@@ -65,9 +71,13 @@ class States:
     def _existing(self, command: dict[str, Any]) -> Any:
         if "reference" in command:
             return next((case for case in self.cases.values() if case.reference == command["reference"]), None)
+        if "found" in command:
+            return self.handlings.get(command["found"].id)
         return self.bookings.get(command["booking"]) if "booking" in command else self.pool
 
     def _home(self, event: Event, case: Case | None, on: UUID | None) -> Any:
+        if isinstance(event, FindingEvent):
+            return FINDING
         return on or (case.id if isinstance(event, CaseEvent) and case else self.pool.id)
 
 

@@ -5,9 +5,10 @@ from application.projections.balances import BALANCES
 from application.projections.bookings import BOOKINGS
 from application.projections.cases import CASES
 from application.projections.evaluation import EVALUATION
+from application.projections.findings import FINDINGS
 from application.projections.pools import POOLS
 from application.projections.tables import Projection
 from application.projections.waiting_list import WAITING_LIST
 from application.projections.worklist import WORKLIST
 
-PROJECTIONS: tuple[Projection, ...] = (POOLS, CASES, BOOKINGS, WAITING_LIST, WORKLIST, BALANCES, EVALUATION, AUDIT_TRAIL)
+PROJECTIONS: tuple[Projection, ...] = (POOLS, CASES, BOOKINGS, WAITING_LIST, WORKLIST, BALANCES, EVALUATION, FINDINGS, AUDIT_TRAIL)

@@ -14,6 +14,7 @@ from application.projections.trail_lines import About, deed, trail_line
 from application.views import TrailEntry
 from domain.booking import BookingEvent, Event, HoursRequested
 from domain.case import CaseEvent, CaseOpened
+from domain.handling import FindingEvent, FindingOpened
 from domain.pool import HoursReleased, HoursReserved, PlaceOffered, PoolEvent, PoolOpened
 from domain.quantities import Actor
 
@@ -42,10 +43,10 @@ class Note(NamedTuple):
 
 
 class Subject(Row):
-    """A pool, case or booking, what it belongs to, and whose a booking is: its events do not all say it again."""
+    """A pool, case, booking or finding, what it belongs to, and whose a booking is: its events do not all say it again."""
 
     subject: str
-    pool: str
+    pool: str | None
     case_id: str | None
     booking: str | None
     owner: str | None
@@ -86,7 +87,16 @@ def _of_a_booking(event: Recorded, data: HoursReserved | HoursReleased | PlaceOf
     _line(event, rows, subject.subject, subject.owner)
 
 
-def _of_the_pool(event: Recorded, data: object, rows: Rows) -> None:
+def _finding_opened(event: Recorded, data: FindingOpened, rows: Rows) -> None:
+    """To be opened again changes nothing of what it is about. Findings are shown to leads alone, so no line is a provider's."""
+    finding, matter = str(event.stream), data.matter
+    if rows.get(SUBJECTS_TABLE, finding) is None:
+        pool, case, booking = (None if id is None else str(id) for id in (matter.pool, matter.case, matter.booking))
+        rows.put(SUBJECTS_TABLE, Subject(finding, pool, case, booking, None))
+    _of_the_office(event, data, rows)
+
+
+def _of_the_office(event: Recorded, data: object, rows: Rows) -> None:
     _line(event, rows, str(event.stream), None)
 
 
@@ -95,15 +105,16 @@ def _line(event: Recorded, rows: Rows, subject: str, provider: str | None) -> No
 
 
 _FOLDS: dict[type[Event], Fold] = {
-    **dict.fromkeys(get_args(PoolEvent), _of_the_pool),
+    **dict.fromkeys((*get_args(PoolEvent), *get_args(FindingEvent)), _of_the_office),
     **dict.fromkeys((HoursReserved, HoursReleased, PlaceOffered), _of_a_booking),
     **dict.fromkeys((*get_args(CaseEvent), *get_args(BookingEvent)), _of_its_stream),
     PoolOpened: _pool_opened,
     CaseOpened: _case_opened,
     HoursRequested: _requested,
+    FindingOpened: _finding_opened,
 }
 
-AUDIT_TRAIL = Projection(name="audit_trail", version=3, tables=(TRAIL_TABLE, SUBJECTS_TABLE), folds=_FOLDS)
+AUDIT_TRAIL = Projection(name="audit_trail", version=4, tables=(TRAIL_TABLE, SUBJECTS_TABLE), folds=_FOLDS)
 
 # ── Readers
 
@@ -154,7 +165,7 @@ def lines_at(reader: Reader, positions: Sequence[int], opener: Opener | None) ->
 
 class _Line(NamedTuple):
     position: int
-    pool: str
+    pool: str | None
     case_id: str | None
     about: About
 
@@ -163,7 +174,7 @@ def _lines(reader: Reader, condition: str, params: Sequence[Any]) -> list[_Line]
     found = Live(reader, AUDIT_TRAIL, CASES, POOLS).fetch(
         "SELECT t.position, t.pool, t.case_id, p.name, c.reference, t.booking, t.provider "
         f"FROM (SELECT {_ABOUT} WHERE {condition}) AS t "
-        "JOIN {pools} AS p ON p.pool = t.pool LEFT JOIN {cases} AS c ON c.case_id = t.case_id ORDER BY t.position",
+        "LEFT JOIN {pools} AS p ON p.pool = t.pool LEFT JOIN {cases} AS c ON c.case_id = t.case_id ORDER BY t.position",
         params,
     )
     return [_Line(position, pool, case_id, About(*about)) for position, pool, case_id, *about in found]
@@ -257,13 +268,13 @@ def events_at(reader: Reader, positions: Sequence[int]) -> list[Recorded]:
     return [read_event(row) for row in rows_at(reader, positions)]
 
 
-def _entry(event: Recorded, about: About, pool: str, case_id: str | None, opener: Opener | None) -> TrailEntry:
+def _entry(event: Recorded, about: About, pool: str | None, case_id: str | None, opener: Opener | None) -> TrailEntry:
     return TrailEntry(
         position=event.position,
         recorded_at=event.recorded_at,
         type=event.type,
         actor=event.actor,
-        pool=UUID(pool),
+        pool=UUID(pool) if pool else None,
         case=UUID(case_id) if case_id else None,
         booking=UUID(about.booking) if about.booking else None,
         provider=about.provider,

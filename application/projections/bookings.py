@@ -275,6 +275,18 @@ def sessions_of_worker(reader: Reader, worker: str) -> dict[UUID, UUID]:
     return {UUID(session): UUID(booking) for session, booking in found}
 
 
+def standing_sessions(reader: Reader, pool: UUID, provider: str | None) -> list[tuple[UUID, datetime]]:
+    """The sessions of a pool that are not reversed, with their start; of one provider only, where it is stated."""
+    condition, params = matching(pool=pool)
+    of_provider, more = matching(provider=provider)
+    found = Live(reader, BOOKINGS).fetch(
+        "SELECT session, starts_at FROM {sessions} "
+        f"WHERE booking IN (SELECT booking FROM {{bookings}} WHERE {condition}) AND state <> 'reversed' AND {of_provider}",
+        (*params, *more),
+    )
+    return [(UUID(session), datetime.fromisoformat(starts_at)) for session, starts_at in found]
+
+
 def booking_purpose(reader: Reader, id: UUID, provider: str | None) -> SealedText | None:
     """What a booking's hours are for, still sealed; of ``provider`` only, where it is stated. Raises ``NotFound``."""
     return text_at(reader, _the(Live(reader, BOOKINGS), id, provider).purpose, "purpose")

@@ -23,6 +23,7 @@ from domain.pool import (
     PoolOpened,
     PoolReplenished,
     RulesChanged,
+    SampleDrawn,
 )
 from domain.quantities import Period, Rules
 from domain.refusals import NotFound
@@ -110,7 +111,7 @@ def _closed(event: Recorded, data: PoolClosed, rows: Rows) -> None:
 
 POOLS = Projection(
     name="pools",
-    version=3,
+    version=4,
     tables=(POOLS_TABLE,),
     folds={
         PoolOpened: _opened,
@@ -125,6 +126,7 @@ POOLS = Projection(
         MonthClosed: _month_closed,
         MonthReopened: _month_reopened,
         ImportRecorded: _counted,
+        SampleDrawn: _counted,
         PoolClosed: _closed,
     },
 )

@@ -28,6 +28,8 @@ from domain.booking import (
     SessionReversed,
 )
 from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred, PersonalDataErased
+from domain.findings.finding import counted, named
+from domain.handling import FindingClosed, FindingConfirmed, FindingExplained, FindingOpened, Matter
 from domain.pool import (
     BudgetChanged,
     DemonstrationStarted,
@@ -42,15 +44,19 @@ from domain.pool import (
     PoolOpened,
     PoolReplenished,
     RulesChanged,
+    SampleDrawn,
     german_month,
 )
 from domain.quantities import BERLIN, Actor, Period, Rules, hours
 
 
 class About(NamedTuple):
-    """What an event is about, in the words of people: names of pool and case, the booking's identifier, the provider."""
+    """What an event is about, in the words of people: names of pool and case, the booking's identifier, the provider.
 
-    pool: str
+    Only a finding may be about no single pool.
+    """
+
+    pool: str | None
     case: str | None
     booking: str | None
     provider: str | None
@@ -102,7 +108,7 @@ def person(actor: Actor) -> str:
 
 
 def _object(about: About) -> str:
-    parts = [f"Pool „{about.pool}“"]
+    parts = [f"Pool „{about.pool}“"] if about.pool is not None else ["über Pools hinweg"]
     if about.case is not None:
         parts.insert(0, f"Fall „{about.case}“")
     if about.booking is not None:
@@ -145,6 +151,8 @@ def deed(event: Recorded) -> str:
             return f"öffnete den Monat {german_month(data.month)} wieder"
         case ImportRecorded():
             return _import(data)
+        case SampleDrawn():
+            return _sample(data)
         case PoolClosed():
             return "schloss den Stundenpool ab"
         case CaseOpened():
@@ -191,6 +199,14 @@ def deed(event: Recorded) -> str:
             return f"kürzte die Bewilligung auf {hours(data.to_minutes)}"
         case BookingSettled():
             return f"rechnete die Bewilligung{_on(event, data.settled_at)} ab"
+        case FindingOpened():
+            return f"eröffnete {_finding(event)} ({_matter(data.matter)})"
+        case FindingExplained():
+            return f"nahm zu {_finding(event, 'der')} Stellung"
+        case FindingConfirmed():
+            return f"bestätigte {_finding(event)}"
+        case FindingClosed():
+            return f"schloss {_finding(event)} ab"
         case _:
             assert_never(data)
 
@@ -221,6 +237,18 @@ def _import(data: ImportRecorded) -> str:
     )
 
 
+def _sample(data: SampleDrawn) -> str:
+    population = data.population
+    limits = [f"Träger {population.provider}"] if population.provider is not None else []
+    limits += [f"ab {_date(population.first_day)}"] if population.first_day else []
+    limits += [f"bis {_date(population.last_day)}"] if population.last_day else []
+    among = f" ({', '.join(limits)})" if limits else ""
+    return (
+        f"zog eine Stichprobe von {counted(len(data.sessions), 'Termin', 'Terminen')} aus {population.size}{among}, "
+        f"Stand Position {population.position}, Startwert „{data.seed}“"
+    )
+
+
 def _amended(data: CaseAmended) -> str:
     changed = [
         f"{label} {value}"
@@ -234,6 +262,17 @@ def _amended(data: CaseAmended) -> str:
     ]
     texts = (("Name", data.name), ("Geburtsjahr", data.birth_year), ("Kontakt", data.contact), ("Notizen", data.notes))
     return ", ".join([*changed, *(label for label, text in texts if text is not None)]) or "ohne Änderung"
+
+
+def _finding(event: Recorded, article: str = "die") -> str:
+    return f"{article} Feststellung {str(event.stream)[:8]}"
+
+
+def _matter(matter: Matter) -> str:
+    if matter.rule is None:
+        return "eigene Beobachtung"
+    positions = named([str(position) for position in matter.positions], "weiteres", "weitere")
+    return f"Regel {matter.rule}, Fassung {matter.rule_version}; Ereignisse {positions}"
 
 
 def _session(facts: SessionFacts) -> str:
@@ -287,6 +326,7 @@ _REASONS = {
     "overtaking_reason": "Grund des Vorziehens",
     "purpose": "Zweck",
     "note": "Vermerk",
+    "explanation": "Stellungnahme",
 }
 
 
@@ -349,9 +389,11 @@ def _rule(data: Event) -> str:
             return "Regel 18: Gekürzt wird höchstens bis zum Genutzten."
         case BookingSettled():
             return "Regel 15: Nach der Abrechnung kommt nichts Neues hinzu."
-        case DemonstrationStarted() | ImportRecorded() | CaseOpened() | CaseAmended() | PersonalDataErased():
+        case DemonstrationStarted() | ImportRecorded() | SampleDrawn() | CaseOpened() | CaseAmended() | PersonalDataErased():
             return ""
         case RequestWithdrawn() | SessionConfirmed():
+            return ""
+        case FindingOpened() | FindingExplained() | FindingConfirmed() | FindingClosed():
             return ""
         case _:
             assert_never(data)

@@ -23,6 +23,7 @@ class PoolFile:
     providers: dict[str, "ProviderFile"] = field(default_factory=dict)
     months: dict[tuple[str, str], "ProviderMonth"] = field(default_factory=dict)  # by provider and month
     imports: list["Refused"] = field(default_factory=list)
+    refused: list["RefusedPerson"] = field(default_factory=list)
     closed: bool = False
 
 
@@ -47,6 +48,10 @@ class CaseFile:
     closed: int | None = None
     closed_at: datetime | None = None
     outcome_stated: bool = True
+
+    @property
+    def name(self) -> str:
+        return f"Fall „{self.reference}“ (Träger {self.provider})"
 
     def sessions(self) -> "Iterator[SessionFile]":
         for booking in self.bookings:
@@ -178,14 +183,23 @@ class ProviderMonth:
     sessions: dict[str, SessionFile] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedAttempt:
+    """The position of the log at that moment, and whose case or request it was about, where it was about one."""
+
+    position: int
+    about: CaseFile | BookingFile | None
+
+
 @dataclass(eq=False, slots=True)
 class RefusedPerson:
-    """What a person in an organisation was refused under one code; by receipt, the position of the log at that moment."""
+    """What a person in an organisation was refused under one code in a pool, by receipt; ``None`` is no pool that is known."""
 
     subject: str
     organisation: str
     code: str
-    attempts: dict[str, int] = field(default_factory=dict)
+    pool: PoolFile | None
+    attempts: dict[str, RefusedAttempt] = field(default_factory=dict)
 
 
 File = PoolFile | CaseFile | BookingFile | WorkerDay | ProviderFile | ProviderMonth | RefusedPerson

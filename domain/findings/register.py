@@ -34,6 +34,7 @@ from domain.findings.files import (
     ProviderFile,
     ProviderMonth,
     Refused,
+    RefusedAttempt,
     RefusedPerson,
     SessionFile,
     WorkerDay,
@@ -68,13 +69,17 @@ class Entry(Protocol):
 
 
 class Attempt(NamedTuple):
-    """A refusal that is on record: who, on whose behalf, under which key and code, and the log's last position then."""
+    """A refusal that is on record: who, on whose behalf, under which key and code, and the log's last position then.
+
+    ``about`` is the id of a pool, case or booking, where it is known.
+    """
 
     subject: str
     organisation: str
     key: str
     code: str
     position: int
+    about: str | None = None
 
 
 class Register:
@@ -87,7 +92,7 @@ class Register:
         self._cases: dict[str, CaseFile] = {}
         self._bookings: dict[str, BookingFile] = {}
         self._days: dict[tuple[str, Any], WorkerDay] = {}
-        self._refused: dict[tuple[str, str, str], RefusedPerson] = {}
+        self._refused: dict[tuple[str, str, str, PoolFile | None], RefusedPerson] = {}
         self._changed: dict[File, None] = {}  # in the order in which they changed
         self._found: dict[File, tuple[Finding, ...]] = {}
         self._final: list[Finding] = []
@@ -101,12 +106,22 @@ class Register:
                 handler(self, entry, data)
 
     def attempted(self, attempt: Attempt) -> bool:
-        """Takes in a refusal that no event tells of, and says whether it is new; others than ``of_refusals.CODES`` tell nothing."""
-        place = attempt.subject, attempt.organisation, attempt.code
-        file = self._refused.setdefault(place, RefusedPerson(*place))
+        """Takes in a refusal that no event tells of, and says whether it is new; others than ``of_refusals.CODES`` tell nothing.
+
+        It comes after the events that stood in the log by then, and before all others.
+        """
+        about = self._bookings.get(attempt.about or "") or self._cases.get(attempt.about or "")
+        pool = about.pool if about is not None else self._pools.get(attempt.about or "")
+        person = attempt.subject, attempt.organisation, attempt.code
+        place = (*person, pool)
+        file = self._refused.get(place)
+        if file is None:
+            file = self._refused[place] = RefusedPerson(*person, pool)
+            if pool is not None:
+                pool.refused.append(file)
         if attempt.key in file.attempts:
             return False
-        file.attempts[attempt.key] = attempt.position
+        file.attempts[attempt.key] = RefusedAttempt(attempt.position, about)
         self._changed[file] = None
         return True
 
@@ -152,7 +167,11 @@ class Register:
         self._look()
         pool = self._pools.pop(str(entry.stream))
         pool.closed = True
-        forgotten: dict[File, None] = dict.fromkeys([pool, *pool.cases, *pool.providers.values(), *pool.months.values()])
+        forgotten: dict[File, None] = dict.fromkeys(
+            [pool, *pool.cases, *pool.providers.values(), *pool.months.values(), *pool.refused]
+        )
+        for refused in pool.refused:
+            del self._refused[refused.subject, refused.organisation, refused.code, pool]
         for case in pool.cases:
             del self._cases[case.id]
             for booking in case.bookings:
@@ -161,7 +180,7 @@ class Register:
                 forgotten.update(dict.fromkeys(self._forget_days(booking)))
                 booking.sessions.clear()
             case.bookings.clear()
-        for of_pool in (pool.cases, pool.providers, pool.months):
+        for of_pool in (pool.cases, pool.providers, pool.months, pool.refused):
             of_pool.clear()
         for file in forgotten:
             self._final += self._found.pop(file, ())

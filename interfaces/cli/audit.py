@@ -13,6 +13,7 @@ from interfaces.cli.audit_compare import command as compare
 from interfaces.cli.audit_explain import command as explain
 from interfaces.cli.audit_findings import findings
 from interfaces.cli.audit_reanchor import command as reanchor
+from interfaces.cli.audit_sample import sample
 from interfaces.cli.audit_sheet import command as sheet
 from interfaces.cli.audit_story import command as story
 from interfaces.cli.commands import Failed, note
@@ -50,6 +51,7 @@ command.add_command(reanchor)
 command.add_command(explain)
 command.add_command(compare)
 command.add_command(story)
+command.add_command(sample)
 
 
 @command.command("checkpoint")

@@ -67,3 +67,8 @@ def service() -> Iterator[Service]:
 def officer(subject: str | None) -> Actor:
     """Who uses the command line decides as an officer of the youth office, under the name of their account unless stated."""
     return Actor(subject or getpass.getuser(), "officer", OFFICE)
+
+
+def auditor(subject: str | None) -> Actor:
+    """The same for what only an auditor does."""
+    return Actor(subject or getpass.getuser(), "auditor", OFFICE)

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from application.privacy import KeyStore
 from interfaces.handover.daily import Daily
-from interfaces.http import audit, bookings, cases, findings, health, log, openapi, pools, reports, webhooks
+from interfaces.http import audit, bookings, cases, findings, health, log, openapi, pools, reports, samples, webhooks
 from interfaces.http.edge import Edge
 from interfaces.http.operations import Operation
 from interfaces.http.problems import RETRY_AFTER_SECONDS
@@ -39,6 +39,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *reports.OPERATIONS,
     *audit.OPERATIONS,
     *findings.OPERATIONS,
+    *samples.OPERATIONS,
     *webhooks.OPERATIONS,
 )
 

@@ -15,6 +15,7 @@ from msgspec.structs import asdict
 from application.catalogue import BY_NAME
 from application.projections.tables import POSITION_MAX
 from domain.quantities import Concern, Kind, Outcome, Period, Rules, ServiceArea
+from domain.sampling import SIZE_MAX
 from interfaces.http.judging import YEARS_PATTERN
 from interfaces.webhooks.subscriptions import URL_CHARACTERS_MAX, URL_PATTERN
 
@@ -238,6 +239,44 @@ class SessionConfirmation(Body, frozen=True):
 
     by: Name
     method: Name
+
+
+# ── findings and samples
+
+
+class FindingOpening(Body, frozen=True):
+    """Worum es der Prüfung geht; der Satz der Regel steht schon fest"""
+
+    note: Text | None = None
+
+
+class FindingRaising(Body, frozen=True):
+    """Eine eigene Feststellung zu einem Pool, und darin höchstens zu einem von Fall, Antrag und Träger"""
+
+    pool: UUID
+    case: UUID | None = None
+    booking: UUID | None = None
+    provider: Name | None = None
+    worker: Name | None = None
+    note: Text | None = None
+
+
+class FindingExplanation(Body, frozen=True):
+    """Eine Stellungnahme"""
+
+    explanation: Text | None = None
+
+
+class SampleDrawing(Body, frozen=True):
+    """So viele Termine eines Pools, oder ein Anteil in Prozent, aufgerundet; ohne ``seed`` wird einer zufällig gewählt"""
+
+    pool: UUID
+    size: Annotated[int, Meta(ge=1, le=SIZE_MAX)] | None = None
+    share_percent: Annotated[int, Meta(ge=1, le=100)] | None = None
+    provider: Name | None = None
+    first_day: Day | None = None
+    last_day: Day | None = None
+    seed: Name | None = None
 
 
 # ── webhooks

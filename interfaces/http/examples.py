@@ -6,7 +6,8 @@ They carry made-up ids. Whoever runs the examples puts the id of a real answer w
 from collections.abc import Mapping
 from typing import Any
 
-from application.views import Balance, BookingView, CaseView, PoolView, SessionView
+from application.sampling import SampleView
+from application.views import Balance, BookingView, CaseView, FindingView, PoolView, SessionView
 from interfaces.webhooks.subscriptions import RegisteredWebhook, WebhookView
 
 POOL = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b01"
@@ -14,10 +15,21 @@ CASE = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b02"
 BOOKING = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b03"
 SESSION = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b04"
 WEBHOOK = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b05"
+FINDING = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b06"
+SAMPLE = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b07"
 MONTH = "2024-03"
 PROVIDER = "traeger-a"
+LOGGED = ("open_pool", "open_case", "request_hours", "approve_hours", "log_session")  # what leads to a session
 
-PATH_IDS = {"pool": POOL, "case": CASE, "booking": BOOKING, "session": SESSION, "month": MONTH, "webhook": WEBHOOK}
+PATH_IDS = {
+    "pool": POOL,
+    "case": CASE,
+    "booking": BOOKING,
+    "session": SESSION,
+    "month": MONTH,
+    "webhook": WEBHOOK,
+    "finding": FINDING,
+}
 
 _POOL = {
     "id": POOL,
@@ -94,6 +106,37 @@ _WEBHOOK = {
     "next_attempt": None,
 }
 
+_FINDING = {
+    "id": FINDING,
+    "state": "open",
+    "explanations": 0,
+    "rule": "late-entry",
+    "rule_version": 1,
+    "sentence": "Antrag 5d1c1f60 (Fall „F-2024-017“, Träger traeger-a): 1 Termin mit 1,50 Std. erst 41 Tage danach erfasst: "
+    "05.03.2024.",
+    "positions": [6],
+    "pool": POOL,
+    "case": CASE,
+    "booking": BOOKING,
+    "worker": None,
+    "provider": PROVIDER,
+}
+_SAMPLE = {
+    "id": SAMPLE,
+    "pool": POOL,
+    "method": 1,
+    "seed": "17. Mai 2024",
+    "population": {
+        "position": 17,
+        "provider": None,
+        "first_day": None,
+        "last_day": None,
+        "size": 1,
+        "sha256": "b99a4e3f3ff180caa51623bda4a5409a60ef1d0640eb892554bf9595a532aa9a",
+    },
+    "sessions": [SESSION],
+}
+
 _OF_VIEW: dict[type, dict[str, Any]] = {
     PoolView: _POOL,
     CaseView: _CASE,
@@ -101,6 +144,8 @@ _OF_VIEW: dict[type, dict[str, Any]] = {
     SessionView: _SESSION,
     Balance: _POOL["balance"],  # type: ignore[dict-item]
     WebhookView: _WEBHOOK,
+    FindingView: _FINDING,
+    SampleView: _SAMPLE,
     RegisteredWebhook: {**_WEBHOOK, "secret": "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
 }
 

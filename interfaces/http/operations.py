@@ -102,13 +102,15 @@ class Declaration:
 class Command(Declaration):
     """``decide`` is called with the turn, the ids of the path and the arguments of the body.
 
-    ``shows`` are the fields of the answer that tell what the example has done.
+    What takes too long for a turn is read ``beforehand``, in a snapshot: given the asking, the ids and the arguments of the body,
+    it says the arguments of ``decide``. ``shows`` are the fields of the answer that tell what the example has done.
     """
 
     decide: Callable[..., Answer]
     body: type[Body]
     example: Mapping[str, Any]
     shows: Mapping[str, Any] = field(default_factory=dict)
+    beforehand: Callable[..., Mapping[str, Any]] | None = None
     created: bool = False
     may_await_second: bool = False
 

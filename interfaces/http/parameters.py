@@ -12,11 +12,13 @@ from application.projections.tables import POSITION_MAX
 from application.story import Hero
 from domain.booking import BookingState
 from domain.findings.rules import RULES
+from domain.handling import HandlingState
 from domain.refusals import Malformed
 from interfaces.http.bodies import Instant, Name
 from interfaces.http.judging import YEARS_PATTERN, judged
 
 Cursor = Annotated[str, Meta(pattern="^[0-9]{1,18}$", description="„next“ der vorigen Seite")]
+FindingsCursor = Annotated[str, Meta(pattern="^[0-9]{1,18}-[0-9a-f-]{36}$", description="„next“ der vorigen Seite")]
 Limit = Annotated[int, Meta(ge=1, le=500, description="Höchstzahl der Einträge")]
 Moment = Annotated[
     str,
@@ -156,8 +158,20 @@ class FindingsOf(Parameters, frozen=True):
         Annotated[str, Meta(extra_json_schema={"enum": sorted(rule.code for rule in RULES)}, description="Kennung einer Regel")]
         | None
     ) = None
-    after: Annotated[str, Meta(pattern="^[0-9]{1,18}-[0-9a-f-]{36}$", description="„next“ der vorigen Seite")] | None = None
+    state: HandlingState | None = None
+    after: FindingsCursor | None = None
     limit: Limit = 100
+
+
+class OpenedFindings(Parameters, frozen=True):
+    pool: UUID | None = None
+    state: HandlingState | None = None
+    after: Cursor | None = None
+    limit: Limit = 100
+
+
+class SamplesOf(Parameters, frozen=True):
+    pool: UUID
 
 
 def moment(written: str | None, place: str) -> datetime | date | None:

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 from itertools import groupby
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -253,7 +254,7 @@ class CommandHandler:
         sent = parsed(await call.body())
         key = _request_key(self._api, call, sent)
         try:
-            work = self._work(call, actor, sent, key)
+            work = await self._work(call, actor, sent, key)
         except Refusal as refusal:
             return await self._recalled(actor, key, refusal)
         try:
@@ -263,15 +264,24 @@ class CommandHandler:
             raise problems.overloaded() from None
         return self._reply(answer)
 
-    def _work(self, call: Call, actor: Actor, sent: Parsed, key: RequestKey | None) -> Work:
+    async def _work(self, call: Call, actor: Actor, sent: Parsed, key: RequestKey | None) -> Work:
         ids = path_ids(call.ids)
-        arguments = judged(sent.value, self.operation.body).arguments()
+        arguments: Mapping[str, Any] = judged(sent.value, self.operation.body).arguments()
+        beforehand = self.operation.beforehand
+        if beforehand is not None:
+            arguments = await self._api.reading(partial(self._read, beforehand, actor, ids, arguments))
 
         def decide(turn: Turn) -> Answer:
             return self.operation.decide(turn, *ids, **arguments)
 
         about = (each for each in (*ids, arguments.get("case"), arguments.get("pool")) if isinstance(each, UUID))
         return Work(actor, decide, key, _expected(call.header(b"if-match")), next(about, None))
+
+    def _read(
+        self, beforehand: Callable[..., Mapping[str, Any]], actor: Actor, ids: Sequence[UUID | str], arguments: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        with self._api.service.store.reading() as reader:
+            return beforehand(self._api.asking(actor, reader), *ids, **arguments)
 
     async def _recalled(self, actor: Actor, key: RequestKey | None, refusal: Refusal) -> Reply:
         """A known key decides before values do; where it is not known, the values are what is wrong."""

@@ -160,6 +160,36 @@ GERMAN: Mapping[str, str] = {
     "trail.explanation": "Begründungen und Namen bleiben verschlossen; wer sie liest, wird festgehalten.",
     "trail.number": "Nr. {position}",
     "trail.subject": "Fall {reference} · {provider}",
+    "trail.findings": "Feststellungen zu diesem Pool",
+    # findings
+    "findings.heading": "Feststellungen",
+    "findings.explanation": (
+        "Eine Feststellung ist kein Vorwurf, sondern ein Anlass hinzusehen. Was einmal eröffnet wurde, bleibt stehen, auch wenn "
+        "eine Korrektur es beendet hat."
+    ),
+    "findings.filter": "Nach Stand",
+    "findings.filter.all": "alle",
+    "findings.filter.open": "eröffnet",
+    "findings.filter.explained": "mit Stellungnahme",
+    "findings.filter.confirmed": "bestätigt",
+    "findings.filter.closed": "abgeschlossen",
+    "findings.caption": "Feststellungen mit Regel, Belegen und Stand der Bearbeitung",
+    "findings.rule": "Regel",
+    "findings.sentence": "Feststellung",
+    "findings.events": "Ereignisse",
+    "findings.source": "Quelle",
+    "findings.raised": "von einer Person festgestellt",
+    "findings.sealed": "Der Wortlaut ist verschlossen; wer ihn liest, wird festgehalten.",
+    "findings.ended": "Gilt nicht mehr.",
+    "findings.state.none": "nicht eröffnet",
+    "findings.state.open": "eröffnet",
+    "findings.state.explained": "Stellungnahme liegt vor",
+    "findings.state.confirmed": "bestätigt",
+    "findings.state.closed": "abgeschlossen",
+    "findings.explanations.one": "1 Stellungnahme",
+    "findings.explanations.other": "{count} Stellungnahmen",
+    "findings.none": "Hier steht keine Feststellung.",
+    "findings.more": "Weitere Feststellungen",
     # below
     "footer.docs": "Programmierschnittstelle",
 }

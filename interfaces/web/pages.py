@@ -27,13 +27,14 @@ from interfaces.http.problems import Problem, Rejected
 from interfaces.http.resources import Api, path_ids
 from interfaces.http.security import AUDIT, CASEWORK, OFFICE, Policy
 from interfaces.web import charts, formats, session
+from interfaces.web.findings import TITLES, FindingsShown, findings, positions
 from interfaces.web.messages import counted, message
 from interfaces.web.overview import Times, may_see_figures, may_see_other_times, overview
 from interfaces.web.trace import trace
 
 STATIC = Path(__file__).parent / "static"
 ASSETS = "/assets"
-OVERVIEW, TRACE, SIGN_IN, SIGN_OUT = "/", "/nachweis", "/anmelden", "/abmelden"
+OVERVIEW, TRACE, FINDINGS, SIGN_IN, SIGN_OUT = "/", "/nachweis", "/feststellungen", "/anmelden", "/abmelden"
 PUBLIC_PAGES = (SIGN_IN, SIGN_OUT)  # those that nobody has to be signed in for
 
 HEADERS = {
@@ -169,6 +170,20 @@ async def _trace(visit: Visit) -> Response:
     return await visit.api.reading(read)
 
 
+async def _findings(visit: Visit) -> Response:
+    """What an auditor should look at."""
+    actor = visit.actor
+    assert actor is not None, "the policy lets nobody in who is not signed in"
+    wanted = judged(single_values(visit.request.query_params.multi_items()), FindingsShown, strict=False)
+
+    def read() -> Response:
+        with visit.api.service.store.reading() as reader:
+            shown = findings(visit.api.asking(actor, reader), wanted)
+        return _page("findings.html", actor, shown=shown)
+
+    return await visit.api.reading(read)
+
+
 async def _sign_in_form(visit: Visit) -> Response:
     return _page("sign_in.html", None, wrong=False) if visit.actor is None else RedirectResponse(OVERVIEW, 303)
 
@@ -191,6 +206,7 @@ async def _sign_out(visit: Visit) -> Response:
 PAGES = (
     Page(OVERVIEW, frozenset(get_args(Role)), {"GET": _overview}),
     Page(TRACE, CASEWORK, {"GET": _trace}),
+    Page(FINDINGS, AUDIT, {"GET": _findings}),
     Page(SIGN_IN, None, {"GET": _sign_in_form, "POST": _sign_in}),
     Page(SIGN_OUT, None, {"POST": _sign_out}),
 )
@@ -239,6 +255,9 @@ def _environment() -> Environment:
         trace_path=TRACE,
         figure_name=OfBalance,
         event_name=name_of,
+        findings_path=FINDINGS,
+        titles=TITLES,
+        positions=positions,
         casework=CASEWORK,
         audit=AUDIT,
         sign_in_path=SIGN_IN,

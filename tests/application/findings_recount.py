@@ -1,7 +1,7 @@
 """The findings, recounted from the raw log with plain dictionaries and none of the project's code.
 
 Each rule is written down a second time, from its definition in German: every session against every other, the long way. It knows
-the default thresholds only, and nothing of receipts.
+the default thresholds only, and of receipts those that name a request.
 """
 
 import json
@@ -18,12 +18,23 @@ OUTSIDE = ("outside_period", "not_approved", "case_closed")
 Found = tuple[str, tuple[int, ...]]  # rule, and the positions that it rests on
 
 
-def recount(states: Iterable[bytes]) -> Counter[Found]:
-    """What every rule finds in a log of one pool that is open."""
+def recount(states: Iterable[bytes], receipts: Iterable[tuple[Any, ...]] = ()) -> Counter[Found]:
+    """What every rule finds in a log of one pool that is open; ``receipts`` are all there are."""
     log = _Log()
     for state in states:
         log.fold(json.loads(state))
-    return Counter((rule, tuple(sorted(set(positions)))) for rule, positions in log.found())
+    found = [*log.found(), *_refused(receipts)]
+    return Counter((rule, tuple(sorted(set(positions)))) for rule, positions in found)
+
+
+def _refused(receipts: Iterable[tuple[Any, ...]]) -> Iterator[Found]:
+    """By person and reason: subject, organisation, outcome, position."""
+    rules = dict.fromkeys(OUTSIDE, "refused-outside") | {"own_request": "own-request-attempt"}
+    attempts = defaultdict(list)
+    for subject, organisation, outcome, position in receipts:
+        if outcome in rules:
+            attempts[subject, organisation, outcome].append(position)
+    yield from ((rules[outcome], tuple(positions)) for (_, _, outcome), positions in attempts.items())
 
 
 class _Log:

@@ -26,6 +26,7 @@ from domain.booking import (
     SessionReversed,
 )
 from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred, PersonalDataErased
+from domain.handling import FindingClosed, FindingConfirmed, FindingExplained, FindingOpened, Matter
 from domain.pool import (
     BudgetChanged,
     DemonstrationStarted,
@@ -41,17 +42,22 @@ from domain.pool import (
     PoolReplenished,
     RefusedStep,
     RulesChanged,
+    SampleDrawn,
 )
 from domain.quantities import BERLIN, Actor, Period, Rules, Sealed
+from domain.sampling import Population
 
 POOL = UUID("0d9c1f0e-6a2b-4c3d-8e4f-5a6b7c8d9e01")
 CASE = UUID("0d9c1f0e-6a2b-4c3d-8e4f-5a6b7c8d9e02")
 BOOKING = UUID("0d9c1f0e-6a2b-4c3d-8e4f-5a6b7c8d9e03")
 SESSION = UUID("0d9c1f0e-6a2b-4c3d-8e4f-5a6b7c8d9e04")
+FINDING = UUID("0d9c1f0e-6a2b-4c3d-8e4f-5a6b7c8d9e05")
+SAMPLE = UUID("0d9c1f0e-6a2b-4c3d-8e4f-5a6b7c8d9e06")
 
 AT = datetime(2022, 3, 16, 9, 30, 15, 123456, UTC)
 SERVED = datetime(2022, 3, 27, 10, tzinfo=BERLIN)  # a day of summer time: +02:00
 RULES = Rules(15, 6000, {"Grünau": 9000, "Mitte": 12000}, {"traeger-a": 24000}, 3000, 480, 14)
+MATTER = Matter("empty-note", 1, "Ein Termin ohne Vermerk.", (17, 23), POOL, CASE, BOOKING, "kraft-1", "traeger-a")
 WAS, IS = SessionFacts(SERVED, 90, "direct", "kraft-1"), SessionFacts(SERVED, 75, "travel", None)
 
 
@@ -120,6 +126,14 @@ EVENTS: dict[tuple[str, int], tuple[UUID, Event]] = {
     ("grant-reduced", 1): (BOOKING, GrantReduced("traeger-a", 300, sealed(10), True)),
     ("booking-settled", 1): (BOOKING, BookingSettled("traeger-a", AT)),
     ("demonstration-started", 1): (POOL, DemonstrationStarted(2022, AT)),
+    ("sample-drawn", 1): (
+        POOL,
+        SampleDrawn(SAMPLE, 1, "17. Mai 2022", Population(900, "traeger-a", date(2022, 3, 1), None, 40, "ab" * 32), (SESSION,)),
+    ),
+    ("finding-opened", 1): (FINDING, FindingOpened(MATTER, sealed(11), False)),
+    ("finding-explained", 1): (FINDING, FindingExplained(sealed(12))),
+    ("finding-confirmed", 1): (FINDING, FindingConfirmed(sealed(13), True)),
+    ("finding-closed", 1): (FINDING, FindingClosed(sealed(14), True)),
 }
 
 ACTOR = Actor("amt-2", "officer", "jugendamt")

@@ -10,6 +10,7 @@ from application import catalogue
 from application.catalogue import BY_CLASS, BY_NAME, CATALOGUE
 from domain.booking import BookingEvent, Event
 from domain.case import CaseEvent
+from domain.handling import FindingEvent
 from domain.pool import PoolEvent
 
 
@@ -62,10 +63,11 @@ class TestNames:
         r"\S+",
         """
         pool-opened demonstration-started budget-changed rules-changed hours-reserved hours-released pool-exhausted
-        pool-replenished place-offered month-closed month-reopened import-recorded pool-closed
+        pool-replenished place-offered month-closed month-reopened import-recorded sample-drawn pool-closed
         case-opened case-amended case-transferred case-closed personal-data-erased
         hours-requested request-waitlisted approval-proposed hours-approved request-declined request-withdrawn
         session-logged session-corrected session-reversed session-confirmed grant-reduced booking-settled
+        finding-opened finding-explained finding-confirmed finding-closed
     """,
     )
 
@@ -81,4 +83,5 @@ class TestNames:
     def test_every_event_of_the_domain_has_one(self) -> None:
         """Nothing that is decided cannot be stored."""
         assert set(BY_CLASS) == set(get_args(Event))
-        assert set(get_args(Event)) == {*get_args(PoolEvent), *get_args(CaseEvent), *get_args(BookingEvent)}
+        streams = (PoolEvent, CaseEvent, BookingEvent, FindingEvent)
+        assert set(get_args(Event)) == {event for of_stream in streams for event in get_args(of_stream)}

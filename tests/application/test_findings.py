@@ -13,9 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import application.findings
-from application import commands
-from application.findings import Findings
+from application import commands, sampling
+from application.findings import FindingItem, Findings
 from application.log import EventMapper, Recorded, StoredRow, StoreUnavailable, forms_of, read_events
+from application.projections.balances import balance
+from application.projections.evaluation import evaluation
+from application.receipts import Answer
+from application.turn import Turn
 from domain.booking import (
     BookingSettled,
     Facts,
@@ -33,13 +37,13 @@ from domain.findings.register import Register
 from domain.findings.thresholds import Thresholds
 from domain.pool import PoolOpened
 from domain.quantities import Actor, Kind, Period, Rules, berlin_time
-from domain.refusals import Malformed
+from domain.refusals import Malformed, NotFound, OutsidePeriod
 from interfaces.spreadsheets import read_table
 from tests.application.findings_recount import recount
 from tests.application.projections.driver import sealed
 from tests.application.projections.histories import CASES, POOL, History, steps
 from tests.application.test_imports import SHARED, municipal, take
-from tests.office import LEAD, OFFICER, WORKER, Office, body, running_office
+from tests.office import AUDITOR, LEAD, OFFICER, WORKER, Office, body, running_office
 
 MAPPER = EventMapper(transcoder=None)  # type: ignore[arg-type]
 
@@ -159,9 +163,9 @@ def ordered(register: Register) -> list[Finding]:
     return sorted(register.findings(), key=lambda finding: (finding.position, finding.id))
 
 
-def everything(office: Office, findings: Findings, **filters: Any) -> list[Finding]:
+def everything(office: Office, findings: Findings, **filters: Any) -> list[FindingItem]:
     """All pages, three findings each."""
-    found: list[Finding] = []
+    found: list[FindingItem] = []
     after = None
     while True:
         with office.store.reading() as reader:
@@ -201,7 +205,7 @@ def test_what_came_since_is_taken_in(office: Office) -> None:
 
 
 def test_attempts_are_found_in_receipts(office: Office) -> None:
-    """Who is refused under a key leaves a receipt, found although the log has not grown; and it concerns every pool."""
+    """Who is refused under a key leaves a receipt, found although the log has not grown, with what it was about."""
     pool = office.open_pool("2021-11-01", "2199-12-31", 6000)
     findings = Findings(Thresholds())
     booking = booked(office, pool, "F-1")
@@ -214,7 +218,39 @@ def test_attempts_are_found_in_receipts(office: Office) -> None:
     [attempts] = everything(office, findings, rule="refused-outside", pool=pool)
     assert attempts.sentence.startswith("kraft-a (traeger-a): 2 Versuche außerhalb des Zeitraums")
     assert attempts.positions == (len(office.log()),)
+    assert (attempts.pool, attempts.booking, attempts.provider) == (pool, booking, "traeger-a")
+    assert f"Antrag {str(booking)[:8]} (Fall „F-1“, Träger traeger-a)" in attempts.sentence
     assert everything(office, findings) == everything(office, Findings(Thresholds()))
+    assert counted(everything(office, findings)) == recount_of(office)
+
+    other = office.open_pool("2021-11-01", "2199-12-31", 6000)
+    assert everything(office, findings, rule="refused-outside", pool=other) == []
+    office.keyed("k-3", WORKER, outside)  # like a receipt from before, it does not say what it was about
+    [old] = everything(office, findings, rule="refused-outside", pool=other)
+    assert (old.pool, old.booking) == (None, None)
+
+
+def outside(turn: Turn) -> Answer:
+    raise OutsidePeriod(day="31.10.2021", start="01.11.2021", end="31.12.2199")
+
+
+def test_attempts_are_taken_in_where_they_happened(office: Office) -> None:
+    """A pool that is closed later still has them, whether somebody asked in between or not."""
+    pool = office.open_pool("2021-11-01", "2199-12-31", 6000)
+    asked = Findings(Thresholds())
+    early = {"starts_at": at("2021-10-31T10:00+01:00"), "minutes": 60, "kind": "direct", "note": "Amt"}
+    for number in range(3):
+        booking = booked(office, pool, f"F-{number}")
+        office.keyed(f"k-{number}", WORKER, commands.log_session, booking, **early)
+        if number != 1:
+            everything(office, asked)
+    office.do(OFFICER, commands.close_pool, pool, reason="Ende")
+    office.open_pool("2021-11-01", "2199-12-31", 6000)
+
+    found = everything(office, Findings(Thresholds()))
+    assert found == everything(office, asked)
+    [attempts] = [each for each in found if each.rule == "refused-outside"]
+    assert (attempts.pool, len(attempts.positions)) == (pool, 3)
 
 
 def test_a_log_that_was_shortened_is_read_anew(office: Office) -> None:
@@ -299,14 +335,83 @@ def test_the_municipal_files(office: Office) -> None:
     assert "late-entry" not in {rule for rule, _ in found}  # nobody knows when imported history was entered
 
 
-def everything_at_once(office: Office) -> list[Finding]:
+def test_what_was_opened_stays(office: Office) -> None:
+    """It says how far it is handled, also when a correction ends it; opened again it is as it is seen by then."""
+    pool = office.open_pool("2021-11-01", "2199-12-31", 6000)
+    findings = Findings(Thresholds())
+    first, second = booked(office, pool, "F-1"), booked(office, pool, "F-2")
+    served = logged(office, first, "2024-03-05T10:00+01:00"), logged(office, second, "2024-03-05T10:15+01:00")
+    [seen] = everything(office, findings, rule="overlap-worker")
+    assert (seen.holds, seen.state, seen.explanations) == (True, None, 0)
+
+    opened(office, findings, seen.id)
+    assert office.do(LEAD, commands.explain_finding, seen.id, explanation="Tippfehler").outcome == "done"
+    office.do(WORKER, commands.correct_session, second, served[1], starts_at=at("2024-03-05T12:00+01:00"), reason="falsch")
+    [kept] = everything(office, findings, rule="overlap-worker")
+    assert (kept.holds, kept.state, kept.explanations) == (False, "explained", 1)
+    assert (kept.sentence, kept.positions, kept.source, kept.family) == (seen.sentence, seen.positions, seen.source, seen.family)
+    assert everything(office, findings, state="explained") == [kept]
+    with office.store.reading() as reader, pytest.raises(NotFound):
+        findings.holding(reader, seen.id)
+
+    assert office.do(AUDITOR, commands.close_finding, seen.id, reason="berichtigt").outcome == "done"
+    office.do(WORKER, commands.correct_session, first, served[0], starts_at=at("2024-03-05T12:30+01:00"), reason="falsch")
+    opened(office, findings, seen.id)
+    [again] = everything(office, findings, rule="overlap-worker")
+    assert (again.holds, again.state, again.id) == (True, "open", seen.id)
+    assert everything(office, findings) == everything(office, Findings(Thresholds()))
+
+
+def test_what_a_person_raised_stands_among_them(office: Office) -> None:
+    """Without rule and sentence, at the position at which it was opened."""
+    pool = office.open_pool("2021-11-01", "2199-12-31", 6000)
+    raised = office.do(AUDITOR, commands.raise_finding, pool=pool, provider="traeger-a", note="Dienstplan")
+    booked(office, pool, "F-1")
+    first, second = everything(office, Findings(Thresholds()))
+    assert (str(first.id), first.rule, first.sentence, first.position) == (body(raised)["id"], None, None, 2)
+    assert second.rule == "no-review-date"
+
+
+def test_handling_findings_and_drawing_samples_moves_no_minute(office: Office) -> None:
+    """Balances and figures are what they were before."""
+    pool = office.open_pool("2021-11-01", "2199-12-31", 6000)
+    booking = booked(office, pool, "F-1")
+    logged(office, booking, "2024-03-05T10:00+01:00")
+
+    def sums() -> tuple[Any, ...]:
+        with office.store.reading() as reader:
+            figures = evaluation(reader, pool).figures
+            return figures, *(balance(reader, pool, None, None, by) for by in ("case", "district", "month", "provider"))
+
+    before, findings = sums(), Findings(Thresholds())
+    seen, *_ = everything(office, findings)
+    opened(office, findings, seen.id)
+    office.do(LEAD, commands.explain_finding, seen.id, explanation="vergessen")
+    office.do(AUDITOR, commands.confirm_finding, seen.id)
+    office.do(AUDITOR, commands.close_finding, seen.id, reason="erledigt")
+    with office.store.reading() as reader:
+        limits = dict.fromkeys(("share_percent", "provider", "first_day", "last_day", "seed"))
+        drawn = sampling.draw(reader, pool, size=1, **limits)
+    office.do(AUDITOR, commands.draw_sample, pool=pool, sample=drawn)
+    assert sums() == before
+    assert len(office.log()) == 11
+
+
+def opened(office: Office, findings: Findings, finding: UUID) -> None:
+    with office.store.reading() as reader:
+        found = findings.holding(reader, finding)
+    assert office.do(AUDITOR, commands.open_finding, finding, found=found, note=None).outcome == "done"
+
+
+def everything_at_once(office: Office) -> list[FindingItem]:
     with office.store.reading() as reader:
         return list(Findings(Thresholds()).report(reader, pool=None, progress=lambda done, total: None).findings)
 
 
 def recount_of(office: Office) -> Counter[tuple[str, tuple[int, ...]]]:
     with office.store.reading() as reader:
-        return recount(row.state for row in reader.notifications(0, 1_000_000))
+        receipts = reader.fetch("SELECT subject, organisation, outcome, position FROM receipts")
+        return recount((row.state for row in reader.notifications(0, 1_000_000)), receipts)
 
 
 def logged(office: Office, booking: UUID, starts_at: str) -> UUID:

@@ -111,6 +111,14 @@ def test_another_time_has_no_barriers(window: Window) -> None:
     assert window.page.get_by_role("status").count() == 0
 
 
+def test_findings_have_no_barriers(window: Window) -> None:
+    """From the first page to the findings of its pool."""
+    window.signs_in_as("officer")
+    window.page.get_by_role("link", name="Feststellungen zu diesem Pool").click()
+    window.page.get_by_role("heading", name="Feststellungen").wait_for()
+    window.is_without_barriers()
+
+
 def test_the_page_is_used_by_keyboard(desk: Window) -> None:
     """The first key press offers to skip to the content; what has the focus shows it."""
     desk.signs_in_as("officer")

@@ -24,6 +24,8 @@ from domain.booking import (
     SessionReversed,
 )
 from domain.case import CaseClosed, CaseOpened, CaseTransferred
+from domain.findings.finding import Finding
+from domain.handling import FindingClosed, FindingConfirmed, FindingExplained, FindingOpened, Matter
 from domain.pool import (
     BudgetChanged,
     HoursReleased,
@@ -47,6 +49,7 @@ BOOKING, BOOKING_2, BOOKING_3 = (UUID(f"00000000-0000-4000-8000-0000000000b{n}")
 SESSION, SESSION_2, SESSION_3 = (UUID(f"00000000-0000-4000-8000-0000000000e{n}") for n in (1, 2, 3))
 PROVIDER, PROVIDER_2 = "provider-1", "provider-2"
 DISTRICT = "district-1"
+FINDING = UUID("00000000-0000-4000-8000-0000000000f1")
 WORKER, LEAD, OFFICER, OFFICER_2 = "worker-1", "lead-1", "officer-1", "officer-2"
 PERIOD = Period(date(2021, 11, 1), date(2022, 5, 31))
 REASON = "nach Prüfung"
@@ -210,6 +213,27 @@ def confirmed(by: str = "Mutter") -> Fact:
 
 def reduced(to_minutes: int, reason: str = REASON) -> Fact:
     return BOOKING, GrantReduced(PROVIDER, to_minutes, reason, True)
+
+
+def found(sentence: str = "Ein Termin ohne Vermerk.") -> Finding:
+    """What a rule sees."""
+    return Finding(FINDING, "empty-note", 6, 1, "Quelle", 5, (3, 5), POOL, CASE, BOOKING, WORKER, PROVIDER, sentence)
+
+
+def finding_opened(sentence: str = "Ein Termin ohne Vermerk.", note: str | None = None) -> Fact:
+    return FINDING, FindingOpened(Matter("empty-note", 1, sentence, (3, 5), POOL, CASE, BOOKING, WORKER, PROVIDER), note, not note)
+
+
+def finding_explained(explanation: str = "vergessen") -> Fact:
+    return FINDING, FindingExplained(explanation)
+
+
+def finding_confirmed(reason: str | None = None) -> Fact:
+    return FINDING, FindingConfirmed(reason, bool(reason))
+
+
+def finding_closed() -> Fact:
+    return FINDING, FindingClosed(REASON, True)
 
 
 def settled(booking: UUID = BOOKING) -> Fact:

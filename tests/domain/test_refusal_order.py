@@ -15,7 +15,7 @@ from uuid import UUID
 
 import pytest
 
-from domain import booking, case, closing, pool, refusals, waiting_list
+from domain import booking, case, closing, handling, pool, refusals, waiting_list
 from domain.booking import (
     approve_hours,
     confirm_session,
@@ -31,6 +31,7 @@ from domain.booking import (
 )
 from domain.case import amend_case, open_case
 from domain.closing import close_case, close_pool, transfer_case
+from domain.handling import close_finding, confirm_finding, explain_finding, open_finding, raise_finding
 from domain.pool import change_budget, change_rules, close_month, open_pool, record_import, reopen_month
 from domain.quantities import Period, Rules
 from domain.refusals import (
@@ -89,6 +90,10 @@ from tests.domain.facts import (
     case_closed,
     case_opened,
     declined,
+    finding_closed,
+    finding_confirmed,
+    finding_opened,
+    found,
     hours_requested,
     logged,
     month_closed,
@@ -182,6 +187,7 @@ def both(*breakers: Breaker) -> Breaker:
 POOL_CLOSED = further("pool", pool_closed())
 CASE_CLOSED = further("case", case_closed())
 SETTLED = further("settled", settled())
+OPENED = {"opened": finding_opened()}
 TWO_KEPT_APART = Period(date(2022, 3, 16), date(2022, 5, 31))  # the session of 15 March lies before it, in a month that touches it
 
 ENTER: dict[str, Any] = {"session": SESSION_2, "minutes": 60, "starts_at": SERVED_AT, "now": NOW}
@@ -359,12 +365,39 @@ DECISIONS: dict[Decision, tuple[Callable[[], World], dict[type[Refusal], Breaker
         {Malformed: told(provider=PROVIDER), PoolIsClosed: POOL_CLOSED, CaseIsClosed: CASE_CLOSED},
     ),
     close_pool: (lambda: World(close_pool, {}), {PoolIsClosed: POOL_CLOSED}),
+    open_finding: (
+        lambda: World(open_finding, {"found": found(), "note": None}),
+        {AlreadyDecided: further("opened", finding_opened())},
+    ),
+    raise_finding: (
+        lambda: World(
+            raise_finding, {**dict.fromkeys(("case", "booking", "worker", "provider")), "pool": POOL, "note": "Dienstplan"}
+        ),
+        {ReasonMissing: told(note=None)},
+    ),
+    explain_finding: (
+        lambda: World(explain_finding, {"explanation": "vergessen"}, more=dict(OPENED)),
+        {
+            AlreadyDecided: further("handled", finding_confirmed()),
+            AlreadyClosed: further("handled", finding_closed()),
+            ReasonMissing: told(explanation=None),
+        },
+    ),
+    confirm_finding: (
+        lambda: World(confirm_finding, {}, more=dict(OPENED)),
+        {AlreadyDecided: further("handled", finding_confirmed()), AlreadyClosed: further("handled", finding_closed())},
+    ),
+    close_finding: (
+        lambda: World(close_finding, {"reason": REASON}, more=dict(OPENED)),
+        {AlreadyClosed: further("handled", finding_closed()), ReasonMissing: told(reason=None)},
+    ),
 }
 
 # Pairs that no state and no command can break together, and why.
 NEGATIVE = "minutes below 1 exceed nothing"
 NO_SESSION = "of a session that does not exist nothing is known"
 NEVER_GRANTED = "only what was approved can be settled"
+CLOSED = "what is closed is no longer confirmed"
 PROPOSED = "a proposal was judged by this rule itself, against the same request"
 IMPOSSIBLE: dict[tuple[Decision, type[Refusal], type[Refusal]], str] = {
     (change_budget, Malformed, BelowCommitted): "a change by nothing cuts nothing",
@@ -395,6 +428,8 @@ IMPOSSIBLE: dict[tuple[Decision, type[Refusal], type[Refusal]], str] = {
     (confirm_session, NotFound, SessionIsReversed): NO_SESSION,
     (reduce_grant, NotApproved, IsSettled): NEVER_GRANTED,
     (settle_booking, NotApproved, IsSettled): NEVER_GRANTED,
+    (explain_finding, AlreadyDecided, AlreadyClosed): CLOSED,
+    (confirm_finding, AlreadyDecided, AlreadyClosed): CLOSED,
 }
 
 # Refusals that are not the domain's to give: they are about who asks, and about what stands outside one pool.
@@ -488,7 +523,7 @@ def test_every_refusal_is_given_somewhere() -> None:
 
 FUNCTIONS: dict[str, ast.FunctionDef] = {
     node.name: node
-    for module in (waiting_list, pool, case, booking, closing)
+    for module in (waiting_list, pool, case, booking, closing, handling)
     for node in ast.parse(inspect.getsource(module)).body
     if isinstance(node, ast.FunctionDef) and node.name != "evolve"
 }
@@ -517,5 +552,9 @@ def test_every_refusal_of_a_decision_is_broken_here(decision: Decision) -> None:
 def test_every_decision_is_here() -> None:
     """A decision answers with facts, and can refuse."""
     public = {each for each in FUNCTIONS.values() if not each.name.startswith("_") and each.args.kwonlyargs and each.returns}
-    deciding = {each.name for each in public if ast.unparse(each.returns) in ("Facts", "list[PoolEvent]", "list[CaseEvent]")}  # type: ignore[arg-type]
+    deciding = {
+        each.name
+        for each in public
+        if ast.unparse(each.returns) in ("Facts", "list[PoolEvent]", "list[CaseEvent]", "list[FindingEvent]")
+    }  # type: ignore[arg-type]
     assert {name(decision) for decision in DECISIONS} == {each for each in deciding if raised_by(each, set())}

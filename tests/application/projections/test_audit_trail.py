@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -12,8 +13,10 @@ from application.privacy import KeyMissing, SealBroken
 from application.projections.audit_trail import events, events_at, positions, trail
 from domain.booking import HoursApproved
 from domain.case import CaseAmended, CaseTransferred, PersonalDataErased
-from domain.pool import BudgetChanged, DemonstrationStarted, ImportRecorded, RefusedStep
+from domain.handling import FindingOpened, Matter
+from domain.pool import BudgetChanged, DemonstrationStarted, ImportRecorded, RefusedStep, SampleDrawn
 from domain.quantities import Actor
+from domain.sampling import Population
 from tests.application.projections.driver import Log, Opener, opened_log
 from tests.domain.facts import (
     BOOKING,
@@ -25,6 +28,7 @@ from tests.domain.facts import (
     POOL,
     PROVIDER,
     PROVIDER_2,
+    SESSION,
     approved,
     berlin,
     budget_changed,
@@ -34,6 +38,10 @@ from tests.domain.facts import (
     corrected,
     declined,
     exhausted,
+    finding_closed,
+    finding_confirmed,
+    finding_explained,
+    finding_opened,
     hours_requested,
     logged,
     month_closed,
@@ -55,6 +63,8 @@ from tests.domain.facts import (
 
 GOLDEN = Path(__file__).parent / "trail.txt"
 LEAD = Actor("lead-1", "lead", PROVIDER)
+FINDING_2 = UUID("00000000-0000-4000-8000-0000000000f2")
+RAISED = Matter(None, None, None, (), POOL, None, None, "kraft-1", None)
 
 
 def every_event() -> list[Any]:
@@ -95,6 +105,12 @@ def every_event() -> list[Any]:
         (CASE, CaseTransferred(PROVIDER, PROVIDER_2, "Umzug", True)),
         case_closed(),
         (CASE, PersonalDataErased(PROVIDER, True)),
+        finding_opened(note="bitte erläutern"),
+        finding_explained(),
+        finding_confirmed("nicht belegt"),
+        finding_closed(),
+        (FINDING_2, FindingOpened(replace(RAISED, pool=None), None, True)),
+        (POOL, SampleDrawn(SESSION, 1, "17. Mai", Population(30, PROVIDER, date(2022, 3, 1), None, 40, "ab" * 32), (SESSION,))),
         pool_closed(),
     ]
 
@@ -120,7 +136,16 @@ def test_reasons_are_read_out_only_with_an_opener(store_url: str) -> None:
     with opened_log(store_url) as log:
         log.append(every_event())
         told = "\n".join(lines(log))
-        for text in ("Begleitung zum Amt", "nach Gespräch", "Wohnungsverlust", "Umzug", "Mutter", "Erika", "Vermieter"):
+        for text in (
+            "Begleitung zum Amt",
+            "nach Gespräch",
+            "Wohnungsverlust",
+            "Umzug",
+            "Mutter",
+            "Erika",
+            "Vermieter",
+            "erläutern",
+        ):
             assert text not in told
         assert "Zweck: (vertraulich)." in told
 

@@ -43,6 +43,7 @@ from domain.booking import (
     SessionReversed,
 )
 from domain.case import CaseEvent, PersonalDataErased
+from domain.handling import FindingEvent
 from domain.pool import BudgetChanged, HoursReleased, HoursReserved, PlaceOffered, PoolClosed, PoolEvent, PoolOpened
 from domain.refusals import Malformed, NotFound
 from tests.application.projections.driver import Log, Opener, opened_log
@@ -181,16 +182,19 @@ _GRANTS = {GrantReduced, BookingSettled}
 _CASES = set(get_args(CaseEvent))
 _POOLS = set(get_args(PoolEvent))
 _BOOKINGS = set(get_args(BookingEvent))
+_FINDINGS = set(get_args(FindingEvent))
 IGNORED: dict[str, set[Any]] = {
-    "pools": _CASES | _BOOKINGS,
-    "cases": _POOLS | _BOOKINGS,
-    "bookings": _CASES | _POOLS,
-    "waiting_list": _CASES | (_POOLS - {PlaceOffered}) | _SESSIONS | _GRANTS | {ApprovalProposed},
-    "worklist": _CASES | _POOLS | _SESSIONS | _GRANTS,
+    "pools": _CASES | _BOOKINGS | _FINDINGS,
+    "cases": _POOLS | _BOOKINGS | _FINDINGS,
+    "bookings": _CASES | _POOLS | _FINDINGS,
+    "waiting_list": _CASES | _FINDINGS | (_POOLS - {PlaceOffered}) | _SESSIONS | _GRANTS | {ApprovalProposed},
+    "worklist": _FINDINGS | _CASES | _POOLS | _SESSIONS | _GRANTS,
     "balances": _CASES
+    | _FINDINGS
     | (_POOLS - {PoolOpened, BudgetChanged, HoursReserved, HoursReleased})
     | (_BOOKINGS - {HoursRequested, SessionLogged, SessionCorrected, SessionReversed}),
-    "evaluation": (_POOLS - {PoolClosed}) | {PersonalDataErased} | _SESSIONS | _GRANTS,
+    "findings": _CASES | _POOLS | _BOOKINGS,
+    "evaluation": _FINDINGS | (_POOLS - {PoolClosed}) | {PersonalDataErased} | _SESSIONS | _GRANTS,
     "audit_trail": set(),
 }
 

@@ -217,7 +217,7 @@ def test_refused_in_an_import() -> None:
 
 
 def test_refused_attempts() -> None:
-    """Families 5 and 9: what receipts tell; they do not tell which request was meant, and the finding says so."""
+    """Families 5 and 9: what old receipts tell; they do not tell which request was meant, and the finding says so."""
 
     def attempt(code: str, key: str = "k", position: int = 4) -> Attempt:
         return Attempt("leitung-a", "traeger-a", key, code, position)
@@ -227,6 +227,33 @@ def test_refused_attempts() -> None:
     assert "2 Versuche" in own.sentence
     assert "Welcher Antrag gemeint war, hält die Quittung nicht fest." in own.sentence
     assert rules(*OFFICE, attempt("outside_period"), attempt("case_closed")) == {"refused-outside"}
+
+
+def test_refused_attempts_name_what_they_were_about() -> None:
+    """Families 5 and 9: one finding for each person, reason and pool, with every request once."""
+
+    def attempt(about: str, key: str, position: int = 4) -> Attempt:
+        return Attempt("leitung-a", "traeger-a", key, "own_request", position, str(named(about)))
+
+    [one] = found(*OFFICE, attempt("antrag-1", "k"), attempt("antrag-1", "l", 9))
+    assert (one.pool, one.case, one.booking, one.provider) == (POOL, named("fall-1"), named("antrag-1"), PROVIDER)
+    assert one.sentence.endswith(f"abgewiesen: Antrag {str(named('antrag-1'))[:8]} (Fall „fall-1“, Träger {PROVIDER}).")
+
+    [two] = [
+        each
+        for each in found(*OFFICE, *granted("antrag-2", "fall-2"), attempt("antrag-1", "k"), attempt("fall-2", "l"))
+        if each.rule == "own-request-attempt"
+    ]
+    assert (two.pool, two.case, two.booking, two.provider) == (POOL, None, None, PROVIDER)
+    assert "Antrag" in two.sentence
+    assert two.sentence.endswith(f"Fall „fall-2“ (Träger {PROVIDER}).")
+
+
+def test_refused_attempts_stay_when_their_pool_is_closed() -> None:
+    """Like everything that was found in it."""
+    outside = Attempt("kraft-1", PROVIDER, "k", "outside_period", 4, str(named("antrag-1")))
+    [before] = found(*OFFICE, outside)
+    assert before in found(*OFFICE, outside, settled(), case_closed(), pool_closed())
 
 
 def test_without_a_time() -> None:
@@ -417,7 +444,8 @@ def test_every_event_is_heard_or_known_to_say_nothing() -> None:
     says_nothing = {
         *("DemonstrationStarted", "BudgetChanged", "HoursReserved", "HoursReleased", "PoolExhausted", "PoolReplenished"),
         *("PlaceOffered", "MonthClosed", "MonthReopened", "CaseAmended", "PersonalDataErased", "RequestWaitlisted"),
-        *("ApprovalProposed", "RequestWithdrawn"),
+        *("ApprovalProposed", "RequestWithdrawn", "SampleDrawn"),
+        *("FindingOpened", "FindingExplained", "FindingConfirmed", "FindingClosed"),
     }
     assert heard | says_nothing == {event.__name__ for event in get_args(Event)}
     assert not heard & says_nothing

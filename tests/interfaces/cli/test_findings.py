@@ -1,11 +1,16 @@
 """``stundenpool audit findings``: for people, as JSON, and under thresholds of one's own."""
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from application import commands
+from interfaces.cli.stores import auditor, service
 from tests.interfaces.cli.conftest import Run, filled_pool
 
 
@@ -61,3 +66,27 @@ def test_a_pool_that_there_is_not(run: Run, pool: str) -> None:
     done = run("audit", "findings", "--pool", "00000000-0000-4000-8000-000000000000")
     assert done.exit_code == 1
     assert done.stdout == ""
+
+
+def test_a_table_for_spreadsheets(run: Run, pool: str) -> None:
+    """A line for every finding, with what JSON says of it."""
+    done = run("audit", "findings", "--csv")
+    assert done.exit_code == 0, done.stderr
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    found = _asked(run)["findings"]
+    assert [(row["id"], row["rule"], row["sentence"]) for row in rows] == [(e["id"], e["rule"], e["sentence"]) for e in found]
+    assert {row["holds"] for row in rows} == {"yes"}
+    assert {row["state"] for row in rows} == {""}
+    assert rows[0]["positions"] == " ".join(map(str, found[0]["positions"]))
+    assert run("audit", "findings", "--csv", "--json").exit_code == 2
+
+
+def test_people_read_how_far_a_finding_is_handled(run: Run, pool: str) -> None:
+    """Also what a person raised, whose words are sealed."""
+    with service() as opened:
+        by = auditor("rpa-1")
+        raised = opened.engine.execute(by, lambda turn: commands.raise_finding(turn, pool=UUID(pool), note="Dienstplan"))
+        id = UUID(json.loads(raised.body)["id"])
+        opened.engine.execute(by, lambda turn: commands.explain_finding(turn, id, explanation="getauscht"))
+    lines = run("audit", "findings").stdout.splitlines()
+    assert lines[-2:] == ["Von Personen festgestellt", f"  Feststellung {str(id)[:8]}. – Stellungnahme liegt vor"]

@@ -41,6 +41,9 @@ UNSAYABLE = (
     "das Protokoll endet bei",
     "Webhooks sind nicht vorgesehen",
     "muss zwischen 1 und",
+    "genau eines von size und share_percent",
+    "in dieser Auswahl steht kein Termin",
+    "höchstens eines von Fall, Antrag und Träger",
 )
 
 

@@ -10,7 +10,7 @@ import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from interfaces.http.app import OPERATIONS, create_app
-from interfaces.http.examples import BOOKING, CASE, PATH_IDS, POOL, SESSION, WEBHOOK
+from interfaces.http.examples import BOOKING, CASE, FINDING, PATH_IDS, POOL, SESSION, WEBHOOK
 from interfaces.http.operations import PREFIX, Change, Command, Operation, Query
 from interfaces.http.security import create_token
 from interfaces.service import Service, open_service
@@ -30,7 +30,14 @@ PEOPLE = {
     "admin": ("admin", "admin-1", None),
 }
 BY_NAME: Mapping[str, Operation] = {operation.name: operation for operation in OPERATIONS}
-_EXAMPLE_IDS = {"open_pool": POOL, "open_case": CASE, "request_hours": BOOKING, "log_session": SESSION, "register_webhook": WEBHOOK}
+_EXAMPLE_IDS = {
+    "open_pool": POOL,
+    "open_case": CASE,
+    "request_hours": BOOKING,
+    "log_session": SESSION,
+    "register_webhook": WEBHOOK,
+    "raise_finding": FINDING,
+}
 
 
 class Office:
@@ -79,6 +86,8 @@ class Office:
         if name in _EXAMPLE_IDS:
             assert answer.status_code == 201, answer.text
             self.ids[_EXAMPLE_IDS[name]] = answer.json()["id"]
+        if name == "list_findings":
+            self.ids[FINDING] = answer.json()["items"][0]["id"]
         return answer
 
     def given(self, *names: str) -> "Office":

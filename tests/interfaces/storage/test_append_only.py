@@ -196,7 +196,7 @@ def fill(store: Store) -> None:
     complete(store, quietly)
     with store.turn() as tx:
         checkpoints.issue(tx, [Signer("stundenpool", b"o" * 32)], datetime(2022, 1, 10, tzinfo=UTC))
-        tx.execute("INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [("s", "o", "k", b"r", "done", b"b", 1, None)])
+        tx.execute("INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [("s", "o", "k", b"r", "done", b"b", 1, None, None)])
         tx.execute("INSERT INTO personal_reads VALUES (?, ?, ?, ?, ?, ?, ?)", [("id", 1, "s", "officer", "o", "/", "case:1")])
 
 

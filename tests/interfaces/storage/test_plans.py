@@ -1,6 +1,6 @@
 """How SQLite looks for things: by an index, however many they are. PostgreSQL's plans hang on what it knows of its tables."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import cast
@@ -24,6 +24,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
+@pytest.fixture
+def postgresql_url(fresh_url: Callable[[str], str]) -> str:
+    url = fresh_url("postgresql")
+    make_schema(url)
+    return url
+
+
 @pytest.mark.parametrize("number", [1, 2, 40])
 def test_no_question_of_a_turn_or_a_proof_reads_a_whole_table(store: Store, number: int) -> None:
     """given several keys or places / then each is looked up, and the log may be as long as it likes."""
@@ -35,6 +42,19 @@ def test_no_question_of_a_turn_or_a_proof_reads_a_whole_table(store: Store, numb
         assert "SCAN receipts" not in plan(store, question)
         assert "SCAN tree" not in plan(store, question)
         assert "SEARCH" in plan(store, question)
+
+
+def test_refusals_are_found_by_an_index_of_their_own(store: Store) -> None:
+    """As long as its condition is that of the query: few receipts are refusals, and they are read for every list of findings."""
+    assert "SEARCH receipts USING INDEX receipts_refused" in plan(store, Question(receipts.REFUSALS.replace("?", "7")))
+
+
+def test_postgresql_knows_that_index_as_well(postgresql_url: str) -> None:
+    """Whatever it would choose for a small table, it may use it."""
+    with closing(open_store(postgresql_url, create=False)) as store, store.turn() as turn:
+        turn.execute("SET LOCAL enable_seqscan = off", [()])
+        rows = turn.fetch(f"EXPLAIN {receipts.REFUSALS.replace('?', '7')}")
+    assert "receipts_refused" in "".join(row[0] for row in rows)
 
 
 def plan(store: Store, question: Question) -> str:

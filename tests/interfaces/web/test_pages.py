@@ -9,7 +9,7 @@ from eventsourcing.persistence import OperationalError
 
 from application.log import read_event
 from domain.quantities import berlin_time, hours
-from interfaces.web import pages
+from interfaces.web import findings, pages
 from interfaces.web.messages import GERMAN
 from interfaces.web.pages import STATIC
 from tests.interfaces.http.office import PEOPLE, Office
@@ -293,6 +293,39 @@ def test_a_pool_that_is_not_there_is_404_as_a_page(office: Office, pool: str) ->
     assert "Nicht gefunden" in read(answer).text
 
 
+def test_auditors_read_findings(office: Office) -> None:
+    """From the first page on: rule, sentence, source, events and how far each is handled; also what no rule finds."""
+    office.given(*LOGGED, "raise_finding")
+    office.when("lead", "/audit/findings/{finding}/explanation", {"explanation": "vergessen"}).answers(200)
+    visitor = Visitor(office).signs_in_as("auditor")
+    [link] = read(visitor.opens("/", pool=office.pool)).links("/feststellungen")
+    whole = read(visitor.opens(link)).text
+    assert "Spät erfasst" in whole
+    assert "Rechnungshof Rheinland-Pfalz 2024" in whole
+    assert "nicht eröffnet" in whole
+    explained = read(visitor.opens("/feststellungen", pool=office.pool, state="explained")).text
+    assert "von einer Person festgestellt Der Wortlaut ist verschlossen" in explained
+    assert "Stellungnahme liegt vor 1 Stellungnahme" in explained
+    assert "Spät erfasst" not in explained
+    assert "Dienstplan" not in explained
+    assert "Hier steht keine Feststellung." in read(visitor.opens("/feststellungen", pool=office.pool, state="closed")).text
+
+
+def test_findings_are_turned_page_by_page(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until there are no more; a page that ends nowhere is refused."""
+    monkeypatch.setattr(findings, "FINDINGS_SHOWN", 2)
+    office.given(*LOGGED)
+    visitor = Visitor(office).signs_in_as("officer")
+    page, pages = read(visitor.opens("/feststellungen", pool=office.pool)), 1
+    while further := [link for link in page.links("/feststellungen") if "after=" in link]:
+        page, pages = read(visitor.opens(further[0])), pages + 1
+    assert pages >= 2
+    assert visitor.opens("/feststellungen", pool=office.pool, after="x").status_code == 422
+    for person in ("worker", "lead", "planner", "admin"):
+        assert Visitor(office).signs_in_as(person).opens("/feststellungen", pool=office.pool).status_code == 403
+    assert Visitor(office).opens("/feststellungen").status_code == 303
+
+
 def test_hostile_names_are_text(office: Office) -> None:
     """Names of pools, cases, districts and providers are shown as they were written, and mean nothing."""
     office.given_pool(name=HOSTILE, rules={"district_quotas": {HOSTILE: 6000}})
@@ -320,6 +353,8 @@ def test_every_page_keeps_to_this_host_and_to_the_policy(office: Office) -> None
         visitors["officer"].opens("/", pool="x"),
         visitors["officer"].opens("/nachweis", figure=f"pool/{office.pool}/reserved"),
         visitors["planner"].opens("/nachweis"),
+        visitors["auditor"].opens("/feststellungen", pool=office.pool),
+        visitors["lead"].opens("/feststellungen", pool=office.pool),
         visitors["officer"].opens("/abmelden"),
     ]
     for answer in answers:
