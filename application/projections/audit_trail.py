@@ -1,6 +1,6 @@
 """The audit trail: an index of the log, so that it is no second copy of it. Lines are written when somebody reads."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, get_args
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from application.log import Reader, Recorded, read_event
 from application.projections.cases import CASES
 from application.projections.pools import POOLS
-from application.projections.tables import Fold, Live, Projection, Row, Rows, Table, matching, place_after
+from application.projections.tables import ROWS_A_PAGE, Fold, Live, Projection, Row, Rows, Table, Value, matching, place_after
 from application.projections.texts import Opener
 from application.projections.trail_lines import About, deed, trail_line
 from application.views import TrailEntry
@@ -138,6 +138,23 @@ def trail(
         type=type,
         provider=provider,
     )
+    found, following = _page(reader, condition, params, after, limit, opener)
+    return [entry for _, entry in found], following
+
+
+def traced(reader: Reader, pool: UUID) -> Iterator[tuple[Recorded, TrailEntry]]:
+    """Every event of a pool and its line, in the order of the log; no more than a page of them in memory, and no reasons."""
+    after: str | None = None
+    while True:
+        found, after = _page(reader, "pool = ?", [str(pool)], after, ROWS_A_PAGE, None)
+        yield from found
+        if after is None:
+            return
+
+
+def _page(
+    reader: Reader, condition: str, params: Sequence[Value], after: str | None, limit: int, opener: Opener | None
+) -> tuple[list[tuple[Recorded, TrailEntry]], str | None]:
     live = Live(reader, AUDIT_TRAIL, CASES, POOLS)
     found = live.fetch(
         "SELECT t.position, t.pool, t.case_id, t.booking, t.provider, p.name, c.reference "
@@ -148,7 +165,7 @@ def trail(
     shown = found[:limit]
     recorded = events_at(reader, [row[0] for row in shown])
     entries = [
-        _entry(event, About(name, reference, booking, owner), pool, case_id, opener)
+        (event, _entry(event, About(name, reference, booking, owner), pool, case_id, opener))
         for event, (_, pool, case_id, booking, owner, name, reference) in zip(recorded, shown, strict=True)
     ]
     return entries, str(shown[-1][0]) if len(found) > limit else None

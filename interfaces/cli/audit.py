@@ -8,6 +8,7 @@ import msgspec
 from application.demonstration import clock_of
 from application.proof import checkpoints, proofs
 from application.proof.verification import Deviation, Verified, deviations_of
+from interfaces.cli.audit_export import export
 from interfaces.cli.audit_findings import findings
 from interfaces.cli.commands import Failed, note
 from interfaces.cli.progress import progress_bar
@@ -31,10 +32,11 @@ _size = click.IntRange(min=1)
 
 @click.group("audit")
 def command() -> None:
-    """Prüfung: Prüfpunkte, Beweise, Vollständigkeit des Protokolls, Feststellungen."""
+    """Prüfung: Prüfpunkte, Beweise, Vollständigkeit des Protokolls, Feststellungen, Ausgaben."""
 
 
 command.add_command(findings)
+command.add_command(export)
 
 
 @command.command("checkpoint")
