@@ -178,7 +178,7 @@ def _events(reader: Reader, pool: UUID, objects: "_Objects", progress: Progress)
     head = reader.head()
     total = head.id if head else 0
     for event, entry in traced(reader, pool):
-        related = list(dict.fromkeys(_relationships(event, entry)))
+        related = _related(event, entry)
         objects.take(event, related)
         yield OcelEvent(str(event.position), event.type, event.recorded_at, _attributes(event), related)
         progress(event.position, total)
@@ -219,34 +219,42 @@ def _text_of_instant(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _relationships(event: Recorded, entry: TrailEntry) -> Iterator[Relationship]:
-    """What an event is about, and in which part."""
-    yield Relationship(str(entry.pool), "pool")
+def _related(event: Recorded, entry: TrailEntry) -> list[Relationship]:
+    """What an event is about, each object in one part: programs drop a second relation of an event to the same object."""
+    parts: dict[str, str] = {}
+    for id, qualifier in _parts(event, entry):
+        parts.setdefault(id, qualifier)
+    return [Relationship(id, qualifier) for id, qualifier in parts.items()]
+
+
+def _parts(event: Recorded, entry: TrailEntry) -> Iterator[tuple[str, str]]:
+    """Objects with their part, the more telling one first."""
+    yield str(entry.pool), "pool"
     if entry.case is not None:
-        yield Relationship(str(entry.case), "case")
+        yield str(entry.case), "case"
     if entry.booking is not None:
-        yield Relationship(str(entry.booking), "booking")
+        yield str(entry.booking), "booking"
     if entry.provider is not None:
-        yield Relationship(_provider(entry.provider), "provider")
-    if event.actor.role == "worker":
-        yield Relationship(_worker(event.actor.subject), "recorded by")
+        yield _provider(entry.provider), "provider"
     match event.data:
         case CaseTransferred() as data:
-            yield Relationship(_provider(data.from_provider), "transferred from")
+            yield _provider(data.from_provider), "transferred from"
         case SessionLogged() as data:
-            yield from _rendered_by(data.worker, "rendered by")
+            yield from _rendered(data.worker, "rendered by")
         case SessionCorrected() as data:
-            yield from _rendered_by(data.now.worker, "rendered by")
-            yield from _rendered_by(data.before.worker, "rendered before by")
+            yield from _rendered(data.now.worker, "rendered by")
+            yield from _rendered(data.before.worker, "rendered before by")
         case SessionReversed() as data:
-            yield from _rendered_by(data.before.worker, "rendered before by")
+            yield from _rendered(data.before.worker, "rendered before by")
         case _:
             pass
+    if event.actor.role == "worker":
+        yield _worker(event.actor.subject), "recorded by"
 
 
-def _rendered_by(worker: str | None, qualifier: str) -> Iterator[Relationship]:
+def _rendered(worker: str | None, qualifier: str) -> Iterator[tuple[str, str]]:
     if worker is not None:
-        yield Relationship(_worker(worker), qualifier)
+        yield _worker(worker), qualifier
 
 
 def _provider(provider: str) -> str:
