@@ -16,7 +16,7 @@ from tests.domain.facts import POOL as SHORT_POOL
 
 POOLS = (SHORT_POOL, LONG_POOL)
 PERSONAL = ("Erika", "Mustermann", "Fußball", "Begleitung zum Amt", "Wohnungsverlust", "Vermieter", "Mutter", "Schulabbruch")
-STEPS = 300
+STEPS = 600  # in which sessions are corrected and reversed as well
 
 
 def tell(log: Log) -> None:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,7 +25,7 @@ from interfaces.exports.gobd_tables import TABLES
 from tests.application.projections.driver import Log, opened_log
 from tests.application.projections.histories import CASES, PROVIDERS
 from tests.application.projections.test_balances import movements, recount
-from tests.domain.facts import BOOKING_3, CASE, case_opened, hours_requested, pool_opened
+from tests.domain.facts import BOOKING, BOOKING_3, CASE, approved, case_opened, hours_requested, logged, pool_opened
 from tests.domain.facts import POOL as SHORT_POOL
 from tests.interfaces.exports.gdpdu_reader import ReadTable, instant, read_export
 from tests.interfaces.exports.story import LONG_POOL, PERSONAL, POOLS, Watched, events_of, tell, untold
@@ -282,11 +283,11 @@ def test_what_is_recorded_meanwhile_is_in_no_table(log: Log, tmp_path: Path) -> 
 
 
 def test_pages_hold_few_rows_and_lose_none(log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """given pages of three rows / when a pool is exported / then no answer is long, and the files are the same to the byte."""
+    """given pages of one row / when a pool is exported / then no answer is long, and the files are the same to the byte."""
     tell(log)
     exported(log, LONG_POOL, tmp_path / "at once")
     for module in (tables, balances, audit_trail):
-        monkeypatch.setattr(module, "ROWS_A_PAGE", 3)
+        monkeypatch.setattr(module, "ROWS_A_PAGE", 1)
     folder = tmp_path / "in pages"
     folder.mkdir()
     findings = Findings(Thresholds())
@@ -294,13 +295,25 @@ def test_pages_hold_few_rows_and_lose_none(log: Log, tmp_path: Path, monkeypatch
         findings.report(reader, pool=None, progress=untold)  # what it remembers is its own
         watched: Any = Watched(reader)
         write_gobd(watched, LONG_POOL, folder, findings, "prüfung", None, untold)
-    few = 3 * audit_trail.GAP_MAX
+    few = audit_trail.GAP_MAX
     assert watched.rows_max <= few < len(log.recorded)
     for table in TABLES:
         assert (folder / table.file).read_bytes() == (tmp_path / "at once" / table.file).read_bytes()
 
 
-# ── Texts of people
+# ── Times and texts
+
+
+def test_no_instant_is_lost(log: Log, tmp_path: Path) -> None:
+    """given a session in each of the hours that the end of summer time doubles / when read back / then they are an hour apart."""
+    first, second = datetime(2022, 10, 30, 0, 30, tzinfo=UTC), datetime(2022, 10, 30, 1, 30, tzinfo=UTC)
+    _, earlier = logged(15, starts_at=first)
+    later = replace(earlier, session=BOOKING_3, starts_at=second)
+    log.append([pool_opened(), case_opened(), hours_requested(60), *approved(60), (BOOKING, earlier), (BOOKING, later)])
+    rows = exported(log, SHORT_POOL, tmp_path / "out")["Termine"].rows
+    assert [moment(row, "Beginn") for row in rows] == [first, second]
+    assert [row["Beginn_um"] for row in rows] == ["02:30:00+02:00", "02:30:00+01:00"]
+
 
 NASTY = 'Träger "Süd"; GmbH\r\n=HYPERLINK("x")\t\u2028\x07 & <b>é 🙂'
 
