@@ -23,7 +23,6 @@ Value = str | int | bool | date | None
 # Line breaks and other control characters, and what no XML may hold.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]+")
 
-
 templates = Environment(
     loader=PackageLoader("interfaces.exports"),
     autoescape=select_autoescape(["xml"]),

@@ -18,7 +18,7 @@ from application.projections.balances import By, balance, movements_of_pool
 from application.projections.bookings import bookings_of_pool, sessions_of_booking
 from application.projections.cases import cases_of_pool
 from application.projections.tables import instant
-from application.views import PoolView, TrailEntry
+from application.views import PoolView, TrailEntry, Versioned
 from domain.booking import (
     ApprovalProposed,
     BookingSettled,
@@ -62,10 +62,10 @@ def write_gobd(
     reader: Reader, pool: UUID, folder: Path, findings: Findings, origin: str, dtd: bytes | None, progress: Progress
 ) -> dict[str, int]:
     """Writes all tables of a pool into a folder; returns how many rows each file has. Raises ``NotFound``."""
-    view = pools.pool(reader, pool)
+    found = pools.versioned_pool(reader, pool)
     with ExitStack() as stack:
         tables = {table.file: stack.enter_context(Rows(folder, table)) for table in TABLES}
-        writing = _Writing(reader, view, tables)
+        writing = _Writing(reader, found, tables)
         writing.findings(findings, progress)  # first, as it has to remember all sessions that may still change
         writing.pool()
         writing.cases()
@@ -74,8 +74,9 @@ def write_gobd(
         writing.events(progress)
     head = reader.head()
     assert head is not None, "there is a pool"
-    comment = f"Stundenpool „{view.name}“ ({pool}), Protokoll {origin}, Stand: Position {head.id}"
-    describe(folder, TABLES, supplier="Jugendamt", medium=f"Stundenpool {view.name}", comment=comment)
+    name = found.view.name
+    comment = f"Stundenpool „{name}“ ({pool}), Protokoll {origin}, Stand: Position {head.id}"
+    describe(folder, TABLES, supplier="Jugendamt", medium=f"Stundenpool {name}", comment=comment)
     if dtd is not None:
         (folder / DTD).write_bytes(dtd)
     counts = {file: rows.count for file, rows in tables.items()}
@@ -93,10 +94,10 @@ def _explain(folder: Path, comment: str, counts: Mapping[str, int], with_dtd: bo
 class _Writing:
     """Fills the tables of one pool."""
 
-    def __init__(self, reader: Reader, view: PoolView, tables: Mapping[str, Rows]) -> None:
+    def __init__(self, reader: Reader, pool: Versioned[PoolView], tables: Mapping[str, Rows]) -> None:
         self._reader = reader
-        self._view = view
-        self._id = view.id
+        self._pool = pool
+        self._id = pool.view.id
         self._tables = tables
 
     def _add(self, table: Table, *values: Value) -> None:
@@ -126,13 +127,13 @@ class _Writing:
                 self._add(EVIDENCE, str(found.id), position)
 
     def pool(self) -> None:
-        view, rules = self._view, self._view.rules
+        view, rules = self._pool.view, self._pool.view.rules
         [opened] = positions(self._reader, pool=self._id, type="pool-opened")
         self._add(
             POOLS,
             str(self._id),
             opened,
-            pools.versioned_pool(self._reader, self._id).position,
+            self._pool.position,
             view.name,
             view.period.start,
             view.period.end,
