@@ -45,6 +45,7 @@ docs: $(READY)
 # make on purpose. What is about the cluster needs root, for network namespaces, and fails without. Then stores, engine and faults
 # once more on a newer PostgreSQL.
 chaos: setup
+	@scripts/setup.sh pm4py
 	-@scripts/setup.sh cluster
 	$(BIN)/pytest -m chaos
 	bin=$$(scripts/setup.sh postgres-18) && \
@@ -65,6 +66,7 @@ lock: $(READY)
 	$(COMPILE) pyproject.toml --extra traces --group dev --upgrade --output-file requirements.lock
 	$(COMPILE) pyproject.toml --group install --constraint requirements.lock --output-file deploy/requirements.lock
 	$(COMPILE) deploy/cluster/patroni.in --upgrade --output-file deploy/cluster/patroni.txt
+	$(COMPILE) tests/interfaces/exports/pm4py.in --upgrade --output-file tests/interfaces/exports/pm4py.txt
 
 clean:
 	rm -rf .venv .cache build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

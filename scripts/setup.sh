@@ -7,6 +7,7 @@
 #   scripts/setup.sh java        a Java compiler and the XML parser Xerces for the tests, where they are not installed
 #   scripts/setup.sh openssl     OpenSSL, which stamps times for the tests, where it is not installed
 #   scripts/setup.sh postgres-18 a newer PostgreSQL for `make chaos`, in .cache; prints the folder of its programs
+#   scripts/setup.sh pm4py       process mining for `make chaos`, in .cache
 #   scripts/setup.sh cluster     etcd, haproxy and Patroni for a trial of the cluster; as root only, which the trial needs too
 #
 # What is missing in the system is installed as root; an ordinary user gets it unpacked into .cache/system instead.
@@ -256,6 +257,18 @@ set_up_openssl() {
     say "OpenSSL is $binary"
 }
 
+# --- process mining ----------------------------------------------------------------------------------------------------
+
+# Apart from .venv: it is heavy and under the AGPL, and only a test wants it.
+set_up_pm4py() {
+    local lock=tests/interfaces/exports/pm4py.txt
+    if [ ! -d .cache/pm4py ] || [ .cache/pm4py -ot "$lock" ]; then
+        say "installing pm4py into .cache/pm4py"
+        rm -rf .cache/pm4py
+        .venv/bin/uv pip install --quiet --python "$venv_python" --target .cache/pm4py --require-hashes -r "$lock"
+    fi
+}
+
 # --- the cluster -------------------------------------------------------------------------------------------------------
 
 cluster_parts() {
@@ -296,6 +309,7 @@ chromium) set_up_chromium ;;
 java) set_up_java ;;
 openssl) set_up_openssl ;;
 postgres-18) set_up_postgres_18 ;;
+pm4py) set_up_pm4py ;;
 cluster) set_up_cluster ;;
-*) fail "usage: scripts/setup.sh python|postgres|chromium|java|openssl|postgres-18|cluster" ;;
+*) fail "usage: scripts/setup.sh python|postgres|chromium|java|openssl|postgres-18|pm4py|cluster" ;;
 esac

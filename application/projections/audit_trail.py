@@ -1,6 +1,6 @@
 """The audit trail: an index of the log, so that it is no second copy of it. Lines are written when somebody reads."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, get_args
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from application.log import Reader, Recorded, read_event, rows_at
 from application.projections.cases import CASES
 from application.projections.pools import POOLS
-from application.projections.tables import Fold, Live, Projection, Row, Rows, Table, matching, place_after
+from application.projections.tables import ROWS_A_PAGE, Fold, Live, Projection, Row, Rows, Table, Value, matching, place_after
 from application.projections.texts import Opener
 from application.projections.trail_lines import About, deed, trail_line
 from application.views import TrailEntry
@@ -149,18 +149,35 @@ def trail(
         type=type,
         provider=provider,
     )
+    found, following = _page(reader, condition, params, after, limit, opener)
+    return [entry for _, entry in found], following
+
+
+def traced(reader: Reader, pool: UUID) -> Iterator[tuple[Recorded, TrailEntry]]:
+    """Every event of a pool and its line, in the order of the log; no more than a page of them in memory, and no reasons."""
+    after: str | None = None
+    while True:
+        found, after = _page(reader, "pool = ?", [str(pool)], after, ROWS_A_PAGE, None)
+        yield from found
+        if after is None:
+            return
+
+
+def _page(
+    reader: Reader, condition: str, params: Sequence[Value], after: str | None, limit: int, opener: Opener | None
+) -> tuple[list[tuple[Recorded, TrailEntry]], str | None]:
     found = _lines(reader, f"{condition} AND position > ? ORDER BY position LIMIT ?", [*params, place_after(after), limit + 1])
     shown = found[:limit]
     return _entries(reader, shown, opener), str(shown[-1].position) if len(found) > limit else None
 
 
 def lines_at(reader: Reader, positions: Sequence[int], opener: Opener | None) -> list[TrailEntry]:
-    """The same of the events at these ascending positions."""
+    """The lines of the events at these ascending positions."""
     found: list[_Line] = []
     for start in range(0, len(positions), ASKED_MAX):
         some = positions[start : start + ASKED_MAX]
         found += _lines(reader, f"position IN ({_marks(some)}) ORDER BY position", some)
-    return _entries(reader, found, opener)
+    return [entry for _, entry in _entries(reader, found, opener)]
 
 
 class _Line(NamedTuple):
@@ -180,9 +197,11 @@ def _lines(reader: Reader, condition: str, params: Sequence[Any]) -> list[_Line]
     return [_Line(position, pool, case_id, About(*about)) for position, pool, case_id, *about in found]
 
 
-def _entries(reader: Reader, lines: Sequence[_Line], opener: Opener | None) -> list[TrailEntry]:
+def _entries(reader: Reader, lines: Sequence[_Line], opener: Opener | None) -> list[tuple[Recorded, TrailEntry]]:
     recorded = events_at(reader, [line.position for line in lines])
-    return [_entry(event, line.about, line.pool, line.case_id, opener) for event, line in zip(recorded, lines, strict=True)]
+    return [
+        (event, _entry(event, line.about, line.pool, line.case_id, opener)) for event, line in zip(recorded, lines, strict=True)
+    ]
 
 
 def latest(reader: Reader, *, pool: UUID, limit: int) -> list[Note]:

@@ -7,7 +7,7 @@ one for each day, however many movements there are. Groups have no running total
 later is taken away; and cases and bookings would have nearly as many totals as they have movements.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from copy import copy
 from datetime import date, datetime, time
 from itertools import accumulate
@@ -16,7 +16,7 @@ from uuid import UUID
 
 from application.log import Reader, Recorded
 from application.projections.cases import CASES
-from application.projections.tables import POSITION_MAX, Live, Projection, Row, Rows, Table, day_of, micros
+from application.projections.tables import POSITION_MAX, ROWS_A_PAGE, Live, Projection, Row, Rows, Table, day_of, micros
 from application.views import Balance, ForecastView, Group
 from domain.booking import HoursRequested, SessionCorrected, SessionLogged, SessionReversed
 from domain.forecast import forecast
@@ -319,6 +319,19 @@ def _entry(position: int, seq: int, kind: MovementKind, minutes: int, day: str, 
     reference, booking, provider, district = whose
     ids = [None if each is None else UUID(each) for each in (case, booking)]
     return Entry(position, seq, kind, minutes, date.fromisoformat(day), ids[0], reference, ids[1], provider, district)
+
+
+def movements_of_pool(reader: Reader, pool: UUID) -> Iterator[Movement]:
+    """All movements of a pool in the order of the log, no more than a page of them in memory."""
+    live = Live(reader, BALANCES)
+    after = (0, 0)
+    while rows := live.rows(
+        MOVEMENTS,
+        "pool = ? AND (position, seq) > (?, ?) ORDER BY position, seq LIMIT ?",
+        (str(pool), *after, ROWS_A_PAGE),
+    ):
+        yield from rows
+        after = rows[-1].position, rows[-1].seq
 
 
 def forecast_of(reader: Reader, pool: UUID, today: date) -> ForecastView:

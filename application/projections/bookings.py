@@ -1,12 +1,12 @@
 """Bookings: a request for hours, what became of it, and all its sessions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import cast
 from uuid import UUID
 
 from application.log import Reader, Recorded, read_event
-from application.projections.tables import Live, Projection, Row, Rows, Table, Value, day_of, matching, micros, page, stated
+from application.projections.tables import Live, Projection, Row, Rows, Table, Value, day_of, matching, micros, page, pages, stated
 from application.projections.texts import SealedText, place, sealed_text, text_at
 from application.views import BookingView, SessionView, Versioned
 from domain.booking import (
@@ -255,6 +255,18 @@ def booking_ids_of_case(reader: Reader, case: UUID) -> list[UUID]:
 def booking_ids_of_pool(reader: Reader, pool: UUID) -> list[UUID]:
     """All bookings of a pool, in the order of their requests."""
     return _ids(reader, "pool = ?", pool)
+
+
+def bookings_of_pool(reader: Reader, pool: UUID) -> Iterator[BookingRow]:
+    """All bookings of a pool in the order of their requests, with where they stand in the log."""
+    for rows in pages(Live(reader, BOOKINGS), BOOKINGS_TABLE, "pool = ?", (str(pool),)):
+        yield from rows
+
+
+def sessions_of_booking(reader: Reader, booking: UUID) -> Iterator[SessionRow]:
+    """All sessions of a booking in the order of logging, with where they stand in the log."""
+    for rows in pages(Live(reader, BOOKINGS), SESSIONS_TABLE, "booking = ?", (str(booking),)):
+        yield from rows
 
 
 def bookings_of_sessions(reader: Reader, sessions: Iterable[UUID]) -> dict[UUID, UUID]:

@@ -1,6 +1,6 @@
 """Cases: master data, clear, and the personal texts of the person, sealed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import cast
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from application.log import Reader, Recorded
-from application.projections.tables import Live, Projection, Row, Rows, Table, matching, page, stated
+from application.projections.tables import Live, Projection, Row, Rows, Table, matching, page, pages, stated
 from application.projections.texts import SealedText, place, text_at
 from application.views import CaseView, Versioned
 from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred, PersonalDataErased
@@ -163,6 +163,12 @@ def list_cases(
     condition, params = matching(pool=pool, provider=provider, district=district)
     found, following = page(Live(reader, CASES), CASES_TABLE, condition, params, after, limit)
     return [_view(row) for row in found], following
+
+
+def cases_of_pool(reader: Reader, pool: UUID) -> Iterator[CaseRow]:
+    """All cases of a pool in the order of their opening, with where they stand in the log."""
+    for rows in pages(Live(reader, CASES), CASES_TABLE, "pool = ?", (str(pool),)):
+        yield from rows
 
 
 def references(reader: Reader, cases: Iterable[UUID]) -> dict[UUID, str]:

@@ -6,7 +6,7 @@ always consistent in itself.
 """
 
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -24,6 +24,7 @@ from domain.refusals import Malformed
 
 SLOTS = ("a", "b")
 ROWS_HELD_MAX = 200_000  # about 100 MB at worst
+ROWS_A_PAGE = 500  # where all rows are read one after the other
 POSITION_MAX = 2**63 - 1
 
 Value = int | str | None
@@ -387,6 +388,16 @@ def page(
     )
     shown = rows[:limit]
     return shown, str(cast(Any, shown[-1]).position) if len(rows) > limit else None
+
+
+def pages(live: Live, table: Table[R], condition: str, params: Sequence[Value]) -> Iterator[list[R]]:
+    """All rows that meet a condition in the order of their column ``position``, no more than a page of them in memory."""
+    after: str | None = None
+    while True:
+        rows, after = page(live, table, condition, params, after, ROWS_A_PAGE)
+        yield rows
+        if after is None:
+            return
 
 
 # ── Values as columns hold them

@@ -72,7 +72,7 @@ def trail_line(event: Recorded, about: About, opener: Opener | None) -> str:
 
 # ── who and what
 
-_ROLES = {
+ROLES = {
     "worker": "Fachkraft",
     "lead": "Leitung",
     "officer": "Sachbearbeitung",
@@ -80,15 +80,15 @@ _ROLES = {
     "auditor": "Rechnungsprüfung",
     "admin": "Administration",
 }
-_KINDS = {"direct": "Kontaktzeit", "indirect": "fallspezifische Zeit", "travel": "Fahrzeit", "absence": "Ausfall"}
-_OUTCOMES = {
+KINDS = {"direct": "Kontaktzeit", "indirect": "fallspezifische Zeit", "travel": "Fahrzeit", "absence": "Ausfall"}
+OUTCOMES = {
     "goal_reached": "Ziel erreicht",
     "passed_on": "an den ASD übergeben",
     "moved": "verzogen",
     "broken_off": "abgebrochen",
     "other": "Sonstiges",
 }
-_CONCERNS = {
+CONCERNS = {
     "authorities": "Behörden",
     "housing": "Wohnen",
     "school": "Schule",
@@ -104,7 +104,7 @@ _CAUSES = {"settlement": "Abrechnung", "reduction": "Kürzung", "reversal": "Sto
 
 def person(actor: Actor) -> str:
     """Who acted, in which role and for whom."""
-    return f"{actor.subject} ({_ROLES[actor.role]}, {actor.organisation})"
+    return f"{actor.subject} ({ROLES[actor.role]}, {actor.organisation})"
 
 
 def _object(about: About) -> str:
@@ -158,14 +158,14 @@ def deed(event: Recorded) -> str:
         case CaseOpened():
             return (
                 f"eröffnete den Fall{_on(event, data.opened_at)} (Stadtraum {data.district}, § {data.service_area}, "
-                f"Anlass {_CONCERNS[data.concern]})"
+                f"Anlass {CONCERNS[data.concern]})"
             )
         case CaseAmended():
             return f"stellte Stammdaten richtig ({_amended(data)})"
         case CaseTransferred():
             return f"übergab den Fall von Träger {data.from_provider} an Träger {data.provider}"
         case CaseClosed():
-            return f"schloss den Fall ab, Verbleib: {_OUTCOMES[data.outcome]}"
+            return f"schloss den Fall ab, Verbleib: {OUTCOMES[data.outcome]}"
         case PersonalDataErased():
             return "löschte die personenbezogenen Angaben"
         case HoursRequested():
@@ -256,7 +256,7 @@ def _amended(data: CaseAmended) -> str:
             ("Angebot", data.offer),
             ("Stadtraum", data.district),
             ("Leistungsbereich §", data.service_area),
-            ("Anlass", data.concern and _CONCERNS[data.concern]),
+            ("Anlass", data.concern and CONCERNS[data.concern]),
         )
         if value is not None
     ]
@@ -277,7 +277,7 @@ def _matter(matter: Matter) -> str:
 
 def _session(facts: SessionFacts) -> str:
     worker = f", {facts.worker}" if facts.worker else ""
-    return f"{clock(facts.starts_at)}, {hours(facts.minutes)} {_KINDS[facts.kind]}{worker}"
+    return f"{clock(facts.starts_at)}, {hours(facts.minutes)} {KINDS[facts.kind]}{worker}"
 
 
 NAMES: Mapping[type[Event], str] = {  # what kind of event it is, where there is no room for a sentence
@@ -311,6 +311,11 @@ NAMES: Mapping[type[Event], str] = {  # what kind of event it is, where there is
     SessionConfirmed: "Bestätigung",
     GrantReduced: "Kürzung",
     BookingSettled: "Abrechnung",
+    FindingOpened: "Feststellung",
+    FindingExplained: "Erklärung",
+    FindingConfirmed: "Feststellung bestätigt",
+    FindingClosed: "Feststellung geschlossen",
+    SampleDrawn: "Stichprobe",
 }
 
 

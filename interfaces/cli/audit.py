@@ -11,6 +11,7 @@ from application.proof import checkpoints, proofs
 from application.proof.verification import Deviation, Verified, deviations_of
 from interfaces.cli.audit_compare import command as compare
 from interfaces.cli.audit_explain import command as explain
+from interfaces.cli.audit_export import export
 from interfaces.cli.audit_findings import findings
 from interfaces.cli.audit_reanchor import command as reanchor
 from interfaces.cli.audit_sample import sample
@@ -42,7 +43,7 @@ _size = click.IntRange(min=1)
 
 @click.group("audit")
 def command() -> None:
-    """Prüfung: Prüfpunkte, Beweise, Vollständigkeit des Protokolls, Feststellungen."""
+    """Prüfung: Prüfpunkte, Beweise, Vollständigkeit des Protokolls, Feststellungen, Ausgaben."""
 
 
 command.add_command(findings)
@@ -52,6 +53,7 @@ command.add_command(explain)
 command.add_command(compare)
 command.add_command(story)
 command.add_command(sample)
+command.add_command(export)
 
 
 @command.command("checkpoint")
