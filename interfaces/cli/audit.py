@@ -9,6 +9,7 @@ from application.demonstration import clock_of
 from application.proof import checkpoints, proofs
 from application.proof.verification import Deviation, Verified, deviations_of
 from interfaces.cli.audit_findings import findings
+from interfaces.cli.audit_package import export
 from interfaces.cli.commands import Failed, note
 from interfaces.cli.progress import progress_bar
 from interfaces.cli.stores import opened_store, reading
@@ -35,6 +36,7 @@ def command() -> None:
 
 
 command.add_command(findings)
+command.add_command(export)
 
 
 @command.command("checkpoint")

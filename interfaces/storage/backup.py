@@ -9,9 +9,8 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +20,7 @@ from psycopg.sql import SQL, Identifier
 from application.privacy import KeyStoreDamaged
 from interfaces.storage.keystore import KEYS_FILE, MASTER_FILE, FileKeyStore
 from interfaces.storage.libpq import address, connect
+from interfaces.targets import new_file
 
 _UNPACKED = Path(__file__).parents[2] / ".cache" / "system"  # where `make setup` puts PostgreSQL for an ordinary user
 
@@ -30,8 +30,8 @@ class BackupRefused(Exception):
 
 
 def back_up(url: str, file: Path) -> None:
-    """Copies the database of a URL into a new file. Raises ``BackupRefused``."""
-    with _new_file(file) as draft:
+    """Copies the database of a URL into a new file. Raises ``BackupRefused``, or ``TargetRefused``."""
+    with new_file(file) as draft:
         if url.startswith("sqlite:"):
             _copy_sqlite(_sqlite_path(url), draft)
         else:
@@ -49,10 +49,10 @@ def restore(url: str, file: Path) -> None:
 
 
 def back_up_keys(folder: Path, file: Path) -> None:
-    """Copies the wrapped keys of a key store into a new file. Raises ``BackupRefused``."""
+    """Copies the wrapped keys of a key store into a new file. Raises ``BackupRefused``, or ``TargetRefused``."""
     if not (folder / KEYS_FILE).exists():
         raise BackupRefused(f"In „{folder}“ liegen keine Schlüssel.")
-    with _new_file(file) as draft:
+    with new_file(file) as draft:
         _copy_sqlite(folder / KEYS_FILE, draft)
 
 
@@ -62,42 +62,12 @@ def restore_keys(folder: Path, file: Path) -> None:
         raise BackupRefused(f"Die Datei „{file}“ gibt es nicht.")
     if not (folder / MASTER_FILE).exists():
         raise BackupRefused(f"In „{folder}“ fehlt {MASTER_FILE}: zuerst dessen eigene Sicherung dorthin zurücklegen.")
-    with _new_file(folder / KEYS_FILE) as draft:
+    with new_file(folder / KEYS_FILE) as draft:
         _copy_sqlite(file, draft)
         try:
             FileKeyStore(folder, draft.name)
         except KeyStoreDamaged as damage:
             raise BackupRefused(f"„{file}“ passt nicht zu {MASTER_FILE} oder ist beschädigt ({damage}).") from damage
-
-
-@contextmanager
-def _new_file(file: Path) -> Iterator[Path]:
-    """A draft beside the file, which becomes the file when it is complete and durable; never overwrites, leaves no halves."""
-    if os.path.lexists(file):
-        raise BackupRefused(f"„{file}“ gibt es schon und wird nicht überschrieben.")
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    except OSError as error:
-        raise BackupRefused(f"In den Ordner „{file.parent}“ lässt sich nichts schreiben ({error.strerror}).") from error
-    draft = Path(name)
-    try:
-        yield draft
-        os.fsync(handle)
-        os.link(draft, file)
-        _sync_folder(file.parent)
-    except FileExistsError:
-        raise BackupRefused(f"„{file}“ gibt es inzwischen und wird nicht überschrieben.") from None
-    finally:
-        os.close(handle)
-        draft.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # ── SQLite
@@ -126,7 +96,7 @@ def _restore_sqlite(database: Path, file: Path) -> None:
             raise BackupRefused(f"„{database.with_name(name)}“ gibt es schon; zurückgespielt wird nur in eine leere Datenbank.")
     _demand_sqlite_backup(file)
     database.parent.mkdir(parents=True, exist_ok=True)
-    with _new_file(database) as draft:
+    with new_file(database) as draft:
         _copy_sqlite(file, draft)
 
 
