@@ -348,11 +348,12 @@ class Books:
         """Die Salden nach Gruppen, und unter „pool“ die des ganzen Stundenpools. Gruppen ohne Minuten fehlen."""
         found = {by: defaultdict[str, Counter[str]](Counter) for by in (*GROUPS, "pool")}
         for stream, sums in self.sums.items():
-            for by, key in (*self.requests.get(stream, {}).items(), ("pool", "")):
+            for by, key in (*self.requests.get(stream, {}).items(), ("pool", "im Ganzen")):
                 found[by][key].update({kind: sums[kind] for kind in MOVED})
         found["month"].update({month: Counter(sums) for month, sums in sorted(self.months.items())})
-        whole, carried = found["pool"][""], 0
+        whole = found["pool"]["im Ganzen"]
         for by, groups in found.items():
+            carried = 0
             for key, sums in [*groups.items()]:
                 sums["reserved"] = carried + sums["granted"] - sums["released"] - sums["consumed"]
                 carried = sums["reserved"] if by == "month" else 0  # da zählt, was an seinem Ende reserviert ist
@@ -378,8 +379,7 @@ def examine(path: Path, held: list[Key], kept: dict[str, bytes], steps: list[Ste
                 signers += checkpoint.by
             elif name == manifest["checkpoint"]:
                 raise Refused(f"„{shown(name)}“ nennt nicht Größe und Wurzel des Verzeichnisses: Der Prüfpunkt wurde vertauscht.")
-    by = ", ".join(sorted({f"{key.name}+{key.id}" for key in signers}))
-    signed.fact(f"Gültig unterschriebene Prüfpunkte: {len(notes)}. Das ganze Protokoll bezeugt: {by or 'niemand'}.")
+    signed.fact(f"Gültige Prüfpunkte: {len(notes)}; der letzte von {sorted({f'{key.name}+{key.id}' for key in signers})}.")
     if not signers:
         signed.wrong("Für das Protokoll im Ganzen gibt es keinen gültigen Prüfpunkt.")
     if held and not any(key in held for key in signers):
@@ -403,13 +403,10 @@ def examine(path: Path, held: list[Key], kept: dict[str, bytes], steps: list[Ste
     books = Books(manifest["pool"], links)
     with events:
         examine_events(package, manifest, leaves, events, books)
-    with links:
         books.close()
     with sums:
         compare_balances(books.balances(), package.json(BALANCES), sums)
     links.fact(f"{shown(size - len(books.positions))} von {shown(size)} Positionen gehören, wie das Amt sagt, anderswohin.")
-    if not held and not kept:
-        own.fact("Nichts angegeben, also nichts verglichen.")
     return leaves, books.positions
 
 
@@ -421,7 +418,10 @@ def examine_events(package: Package, manifest: dict[str, Any], leaves: bytes, st
         try:
             event, state = json.loads(line), line[:-1]
             kind, position = f"{event['type']}.{event['schema']}", event["position"]
-            titles[kind] = titles.get(kind) or package.json(f"schemata/{kind}.json")["title"]
+            if kind not in titles:
+                titles[kind] = kind
+                with step:
+                    titles[kind] = package.json(f"schemata/{kind}.json")["title"]
             place = f"Position {shown(position)} („{shown(titles[kind])}“)"
             if json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() != state:
                 step.wrong(f"{place}: Das Ereignis ist nicht so geschrieben, wie das Protokoll schreibt.")
@@ -431,8 +431,6 @@ def examine_events(package: Package, manifest: dict[str, Any], leaves: bytes, st
                 step.wrong(f"{place}: Das Ereignis wurde verändert oder gehört nicht hierher: Im Baum steht ein anderes Blatt.")
             last = max(last, position)
             books.take(event, place)
-        except Refused as refused:
-            step.wrong(f"{place}: Diese Art von Ereignis ist nicht beschrieben: {refused}")
         except UNREADABLE:
             step.wrong(f"{place}: Das Ereignis ist unlesbar.")
     if count != manifest["events"]:
@@ -442,7 +440,10 @@ def examine_events(package: Package, manifest: dict[str, Any], leaves: bytes, st
 
 def compare_balances(ours: dict[str, dict[str, Counter[str]]], stated: Any, step: Step) -> None:
     """Die Salden, die das Amt angibt, neben den nachgerechneten."""
-    theirs: dict[str, Any] = {"pool": {"": stated["pool"]}, **{by: {each["key"]: each for each in stated[by]} for by in GROUPS}}
+    theirs: dict[str, Any] = {
+        "pool": {"im Ganzen": stated["pool"]},
+        **{by: {each["key"]: each for each in stated[by]} for by in GROUPS},
+    }
     if any(len(theirs[by]) < len(stated[by]) for by in GROUPS):
         step.wrong("Etwas ist in den Salden doppelt aufgeführt.")
     for by, label in {"pool": "Stundenpool", **GROUPS}.items():
@@ -451,7 +452,7 @@ def compare_balances(ours: dict[str, dict[str, Counter[str]]], stated: Any, step
                 said, found = theirs[by].get(key, {}).get(kind, 0), ours[by].get(key, Counter())[kind]
                 if said != found:
                     step.wrong(f"{label} „{shown(key)}“, {SUMS[kind]}: angegeben {hours(said)}, nachgerechnet {hours(found)}.")
-    step.facts += [f"{label}: {hours(ours['pool'][''][kind])}" for kind, label in SUMS.items()]
+    step.facts += [f"{label}: {hours(ours['pool']['im Ganzen'][kind])}" for kind, label in SUMS.items()]
 
 
 def main(words: list[str]) -> int:
@@ -461,8 +462,7 @@ def main(words: list[str]) -> int:
     try:
         texts = [Path(word).read_text("utf-8") if Path(word).is_file() else word for word in given["--key"]]
         held = [key for text in texts for key in read_keys(text)]
-        kept = {word: Path(word).read_bytes() for word in given["--checkpoint"]}
-        paths = [Path(word) for word in given[""]]
+        kept, paths = {word: Path(word).read_bytes() for word in given["--checkpoint"]}, [Path(word) for word in given[""]]
         if not paths or not all(path.is_file() for path in paths) or words[-1] in given:
             raise Refused("Es fehlt das Paket, oder eine Datei dieses Namens gibt es nicht.")
     except (Refused, OSError, ValueError) as error:
@@ -471,8 +471,8 @@ def main(words: list[str]) -> int:
     sound, alone = True, "" if held or kept else ". Doch ohne Ihren Schlüssel oder Prüfpunkt bürgt das Paket nur für sich selbst"
     results, together = list[tuple[bytes, set[int]]](), Step("Alle Pakete zusammen", "Jede Position liegt in genau einem Paket.")
     for path in paths:
-        say(f"PRÜFPROTOKOLL: {path.name}, {path.stat().st_size} Bytes. Große Pakete dauern einige Minuten.")
-        say(f"Dieses Prüfprogramm hat die Prüfsumme {hashlib.sha256(Path(__file__).read_bytes()).hexdigest()}.")
+        program = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+        say(f"PRÜFPROTOKOLL: {path.name}, {path.stat().st_size} Bytes\nPrüfsumme dieses Programms (SHA-256): {program}")
         steps = [Step(title, meaning) for title, meaning in STEPS.items()]
         try:
             results.append(examine(path, held, kept, steps))
@@ -481,8 +481,9 @@ def main(words: list[str]) -> int:
             steps[0].wrong(f"{shown(error)} Mehr lässt sich nicht prüfen.")
         for number, step in enumerate(steps, 1):
             step.show(number)
-        say(f"\nERGEBNIS für {path.name}: {'NICHT ' if any(step.faults for step in steps) else ''}BESTANDEN{alone}.\n")
-        sound = sound and not any(step.faults for step in steps)
+        bad = any(step.faults for step in steps)
+        sound = sound and not bad
+        say(f"\nERGEBNIS für {path.name}: {'NICHT BESTANDEN' if bad else 'BESTANDEN' + alone}.\n")
     if len(results) == len(paths) > 1:
         size, there = min(len(leaves) for leaves, _ in results), Counter(each for _, positions in results for each in positions)
         wrong = [position for position in range(1, size // 32 + 1) if there[position] != 1]
