@@ -67,7 +67,7 @@ def findings(verdict: Verdict) -> list[str]:
 
 
 def test_proofs_are_the_same_and_hold(tmp_path: Path, keys: CheckpointKeys) -> None:
-    """given proofs of the service for positions and sizes of a package / then the other one makes the same, and accepts no other."""
+    """given proofs of the service for positions and sizes of a package / then Java makes the same, and accepts no other."""
     lines, expected = [], []
     with random_log(f"sqlite:///{tmp_path}/store.db", keys) as log:
         out = written(log.store, keys, tmp_path / "paket.zip")

@@ -16,7 +16,7 @@ from tests.interfaces.demo.test_story import told
 from tests.interfaces.package.packages import Files, events_of, random_log, unzipped, verified, written
 from tests.tampering import tampering
 
-SEEDS = range(2, 6)
+SEEDS = (2, 3)
 GOLDEN = Path(__file__).parents[2] / "golden"
 
 
@@ -60,7 +60,7 @@ def test_a_log_that_is_not_its_tree_is_not_packed(store_url: str, tmp_path: Path
     """given an event that was changed behind its leaf / then no package says that it was always so."""
     with random_log(store_url, keys) as log:
         with tampering(log.store) as tx:
-            tx.fetch("UPDATE stored_events SET topic = 'case-closed' WHERE topic = 'case-opened'")
+            tx.fetch("UPDATE stored_events SET topic = 'pool-closed' WHERE topic = 'budget-changed'")
         with pytest.raises(LogDiffers):
             written(log.store, keys, tmp_path / "out.zip")
 
