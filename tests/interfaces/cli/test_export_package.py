@@ -26,6 +26,12 @@ def test_the_command_writes_it(run: Run, tmp_path: Path) -> None:
     assert (found.status, found.deviations()) == (0, [])
     assert "bürgt das Paket nur für sich selbst" not in found.protocol
 
+    Path("key.txt").write_text(run("audit", "key", "--replace").stdout, encoding="utf-8")
+    run(*words, "c.zip")
+    found = verified(tmp_path, Path("c.zip").read_bytes(), words=("--key", "key.txt", "--checkpoint", "kept.txt"))
+    assert (found.status, found.deviations()) == (0, [])
+    assert "Gültige Prüfpunkte: 2" in found.protocol
+
 
 @pytest.mark.usefixtures("sqlite_installation")
 def test_what_cannot_be_written_leaves_nothing(run: Run) -> None:
