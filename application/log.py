@@ -251,13 +251,14 @@ def _bulk_type(hint: Any) -> Any:
     return _bulk_form(cast(Hashable, hint)) if is_dataclass(hint) else hint
 
 
-def _bulk_decoder(entry: EventType) -> Callable[[bytes], Any]:
+def stored_form(entry: EventType) -> type[Any]:
+    """What stands in the column ``state`` of such an event."""
     hints = get_type_hints(Envelope) | {"data": entry.cls}
     envelope = [(name, _bulk_type(hint)) for name, hint in hints.items()]
-    return msgspec.json.Decoder(msgspec.defstruct("Envelope", envelope, forbid_unknown_fields=True, gc=False)).decode
+    return msgspec.defstruct("Envelope", envelope, forbid_unknown_fields=True, gc=False)
 
 
-_BULK = {entry.name: (_bulk_decoder(entry), entry.schema) for entry in CATALOGUE}
+_BULK = {entry.name: (msgspec.json.Decoder(stored_form(entry)).decode, entry.schema) for entry in CATALOGUE}
 
 
 # ── Proofs

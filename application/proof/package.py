@@ -1,0 +1,165 @@
+"""What an auditor's package of one pool consists of: what the office states, and from what anybody can compute it again.
+
+A package holds the events of one pool alone, and yet shows that they stand in the log whose root was signed: it holds the hash of
+every leaf, from which the root follows, and a hash says nothing about what the events of other pools are.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from eventsourcing.persistence import Notification
+
+from application.catalogue import CATALOGUE
+from application.log import DamagedEvent, Reader, Transaction, leaf_hash, stored_form
+from application.projections import pools
+from application.projections.balances import By, balance
+from application.proof import checkpoints
+from application.proof.checkpoints import Issued
+from application.proof.merkle import Frontier
+from application.proof.notes import Checkpoint, Signer, opened, read_checkpoint
+from application.proof.tree import LogDiffers
+
+BATCH_EVENTS = 2_000
+GROUPS: tuple[By, ...] = ("district", "provider", "case", "month")
+TITLES = {
+    "pool-opened": "Stundenpool eröffnet",
+    "demonstration-started": "Demonstration begonnen",
+    "budget-changed": "Kontingent geändert",
+    "rules-changed": "Regeln geändert",
+    "hours-reserved": "Stunden reserviert",
+    "hours-released": "Stunden zurückgegeben",
+    "pool-exhausted": "Stundenpool erschöpft",
+    "pool-replenished": "Stundenpool wieder aufgefüllt",
+    "place-offered": "Platz der Warteliste angeboten",
+    "month-closed": "Monat abgeschlossen",
+    "month-reopened": "Monat wieder geöffnet",
+    "import-recorded": "Datei übernommen",
+    "pool-closed": "Stundenpool geschlossen",
+    "case-opened": "Fall eröffnet",
+    "case-amended": "Stammdaten berichtigt",
+    "case-transferred": "Fall übergeben",
+    "case-closed": "Fall geschlossen",
+    "personal-data-erased": "Personenbezogenes gelöscht",
+    "hours-requested": "Stunden beantragt",
+    "request-waitlisted": "auf die Warteliste gesetzt",
+    "approval-proposed": "Bewilligung vorgeschlagen",
+    "hours-approved": "Stunden bewilligt",
+    "request-declined": "Antrag abgelehnt",
+    "request-withdrawn": "Antrag zurückgezogen",
+    "session-logged": "Termin erfasst",
+    "session-corrected": "Termin berichtigt",
+    "session-reversed": "Termin storniert",
+    "session-confirmed": "Termin bestätigt",
+    "grant-reduced": "Bewilligung gekürzt",
+    "booking-settled": "Antrag abgerechnet",
+    "finding-opened": "Feststellung eröffnet",
+    "finding-explained": "zur Feststellung Stellung genommen",
+    "finding-confirmed": "Feststellung bestätigt",
+    "finding-closed": "Feststellung abgeschlossen",
+    "sample-drawn": "Stichprobe gezogen",
+}
+
+
+class Statement(NamedTuple):
+    """What the office states about a pool at one size of the log."""
+
+    pool: UUID
+    name: str
+    checkpoint: Checkpoint
+    note: str
+    issued: list[Issued]
+    balances: bytes
+
+
+def state(transaction: Transaction, pool: UUID, signers: Sequence[Signer], now: datetime) -> Statement:
+    """A checkpoint of the log as it is, and the balances that stand in it. Raises ``NotFound`` and ``LogDiffers``.
+
+    All in one turn, so that nothing comes in between; what else a package holds never changes and is read without the lock.
+    """
+    name = pools.pool(transaction, pool).name
+    note = checkpoints.issue(transaction, signers, now)
+    text, _ = opened(note, [signer.verifier for signer in signers])
+    return Statement(pool, name, read_checkpoint(text), note, checkpoints.issued(transaction), _balances(transaction, pool))
+
+
+def _balances(reader: Reader, pool: UUID) -> bytes:
+    """The pool's balance, and by each kind of group, as of today and as far as is known today."""
+    stated: dict[str, Any] = {"pool": balance(reader, pool)}
+    for by in GROUPS:
+        stated[by] = balance(reader, pool, by=by).groups
+    return msgspec.json.format(msgspec.json.encode(stated))
+
+
+class Position(NamedTuple):
+    """The hash of a leaf, and the event as it is stored where it is one of the pool's."""
+
+    leaf: bytes
+    event: bytes | None
+
+
+def positions(reader: Reader, statement: Statement, progress: Callable[[int, int], None]) -> Iterator[Position]:
+    """Every position of the log up to the checkpoint, in order; raises ``LogDiffers`` where the log is not the one it signs."""
+    streams, frontier, size = _Streams(statement.pool), Frontier(), statement.checkpoint.size
+    while frontier.size < size:
+        rows = reader.notifications(frontier.size, min(BATCH_EVENTS, size - frontier.size))
+        if not rows:
+            break
+        for row in rows:
+            leaf = leaf_hash(row)
+            frontier.add(leaf)
+            yield Position(leaf, row.state if streams.hold(row) else None)
+        progress(frontier.size, size)
+    if frontier.root() != statement.checkpoint.root:
+        raise LogDiffers(f"the log up to position {size} has another root than its checkpoint")
+
+
+class _Matter(msgspec.Struct):
+    pool: UUID | None
+
+
+class _Named(msgspec.Struct):
+    pool: UUID | None = None
+    matter: _Matter | None = None  # of a finding; one that names no pool may concern any
+
+    def may_concern(self, pool: UUID) -> bool:
+        return self.pool == pool or (self.matter is not None and self.matter.pool in (None, pool))
+
+
+class _First(msgspec.Struct):
+    """The first event of a stream, as far as it says which pool that belongs to."""
+
+    data: _Named
+
+
+_read_first = msgspec.json.Decoder(_First).decode
+
+
+class _Streams:
+    """Which streams belong to a pool: its own, those whose first event names it, and findings that name none."""
+
+    def __init__(self, pool: UUID) -> None:
+        self._pool = pool
+        self._held = {pool}
+
+    def hold(self, row: Notification) -> bool:
+        """Whether this event, all before it having been shown, is one of the pool's."""
+        stream = UUID(str(row.originator_id))
+        if row.originator_version == 1:
+            try:
+                if _read_first(row.state).data.may_concern(self._pool):
+                    self._held.add(stream)
+            except msgspec.DecodeError as error:
+                raise DamagedEvent(row, str(error)) from error
+        return stream in self._held
+
+
+def schemas() -> dict[str, bytes]:
+    """The JSON schema of every type of event by its name and version, as ``stored_form`` reads it."""
+    found = {}
+    for entry in CATALOGUE:
+        schema = {"title": TITLES[entry.name], **msgspec.json.schema(stored_form(entry))}
+        found[f"{entry.name}.{entry.schema}"] = msgspec.json.format(msgspec.json.encode(schema))
+    return found
