@@ -226,12 +226,11 @@ class Before:
 
     def _fold_booking(self, booking: Booking | None, stream: UUID, event: BookingEvent) -> Booking:
         was_over = booking is not None and _is_over(booking)
-        if booking is not None and was_over:
-            _count(self._standing(booking.pool).over, booking, -1)
+        sums = _sums(booking) if booking is not None and was_over else (0, 0, 0)
         booking = bookings.evolve(booking, stream, event)
         standing, is_over = self._standing(booking.pool), _is_over(booking)
-        if is_over:
-            _count(standing.over, booking, 1)
+        if was_over or is_over:
+            _count(standing.over, sums, _sums(booking) if is_over else (0, 0, 0))
         if isinstance(event, HoursRequested) or is_over != was_over:
             self._note_open(standing, booking, is_over)
         if type(event) in _OF_WAITING_LISTS:
@@ -295,10 +294,14 @@ def _nothing_over(pool: Pool) -> Booking:
     return Booking(pool.id, pool.id, pool.id, "", "", 0, datetime.min.replace(tzinfo=UTC), "", "settled")
 
 
-def _count(over: Booking, booking: Booking, sign: int) -> None:
-    over.granted += sign * booking.granted
-    over.consumed += sign * booking.consumed
-    over.released += sign * booking.released
+def _sums(booking: Booking) -> tuple[int, int, int]:
+    return booking.granted, booking.consumed, booking.released
+
+
+def _count(over: Booking, before: tuple[int, int, int], after: tuple[int, int, int]) -> None:
+    over.granted += after[0] - before[0]
+    over.consumed += after[1] - before[1]
+    over.released += after[2] - before[2]
 
 
 # ── Deciding again

@@ -63,7 +63,8 @@ def deviations_of(
     history = _History(reader, verified)
     while batch := _read(reader, verified.frontier.size):
         with _undisturbed():
-            yield from history.deviations(list(_deviations_in(batch, verified, stated, history)))
+            found = history.deviations(list(_deviations_in(batch, verified, stated, history)))
+        yield from found
         progress(verified.frontier.size, max(size, verified.frontier.size))
     yield from history.last_deviations()
     if size > verified.frontier.size:
@@ -87,7 +88,7 @@ class _History:
         self._redecision = Redecision(reader)
         self._kept: list[Deviation] = []  # of events whose decision may go on in the next batch
 
-    def deviations(self, found: list[Deviation]) -> Iterator[Deviation]:
+    def deviations(self, found: list[Deviation]) -> list[Deviation]:
         """Those of the decisions that have ended, among the others that were found in the same events."""
         events, self.events = self.events, []
         found = [*self._kept, *found, *self._judged(self._decisions.ended(events))]
@@ -96,7 +97,7 @@ class _History:
         ready = [each for each in found if _position(each) < end]
         self._kept = found[len(ready) :]
         self.unread = {each for each in self.unread if each >= end - 1}
-        yield from ready
+        return ready
 
     def last_deviations(self) -> Iterator[Deviation]:
         """Those that were waiting for the end of the log."""
