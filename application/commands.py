@@ -20,7 +20,7 @@ from domain import pool as pools
 from domain.booking import Booking, Facts
 from domain.case import Case
 from domain.findings.finding import Finding
-from domain.handling import FindingEvent, Handling
+from domain.handling import FindingEvent, Handling, Matter
 from domain.pool import PoolEvent, SampleDrawn
 from domain.quantities import Concern, Kind, Outcome, Period, Personal, Rules, ServiceArea, berlin_time
 from domain.refusals import Malformed, NotFound
@@ -370,7 +370,7 @@ def open_finding(turn: Turn, finding: UUID, *, found: Finding, note: Personal = 
     assert existing is None or isinstance(existing, Handling), "the ids of findings are no other stream's"
     if existing is not None:
         turn.addressed(existing)
-    return _finding_answer(turn, finding, handlings.open_finding(existing, found=found, note=note))
+    return _finding_answer(turn, finding, handlings.open_finding(existing, matter=Matter.of(found), note=note))
 
 
 def raise_finding(

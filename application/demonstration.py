@@ -19,7 +19,7 @@ from application.receipts import Answer
 from application.states import States
 from application.turn import Abandoned, Turn, Work
 from domain import pool as pools
-from domain.pool import DemonstrationStarted
+from domain.pool import DemonstrationStarted, PoolEvent
 from domain.quantities import Actor, Period, Rules
 from domain.refusals import Refusal
 
@@ -37,12 +37,22 @@ def open_demonstration(
     turn: Turn, *, name: str, period: Period, budget_minutes: int, rules: Rules, seed: int, clock: datetime
 ) -> Answer:
     """Opens a pool as the beginning of an empty log and says that it is a demonstration; raises ``LogNotEmpty``."""
-    if turn.position:
-        raise LogNotEmpty()
     pool = turn.new_id()
-    opened, *following = pools.open_pool(None, name=name, period=period, budget_minutes=budget_minutes, rules=rules)
-    turn.record([(pool, event) for event in (opened, DemonstrationStarted(seed, clock), *following)])
+    events = begin_demonstration(
+        turn.position, name=name, period=period, budget_minutes=budget_minutes, rules=rules, seed=seed, clock=clock
+    )
+    turn.record([(pool, event) for event in events])
     return turn.answer("created", pool_rows.pool(turn.reader(), pool), pool)
+
+
+def begin_demonstration(
+    log_position: int, *, name: str, period: Period, budget_minutes: int, rules: Rules, seed: int, clock: datetime
+) -> list[PoolEvent]:
+    """What opens the pool of a demonstration; raises ``LogNotEmpty``."""
+    if log_position:
+        raise LogNotEmpty()
+    opened, *following = pools.open_pool(None, name=name, period=period, budget_minutes=budget_minutes, rules=rules)
+    return [opened, DemonstrationStarted(seed, clock), *following]
 
 
 class Narrator:

@@ -5,6 +5,7 @@ effective times, ties by line. Imported history keeps its own instants and peopl
 the step's own time. Ids in a file become ids in the log, so a step that is already there is recognised and adds nothing.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -42,6 +43,8 @@ REQUIRED: Mapping[FileKind, tuple[str, ...]] = {
     "sessions": ("session_id", "request_id", "worker", "starts_at", "minutes", "kind"),
 }
 _BEYOND = "sie hat mehr Zellen als Spalten einen Namen haben; fehlen Anführungszeichen um einen Wert mit Trennzeichen?"
+FILE_DIGITS = 16  # of a file's hash, in the commands of its steps
+_COMMAND = re.compile(rf"import:(?P<file>[0-9a-f]{{{FILE_DIGITS}}}):[0-9]+:(?P<step>request|decision|session)")
 STEPS_A_TURN = 250  # keeps the lock short where steps may be recorded one by one
 
 
@@ -86,6 +89,17 @@ class _Undone(Abandoned):
     def __init__(self, report: Report) -> None:
         super().__init__()
         self.report = report
+
+
+def command_of(file_sha256: str, step: Step) -> str:
+    """The command that the events of a step carry."""
+    return f"import:{file_sha256[:FILE_DIGITS]}:{step.line}:{step.name}"
+
+
+def imported_step(command: str) -> tuple[str, str] | None:
+    """The first digits of the file and the name of the step that a command of ``command_of`` speaks of; others are none."""
+    found = _COMMAND.fullmatch(command)
+    return (found["file"], found["step"]) if found else None
 
 
 def import_file(
@@ -169,9 +183,8 @@ class _Run:
             sessions = [session_id(self.pool, step.id) for step in steps]
             self.session_places |= booking_rows.bookings_of_sessions(turn.reader(), sessions)
         for done, step in enumerate(steps, start=1):
-            command = f"import:{self.file_sha256[:16]}:{step.line}:{step.name}"
             try:
-                with turn.imported(at=step.at, by=step.by, command=command):
+                with turn.imported(at=step.at, by=step.by, command=command_of(self.file_sha256, step)):
                     recorded += step.apply(turn)
             except Refusal as refusal:
                 rejects.append(Reject(step.line, step.name, refusal.code, refusal.message, step.id))

@@ -125,9 +125,7 @@ class Turn:
 
         Raises ``NotFound`` and ``VersionDiffers``.
         """
-        owner = getattr(state, "provider", self.actor.organisation)  # a pool has none: it is everybody's
-        if self.actor.role in ("worker", "lead") and owner != self.actor.organisation:
-            raise NotFound()
+        own_alone(self.actor, state)
         if self._expected is not None and self._version(state.id) != self._expected:
             raise VersionDiffers()
         return state
@@ -243,6 +241,13 @@ class Turn:
             name: self._keyring.seal(text, key=key, position=event.position, stream=event.stream, field=name)
             for name, text in fields.items()
         }
+
+
+def own_alone(actor: Actor, state: State) -> None:
+    """Whatever is another provider's does not exist for a provider's people; raises ``NotFound``."""
+    owner = getattr(state, "provider", actor.organisation)  # a pool has none: it is everybody's
+    if actor.role in ("worker", "lead") and owner != actor.organisation:
+        raise NotFound()
 
 
 def _texts(event: Recorded) -> dict[str, str]:

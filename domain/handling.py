@@ -34,6 +34,21 @@ class Matter:
     worker: str | None
     provider: str | None
 
+    @classmethod
+    def of(cls, found: Finding) -> "Matter":
+        """What a rule found."""
+        return cls(
+            found.rule,
+            found.version,
+            found.sentence,
+            found.positions,
+            found.pool,
+            found.case,
+            found.booking,
+            found.worker,
+            found.provider,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class FindingOpened:
@@ -128,21 +143,10 @@ def not_closed(handling: Handling) -> None:
 # ── Decisions
 
 
-def open_finding(existing: Handling | None, *, found: Finding, note: Personal) -> list[FindingEvent]:
+def open_finding(existing: Handling | None, *, matter: Matter, note: Personal) -> list[FindingEvent]:
     """Opens what a rule found, or opens it again after it was closed."""
     if existing is not None and existing.state != "closed":
         raise AlreadyDecided()
-    matter = Matter(
-        found.rule,
-        found.version,
-        found.sentence,
-        found.positions,
-        found.pool,
-        found.case,
-        found.booking,
-        found.worker,
-        found.provider,
-    )
     return [FindingOpened(matter, note, not note)]
 
 

@@ -1,48 +1,48 @@
-"""Is the log complete and unchanged? Computes everything anew from what is stored, and says each thing that is not as it should be.
+"""Is the log complete and unchanged, and was it decided by its rules? Computes everything anew from what is stored, and says each
+thing that is not as it should be.
 
 The log is compared with its tree, with the checkpoints that were issued and with those that others kept. Only these last are
-beyond the reach of somebody who owns both the database and the key.
+beyond the reach of somebody who owns both the database and the key. Then each decision is decided again, and the receipts are
+compared with what they answered.
 """
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import msgspec
 from eventsourcing.persistence import Notification
 
-from application.log import DamagedEvent, Reader, leaf_hash, read_event
+from application.log import DamagedEvent, Reader, Recorded, leaf_hash, read_event
 from application.proof import checkpoints, tree
+from application.proof.answers import Answers
 from application.proof.checkpoints import Key
+from application.proof.deviations import ABSENT, Deviation
 from application.proof.merkle import Frontier, Subtree
 from application.proof.notes import Checkpoint, NoteRefused
+from application.proof.redecision import Decision, Decisions, Redecision
 from application.proof.tree import BLOCK, BLOCK_LEVEL
 
 BATCH_EVENTS = 8 * BLOCK
-ABSENT = "nichts"
 _NO_LEAF = bytes(tree.HASH_BYTES)  # in the place of a leaf, so that no root fits any more
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-class Deviation(msgspec.Struct, frozen=True):
-    """Something that is not what it should be, and where. ``expected`` and ``found`` are German, or values."""
-
-    position: int | None
-    stream: str | None
-    field: str
-    expected: str
-    found: str
-
-
 @dataclass(slots=True)
 class Verified:
-    """How far a verification has come: all of it was checked once ``deviations_of`` has ended."""
+    """How far a verification has come: all of it was checked once ``deviations_of`` has ended.
+
+    ``versions`` has an entry of some 200 bytes for each stream of the log.
+    """
 
     events: int = 0  # the position of the last one
     rows: int = 0
     root: bytes = b""
     checkpoints: int = 0
+    decisions: int = 0
+    receipts: int = 0  # of decisions
     frontier: Frontier = field(default_factory=Frontier)
     versions: dict[Any, int] = field(default_factory=dict)
     recorded_at: datetime = _LONG_AGO
@@ -62,21 +62,76 @@ def deviations_of(
             yield Deviation(None, None, "checkpoint", f"{name}, unterschrieben mit einem Schlüssel dieses Protokolls", str(refused))
     yield from _at_size(verified, stated)
     size = tree.stored_size(reader)
+    history = _History(reader, verified)
     while batch := _read(reader, verified.frontier.size):
-        yield from _deviations_in(batch, verified, stated)
+        with _undisturbed():
+            found = history.deviations(list(_deviations_in(batch, verified, stated, history)))
+        yield from found
         progress(verified.frontier.size, max(size, verified.frontier.size))
+    yield from history.last_deviations()
     if size > verified.frontier.size:
         yield Deviation(size, None, "leaf", ABSENT, f"Blätter ohne Ereignis hinter Position {verified.frontier.size}")
-    yield from _out_of_place(reader, verified)
+    yield from _out_of_place(reader, verified, history)
     [(rows,)] = reader.fetch("SELECT COUNT(*) FROM stored_events")
     if rows != verified.rows:
         yield Deviation(None, None, "position", f"{verified.rows} Ereignisse, das erste an Position 1", f"{rows} Ereignisse")
     for each in sorted(each for each in stated if each > verified.frontier.size):
         yield Deviation(each, None, "checkpoint", f"{each} Ereignisse, wie ein Prüfpunkt sagt", f"{verified.events} Ereignisse")
-    [(beyond,)] = reader.fetch("SELECT COUNT(*) FROM receipts WHERE position > ?", (verified.events,))
-    if beyond:
-        yield Deviation(verified.events, None, "receipt", "kein Beleg nennt eine spätere Position", f"{beyond} Belege")
+    yield from history.answers.of_nothing(verified.events)
     verified.root = verified.frontier.root()
+
+
+class _History:
+    """The decisions of the log and their answers, as far as its events were read."""
+
+    def __init__(self, reader: Reader, verified: Verified) -> None:
+        self.events: list[Recorded] = []  # that were read and not yet looked at
+        self.unread: set[int] = set()  # positions without an event that can be read
+        self.answers = Answers(reader)
+        self._verified = verified
+        self._decisions = Decisions()
+        self._redecision = Redecision(reader)
+        self._kept: list[Deviation] = []  # of events whose decision may go on in the next batch
+
+    def deviations(self, found: list[Deviation]) -> list[Deviation]:
+        """Those of the decisions that have ended, among the others that were found in the same events."""
+        events, self.events = self.events, []
+        found = [*self._kept, *found, *self._judged(self._decisions.ended(events))]
+        found.sort(key=_position)
+        end = self._decisions.begun_at or self._verified.frontier.size + 1
+        ready = [each for each in found if _position(each) < end]
+        self._kept = found[len(ready) :]
+        self.unread = {each for each in self.unread if each >= end - 1}
+        return ready
+
+    def last_deviations(self) -> Iterator[Deviation]:
+        """Those that were waiting for the end of the log."""
+        yield from sorted([*self._kept, *self._judged(self._decisions.last())], key=_position)
+
+    def _judged(self, decisions: Sequence[Decision]) -> Iterator[Deviation]:
+        for decision, receipt in zip(decisions, self.answers.of(decisions), strict=True):
+            if self.unread and not self.unread.isdisjoint((decision[0].position - 1, decision[-1].position + 1)):
+                self._redecision.go_on(decision)  # it may not be whole, and what cannot be read is named already
+                continue
+            yield from self._redecision.deviations(decision, keyed=receipt is not None)
+            yield from self.answers.deviations(decision, receipt)
+        self._verified.decisions, self._verified.receipts = self._redecision.decisions, self.answers.found
+
+
+def _position(deviation: Deviation) -> int:
+    return deviation.position or 0
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Next to nothing of what is read is garbage in circles, and the collector would look at all the states again and again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class _Batch(NamedTuple):
@@ -97,25 +152,33 @@ def _read(reader: Reader, after: int) -> _Batch | None:
     return _Batch(max((*rows, *leaves)), rows, leaves, subtrees) if rows or leaves else None
 
 
-def _deviations_in(batch: _Batch, verified: Verified, stated: dict[int, list[Checkpoint]]) -> Iterator[Deviation]:
+def _deviations_in(
+    batch: _Batch, verified: Verified, stated: dict[int, list[Checkpoint]], history: "_History"
+) -> Iterator[Deviation]:
+    """Gives the history the events."""
     for position in range(verified.frontier.size + 1, batch.end + 1):
         row, leaf = batch.rows.get(position), None
         if row is None:
+            history.unread.add(position)
             yield Deviation(position, None, "position", "ein Ereignis", ABSENT)
         else:
             leaf = _leaf(row)
-            yield from _event(row, leaf, batch.leaves.get(position), verified)
-        yield from _subtrees(verified.frontier.add(leaf or _NO_LEAF), position, batch.subtrees)
-        yield from _at_size(verified, stated)
+            yield from _event(row, leaf, batch.leaves.get(position), verified, history)
+        completed = verified.frontier.add(leaf or _NO_LEAF)
+        if len(completed) > BLOCK_LEVEL:
+            yield from _subtrees(completed, position, batch.subtrees)
+        if position in stated:
+            yield from _at_size(verified, stated)
 
 
-def _out_of_place(reader: Reader, verified: Verified) -> Iterator[Deviation]:
-    """Events far behind the end."""
+def _out_of_place(reader: Reader, verified: Verified, history: _History) -> Iterator[Deviation]:
+    """Events far behind the end. What was decided there is not asked: they follow on nothing."""
     end = verified.frontier.size
     while rows := reader.notifications(max(end, verified.events), BATCH_EVENTS):
         for row in rows:
             yield Deviation(row.id, str(row.originator_id), "position", f"höchstens {end + 1}", str(row.id))
-            yield from _event(row, _leaf(row), None, verified)
+            yield from _event(row, _leaf(row), None, verified, history)
+        history.events.clear()
 
 
 def _leaf(row: Notification) -> bytes | None:
@@ -126,24 +189,28 @@ def _leaf(row: Notification) -> bytes | None:
         return None
 
 
-def _event(row: Notification, leaf: bytes | None, known: bytes | None, verified: Verified) -> Iterator[Deviation]:
+def _event(
+    row: Notification, leaf: bytes | None, known: bytes | None, verified: Verified, history: _History
+) -> Iterator[Deviation]:
     verified.events = row.id
     verified.rows += 1
-    stream, version = str(row.originator_id), verified.versions.get(row.originator_id, 0) + 1
+    stream, version = row.originator_id, verified.versions.get(row.originator_id, 0) + 1
+    verified.versions[stream] = row.originator_version if leaf is not None else version
     if leaf != known:
-        yield Deviation(row.id, stream, "leaf", _hash(known), _hash(leaf))
+        yield Deviation(row.id, str(stream), "leaf", _hash(known), _hash(leaf))
     if row.originator_version != version:
-        yield Deviation(row.id, stream, "version", str(version), str(row.originator_version))
-    verified.versions[row.originator_id] = row.originator_version if leaf is not None else version
+        yield Deviation(row.id, str(stream), "version", str(version), str(row.originator_version))
     try:
         event = read_event(row)
     except DamagedEvent as damage:
-        yield Deviation(row.id, stream, "event", "ein Ereignis, wie es das Protokoll schreibt", str(damage))
+        history.unread.add(row.id)
+        yield Deviation(row.id, str(stream), "event", "ein Ereignis, wie es das Protokoll schreibt", str(damage))
         return
     if event.recorded_at < verified.recorded_at:
         expected = f"nicht vor {verified.recorded_at.isoformat()}"
-        yield Deviation(row.id, stream, "recorded_at", expected, event.recorded_at.isoformat())
+        yield Deviation(row.id, str(stream), "recorded_at", expected, event.recorded_at.isoformat())
     verified.recorded_at = event.recorded_at
+    history.events.append(event)
 
 
 def _subtrees(completed: Sequence[bytes], position: int, stored: dict[Subtree, bytes]) -> Iterator[Deviation]:

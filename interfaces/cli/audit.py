@@ -8,7 +8,8 @@ import msgspec
 
 from application.demonstration import clock_of
 from application.proof import checkpoints, proofs
-from application.proof.verification import Deviation, Verified, deviations_of
+from application.proof.deviations import Deviation
+from application.proof.verification import Verified, deviations_of
 from interfaces.cli.audit_compare import command as compare
 from interfaces.cli.audit_explain import command as explain
 from interfaces.cli.audit_export import export
@@ -35,7 +36,10 @@ _FIELDS = {
     "subtree": "Teilbaum",
     "checkpoint": "Prüfpunkt",
     "time_stamp": "Zeitstempel",
-    "receipt": "Belege",
+    "receipt": "Beleg",
+    "decision": "Entscheidung",
+    "cause": "Anlass",
+    "actor": "Person",
 }
 
 _size = click.IntRange(min=1)
@@ -123,6 +127,8 @@ class Report(msgspec.Struct, frozen=True):
     events: int
     root: bytes
     checkpoints: int
+    decisions: int
+    receipts: int
     deviations: list[Deviation]
 
 
@@ -137,7 +143,10 @@ class Report(msgspec.Struct, frozen=True):
 )
 @click.option("--json", "as_json", is_flag=True, help="Das Ergebnis als JSON.")
 def verify(files: tuple[Path, ...], as_json: bool) -> None:
-    """Rechnet das ganze Protokoll nach: lückenlos, unverändert, so wie sein Baum und alle Prüfpunkte es sagen."""
+    """Rechnet das ganze Protokoll nach: lückenlos, unverändert, so wie Baum, Prüfpunkte und Belege es sagen, und nach den Regeln.
+
+    Jede Entscheidung wird aus dem Stand vor ihr noch einmal getroffen und mit dem verglichen, was aufgezeichnet ist.
+    """
     settings, verified, found = read_settings(), Verified(), list[Deviation]()
     outside = [_read(file) for file in files] + _witnessed(settings)
     with opened_store(settings) as store, store.reading() as reader, progress_bar("Ereignisse") as progress:
@@ -147,20 +156,23 @@ def verify(files: tuple[Path, ...], as_json: bool) -> None:
             if not as_json:
                 click.echo(_line(deviation))
     if as_json:
-        click.echo(msgspec.json.encode(Report(verified.events, verified.root, verified.checkpoints, found)))
+        report = Report(verified.events, verified.root, verified.checkpoints, verified.decisions, verified.receipts, found)
+        click.echo(msgspec.json.encode(report))
     if found:
         raise Failed(f"{len(found)} Abweichungen gefunden." if len(found) > 1 else "Eine Abweichung gefunden.")
     if not as_json:
         click.echo(
             f"In Ordnung: {verified.events} Ereignisse, lückenlos und unverändert; Wurzel {verified.root.hex()}; "
-            f"{verified.checkpoints} Prüfpunkte stimmen überein."
+            f"{verified.checkpoints} Prüfpunkte stimmen überein; {verified.decisions} Entscheidungen nach den Regeln noch einmal "
+            f"getroffen, {verified.receipts} davon mit Beleg."
         )
 
 
 def _line(deviation: Deviation) -> str:
     place = [f"Position {deviation.position}"] if deviation.position is not None else []
     place += [f"Strom {deviation.stream}"] if deviation.stream is not None else []
-    return f"{', '.join([*place, _FIELDS[deviation.field]])}: erwartet {deviation.expected}, gefunden {deviation.found}"
+    place.append(_FIELDS.get(deviation.field, f"Feld „{deviation.field}“"))
+    return f"{', '.join(place)}: erwartet {deviation.expected}, gefunden {deviation.found}"
 
 
 def _read(file: Path) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from application.demonstration import clock_of
 from application.log import Reader, Store
 from application.proof import checkpoints
+from application.proof.deviations import Deviation
 from application.proof.notes import Signer
-from application.proof.verification import Deviation
 from interfaces.cli.commands import note
 from interfaces.handover.handing_over import HandingOver
 from interfaces.settings import Settings

@@ -27,6 +27,7 @@ from application.turn import Turn, Work
 from domain.quantities import Actor, Period, Rules
 from tests.application.model import FORGOTTEN, OPEN, Model, consumed
 from tests.application.one_turn import in_one_turn
+from tests.application.proof.verifying import deviations
 from tests.office import LEAD, OFFICER, OTHER_LEAD, SECOND_OFFICER, WORKER, Office, body, make_schema
 from tests.postgres import Cluster
 
@@ -527,11 +528,12 @@ class History(RuleBasedStateMachine):
                 office.close()
 
     def end(self) -> None:
-        """Every pool can be closed, log and streams have no gap, and rebuilt from nothing everything is as it was kept live."""
+        """Every pool can be closed, the log has no gap, would be decided so again, and rebuilt from it all is as it was live."""
         for pool in self.model.pools:
             self.say(Call(OFFICER, "close_pool", (pool,), {}))
         with self.office().store.reading() as reader:
             assert [read_event(row) for row in reader.notifications(0, 100_000)] == self.log
+            assert deviations(reader) == []
         assert check(self.office().store, [], lambda done, total: None) == []
 
 

@@ -26,6 +26,7 @@ from domain.pool import ImportRecorded
 from domain.quantities import Actor
 from domain.refusals import NotFound
 from interfaces.spreadsheets import read_table
+from tests.application.proof.verifying import deviations
 from tests.application.recount import Recount
 from tests.office import OFFICER, Office, running_office
 
@@ -409,6 +410,7 @@ def _balances_agree(office: Office, pool: UUID, recount: Recount) -> None:
     with office.store.reading() as reader:
         whole = balances.balance(reader, pool)
         groups = {by: balances.balance(reader, pool, by=by).groups or () for by in ("provider", "district")}
+        assert deviations(reader) == []
     total = recount.totals()[""]
     assert (whole.granted, whole.consumed, whole.reserved) == (total["granted"], total["consumed"], total["reserved"])
     assert whole.available == recount.budget - recount.committed

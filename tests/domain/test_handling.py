@@ -21,23 +21,24 @@ from tests.domain.facts import (
 from tests.specification import given
 
 OPENED = (pool_opened(), finding_opened())
+MATTER = Matter.of(found())
 
 
 class TestOpening:
     def test_what_was_seen_stands_in_the_event(self) -> None:
         """A correction may end the finding tomorrow."""
-        given(pool_opened()).when(open_finding, found=found(), note="bitte erläutern").then(finding_opened(note="bitte erläutern"))
+        given(pool_opened()).when(open_finding, matter=MATTER, note="bitte erläutern").then(finding_opened(note="bitte erläutern"))
 
     def test_it_is_opened_once(self) -> None:
         """However often it is found, and also while it is confirmed."""
-        given(*OPENED).when(open_finding, found=found(), note=None).refuses(AlreadyDecided)
-        given(*OPENED, finding_confirmed()).when(open_finding, found=found(), note=None).refuses(AlreadyDecided)
+        given(*OPENED).when(open_finding, matter=MATTER, note=None).refuses(AlreadyDecided)
+        given(*OPENED, finding_confirmed()).when(open_finding, matter=MATTER, note=None).refuses(AlreadyDecided)
 
     def test_what_was_closed_is_opened_again(self) -> None:
         """With what is seen by then; explanations given before still count."""
         again = finding_opened("Zwei Termine ohne Vermerk.")
         then = given(*OPENED, finding_explained(), finding_closed()).when(
-            open_finding, found=found("Zwei Termine ohne Vermerk."), note=None
+            open_finding, matter=Matter.of(found("Zwei Termine ohne Vermerk.")), note=None
         )
         handling = then.then(again).states.handlings[FINDING]
         assert (handling.state, handling.explanations, handling.matter.sentence) == ("open", 1, "Zwei Termine ohne Vermerk.")

@@ -146,7 +146,8 @@ def test_each_deviation_is_named(run: Run) -> None:
     assert done.exit_code == 1
     said = json.loads(done.stdout)
     assert [each["field"] for each in said["deviations"] if each["position"] == 3] == ["leaf", "event"]
-    assert [each["field"] for each in said["deviations"] if each["position"] != 3] == ["checkpoint"] * 2
+    assert [each["field"] for each in said["deviations"]].count("checkpoint") == 2
+    assert not [each for each in said["deviations"] if each["position"] < 3], "the rest are decisions on what cannot be read"
 
 
 @pytest.mark.usefixtures("sqlite_installation")

@@ -28,6 +28,7 @@ from interfaces.demo.loading import load
 from interfaces.demo.story import CLOCK, PERIOD, SEED, TOP_UP_RESOLUTION, UNIT_MINUTES
 from interfaces.storage import open_store
 from interfaces.storage.keystore import open_keystore
+from tests.application.proof.verifying import deviations
 from tests.office import OFFICER, Office, make_schema, problem, running_office
 
 NOT_TOLD = {"pool-closed", "personal-data-erased"}  # the pool is still open, and nothing erases yet
@@ -54,6 +55,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> list[Recorded]:
     with told(f"sqlite:///{folder}/story.db", folder) as store, store.reading() as reader:
         found = log_of(store)
         assert tree.stored_size(reader) == len(found), "whoever looks at the demonstration first finds its proof complete"
+        assert deviations(reader) == [], "and that all of it was decided by its rules"
         return found
 
 
