@@ -126,7 +126,7 @@ def found_by(attacked: Attacked, row: Row, outside: bool, number: int) -> list[F
     with undone(attacked.office) as turn:
         for each in range(number):
             turn.fetch("SAVEPOINT before")
-            chance = random.Random(f"{row.key} {outside} {each}")
+            chance = random.Random(f"{row.key} {each}")
             scene = Scene(turn, cast(TurnRecorder, attacked.office.store), MEANS[row.means], chance)
             ATTACKS[row.key](scene)
             deviations = scene.deviations(*([attacked.outside] if outside else []))
@@ -137,7 +137,7 @@ def found_by(attacked: Attacked, row: Row, outside: bool, number: int) -> list[F
 
 
 def fields_of(deviations: list[Deviation]) -> Fields:
-    return frozenset(_FIELDS[each.field] for each in deviations)
+    return frozenset(_FIELDS.get(each.field, "Feld") for each in deviations)
 
 
 def written(found_by: list[Fields]) -> str:

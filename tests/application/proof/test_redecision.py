@@ -14,18 +14,20 @@ import msgspec
 import pytest
 from eventsourcing.persistence import Notification
 
-from application import commands
+from application import commands, sampling
 from application.catalogue import BY_CLASS
+from application.findings import Findings
 from application.proof import redecision
 from application.proof.redecision import DECIDED_AGAIN, FOLLOWING, UNDECIDED
 from application.proof.tree import Tree
 from application.receipts import Answer
+from domain.findings.thresholds import Thresholds
 from domain.quantities import Actor, Rules
 from interfaces.storage.turns import TurnRecorder, TurnTransaction
 from tests.application.proof.verifying import deviations
 from tests.application.test_imports import requests, sessions, take
 from tests.conftest import STORE_KINDS
-from tests.office import LEAD, OFFICER, OTHER_LEAD, SECOND_OFFICER, WORKER, Office, body, running_office
+from tests.office import AUDITOR, LEAD, OFFICER, OTHER_LEAD, SECOND_OFFICER, WORKER, Office, body, running_office
 from tests.postgres import Cluster
 from tests.tampering import tampering
 
@@ -115,8 +117,23 @@ class Story:
         self.at["import sessions"] = len(self.office.log()) + 1
         take(self.office, pool, "sessions", sessions({"session_id": "s-1"}, {"session_id": "s-2", "minutes": "500"}))
         self.at["note"] = len(self.office.log())
+        self.handle_findings(pool, first)
         self.request("last", self.case("last", pool), 60)
         self.do("close pool", OFFICER, commands.close_pool, pool)
+
+    def handle_findings(self, pool: UUID, booking: UUID) -> None:
+        with self.office.store.reading() as reader:
+            found = Findings(Thresholds()).report(reader, pool=pool, progress=lambda done, total: None).findings[0]
+            seen = Findings(Thresholds()).holding(reader, found.id)
+            nothing = dict.fromkeys(("share_percent", "provider", "first_day", "last_day", "seed"))
+            sample = sampling.draw(reader, pool, size=1, **nothing)
+        opened = self.do("open finding", AUDITOR, commands.open_finding, found.id, found=seen)
+        raised = self.do("raise finding", AUDITOR, commands.raise_finding, pool=pool, booking=booking, note=REASON)
+        self.do("explain finding", LEAD, commands.explain_finding, raised, explanation=REASON)
+        self.do("confirm finding", AUDITOR, commands.confirm_finding, raised)
+        self.do("close finding", AUDITOR, commands.close_finding, opened, reason=REASON)
+        self.do("open again", AUDITOR, commands.open_finding, opened, found=seen)
+        self.do("sample", AUDITOR, commands.draw_sample, pool=pool, sample=sample)
 
 
 @pytest.fixture(scope="module", params=STORE_KINDS)
@@ -295,6 +312,7 @@ def erase(scene: Scene) -> Found:
             another_envelope("approve first", 1, actor=msgspec.to_builtins(SECOND_OFFICER)), id="two people in a decision"
         ),
         pytest.param(another_envelope("approve first", 1, recorded_at="2022-01-10T12:00:59Z"), id="two instants in a decision"),
+        pytest.param(altered("sample", 0, sessions=[str(UUID(int=7))]), id="a session in the sample that was not drawn"),
         pytest.param(erase, id="an event that nobody decides"),
     ],
 )
@@ -397,6 +415,16 @@ def twice(scene: Scene) -> str:
     return "log two duplicate_id"
 
 
+def explained_by_others(scene: Scene) -> str:
+    decided_by(scene, "explain finding", OTHER_LEAD)
+    return "explain finding not_found"
+
+
+def explained_too_late(scene: Scene) -> str:
+    scene.move("confirm finding", before="explain finding")
+    return "explain finding already_decided"
+
+
 def of_nobody(scene: Scene) -> str:
     scene.decision("request first")[0]["data"]["case"] = str(UUID(int=9))
     return "request first not_found"
@@ -426,6 +454,8 @@ def no_import(scene: Scene) -> str:
         in_future,
         without_reason,
         twice,
+        explained_by_others,
+        explained_too_late,
         of_nobody,
         no_import,
     ],
