@@ -47,7 +47,8 @@ class Issued(NamedTuple):
 
 
 def issue(transaction: Transaction, signers: Sequence[Signer], now: datetime) -> str:
-    """The checkpoint of the log as it is, signed by all of these, the last of which is the key in use; it is kept.
+    """The checkpoint of the log as it is, signed by all of these, the last of which is the key in use; it is kept. Where others sign
+    before it, they name it as the one that follows them.
 
     Raises ``LogDiffers`` where one of this size was issued for another log.
     """
@@ -57,7 +58,9 @@ def issue(transaction: Transaction, signers: Sequence[Signer], now: datetime) ->
         if _stated(note, signer.verifier).root != whole.root():
             raise LogDiffers(f"the checkpoint issued for {whole.size} events has another root")
         return str(note)
-    note = signed(Checkpoint(signer.name, whole.size, whole.root(), now.replace(microsecond=0)).text(), signers)
+    successor = signer.verifier.vkey() if len(signers) > 1 else None
+    stated = Checkpoint(signer.name, whole.size, whole.root(), now.replace(microsecond=0), successor)
+    note = signed(stated.text(), signers)
     transaction.execute(INSERT, [(whole.size, key, micros(now), note)])
     return note
 

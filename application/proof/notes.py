@@ -20,6 +20,7 @@ KEY_ID_BYTES, SEED_BYTES = 4, 32
 PRIVATE = "PRIVATE+KEY+"
 
 _SIGNATURE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
+_SUCCESSOR = "successor "
 _SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
@@ -74,16 +75,24 @@ class Signer(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """What a log states about itself: its name, the number of its events, their root, and when."""
+    """What a log states about itself: its name, the number of its events, their root, and when.
+
+    Where another key takes over, ``successor`` is that key, published. A signature below says nothing of it: anybody can add one.
+    """
 
     origin: str
     size: int
     root: bytes
     issued: datetime | None = None
+    successor: str | None = None
 
     def text(self) -> str:
         """What is signed."""
-        lines = [self.origin, str(self.size), _written(self.root), *([self.issued.isoformat()] if self.issued else [])]
+        lines = [self.origin, str(self.size), _written(self.root)]
+        if self.issued is not None:
+            lines.append(self.issued.isoformat())
+        if self.successor is not None:
+            lines.append(f"{_SUCCESSOR}{self.successor}")
         return "".join(f"{line}\n" for line in lines)
 
 
@@ -142,7 +151,9 @@ def read_checkpoint(text: str) -> Checkpoint:
     root = _bytes(lines[2])
     if len(root) != sha256().digest_size:
         raise NoteRefused("Das ist kein Prüfpunkt: Die Wurzel ist kein SHA-256.")
-    return Checkpoint(lines[0], int(lines[1]), root, _instant(lines[3]) if len(lines) > 3 else None)
+    further = lines[3:]
+    successors = [line.removeprefix(_SUCCESSOR) for line in further if line.startswith(_SUCCESSOR)]
+    return Checkpoint(lines[0], int(lines[1]), root, _instant(further[0]) if further else None, next(iter(successors), None))
 
 
 def _instant(line: str) -> datetime | None:

@@ -60,8 +60,9 @@ def test_a_key_can_be_replaced(run: Run) -> None:
     assert secret not in Path("keys/checkpoint.keys").read_text(encoding="utf-8")
     (_, old), (since, new) = (line.split() for line in done.stdout.splitlines())
     change = saved(run, "wechsel.txt")
-    _, by = notes.opened(change.read_text(encoding="utf-8"), [notes.read_verifier(old), notes.read_verifier(new)])
+    text, by = notes.opened(change.read_text(encoding="utf-8"), [notes.read_verifier(old), notes.read_verifier(new)])
     assert [each.vkey() for each in by] == [old, new]
+    assert notes.read_checkpoint(text).successor == new  # so the old key says it, whoever else has signed below
     assert notes.read_checkpoint(before.read_text(encoding="utf-8").partition("\n\n")[0] + "\n").size == int(since)
     opened_pool(run)
     after = saved(run, "nachher.txt")
