@@ -47,8 +47,9 @@ class Issued(NamedTuple):
 
 
 def issue(transaction: Transaction, signers: Sequence[Signer], now: datetime) -> str:
-    """The checkpoint of the log as it is, signed by all of these, the last of which is the key in use; it is kept. Where others sign
-    before it, they name it as the one that follows them.
+    """The checkpoint of the log as it is, signed by all of these, the last of which is the key in use; it is kept.
+
+    Where others sign before it, it names that one as the key that follows them.
 
     Raises ``LogDiffers`` where one of this size was issued for another log.
     """
