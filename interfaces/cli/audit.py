@@ -163,7 +163,7 @@ def verify(files: tuple[Path, ...], as_json: bool) -> None:
     if not as_json:
         click.echo(
             f"In Ordnung: {verified.events} Ereignisse, lückenlos und unverändert; Wurzel {verified.root.hex()}; "
-            f"{verified.checkpoints} Prüfpunkte stimmen überein; {verified.decisions} Entscheidungen nach den Regeln noch einmal "
+            f"übereinstimmende Prüfpunkte: {verified.checkpoints}; {verified.decisions} Entscheidungen nach den Regeln noch einmal "
             f"getroffen, {verified.receipts} davon mit Beleg."
         )
 

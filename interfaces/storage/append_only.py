@@ -17,6 +17,7 @@ KEYS = {
     LOG_TABLE: ("originator_id", "originator_version"),
     "tree": ("level", "last"),
     "checkpoints": ("size", "key"),
+    "time_stamps": ("size", "key"),
     "receipts": ("subject", "organisation", "idempotency_key"),
     "personal_reads": ("id",),
 }

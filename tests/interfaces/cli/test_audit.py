@@ -35,7 +35,7 @@ def test_a_checkpoint_is_signed_and_kept(run: Run) -> None:
     assert run("audit", "checkpoint", "--issued").stdout == f"{first}\n{run('audit', 'checkpoint').stdout}\n"
     done = run("audit", "verify")
     assert done.exit_code == 0
-    assert "2 Prüfpunkte stimmen überein" in done.stdout
+    assert "übereinstimmende Prüfpunkte: 2" in done.stdout
 
 
 @pytest.mark.usefixtures("sqlite_installation")

@@ -39,7 +39,7 @@ def test_what_is_issued_is_with_the_witness(run: Run, folder: Path) -> None:
     assert sorted(name.split("-")[3] for name in kept) == ["1", "1", longer.split("\n")[1]]
     done = run("audit", "verify")
     assert done.exit_code == 0, done.stdout
-    assert "6 Prüfpunkte stimmen überein" in done.stdout
+    assert "übereinstimmende Prüfpunkte: 6" in done.stdout
     assert run("db", "check").exit_code == 0
 
 

@@ -190,12 +190,13 @@ def checked(roles: Roles, folder: Path) -> Examined:
 
 
 def fill(store: Store) -> None:
-    """Events with their tree, a checkpoint, a receipt and a reading."""
+    """Events with their tree, a checkpoint, a time stamp, a receipt and a reading."""
     migrate(store, quietly)
     Log(store).append([pool_opened(), case_opened(), hours_requested(60), *approved(60)])
     complete(store, quietly)
     with store.turn() as tx:
         checkpoints.issue(tx, [Signer("stundenpool", b"o" * 32)], datetime(2022, 1, 10, tzinfo=UTC))
+        tx.execute("INSERT INTO time_stamps VALUES (?, ?, ?)", [(5, "id", b"r")])
         tx.execute("INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [("s", "o", "k", b"r", "done", b"b", 1, None, None)])
         tx.execute("INSERT INTO personal_reads VALUES (?, ?, ?, ?, ?, ?, ?)", [("id", 1, "s", "officer", "o", "/", "case:1")])
 
