@@ -71,8 +71,8 @@ class States:
     def _existing(self, command: dict[str, Any]) -> Any:
         if "reference" in command:
             return next((case for case in self.cases.values() if case.reference == command["reference"]), None)
-        if "found" in command:
-            return self.handlings.get(command["found"].id)
+        if "matter" in command:
+            return self.handlings.get(FINDING)
         return self.bookings.get(command["booking"]) if "booking" in command else self.pool
 
     def _home(self, event: Event, case: Case | None, on: UUID | None) -> Any:

@@ -108,6 +108,7 @@ OPERATIONS: tuple[Operation, ...] = (
         read=get_story,
         parameters=parameters.StoryOf,
         view=Story,
+        names_one=True,
         opens_texts=True,
         given=("open_pool",),
         example={"pool": POOL},

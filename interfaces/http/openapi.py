@@ -178,6 +178,7 @@ def _change_responses(change: Change) -> dict[str, Any]:
     return {"201" if change.created else "200": success} | _refused(401, 403, 404, 413, 422, 503)
 
 
+_NULL = {"type": "null"}
 _LAST_EVENT_ID = {
     "name": "Last-Event-ID",
     "in": "header",
@@ -199,7 +200,8 @@ def _query_parameters(parameters: type[msgspec.Struct], examples: Mapping[str, s
 
 def _query_parameter(name: str, described: Mapping[str, Any]) -> dict[str, Any]:
     """A parameter that is left out needs no ``null`` in its schema."""
-    options = [option for option in described.get("anyOf", [described]) if option != {"type": "null"}]
+    either = described.get("anyOf", [])
+    options = [option for option in either if option != _NULL] if _NULL in either else [described]
     schema = {key: value for key, value in dict(options[0]).items() if key != "description"}
     if described.get("default") is not None:
         schema["default"] = described["default"]
@@ -222,7 +224,7 @@ def _query_responses(query: Query) -> dict[str, Any]:
     else:
         schema, example = _reference(query.view), answer_example(query.view, {})
     responses = {"200": _success(schema, example, ["Position", *(["ETag"] if versioned else [])], query.media_type)}
-    names_something = "{" in query.path or _has_required(query.parameters)
+    names_something = "{" in query.path or _has_required(query.parameters) or query.names_one
     return responses | _refused(401, 403, *([404] if names_something else []), 422, 503)
 
 

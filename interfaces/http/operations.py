@@ -126,7 +126,8 @@ class Query(Declaration):
     """``read`` is called with the asking, the parameters and the ids of the path; ``example`` are parameters that it needs.
 
     Where ``opens_texts``, reading is recorded in the transaction that answers; where ``keeps_answer``, ``read`` gets an ``Issuing``
-    and records the answer itself. What is not JSON is read as text of its ``media_type``, and its ``view`` is ``str``.
+    and records the answer itself. What is not JSON is read as text of its ``media_type``, and its ``view`` is ``str``. Where
+    ``names_one``, parameters that may each be left out name something that there may not be.
     """
 
     read: Callable[..., Any]
@@ -136,6 +137,7 @@ class Query(Declaration):
     paged: bool = False
     opens_texts: bool = False
     keeps_answer: bool = False
+    names_one: bool = False
 
     method: ClassVar[str] = "GET"
 

@@ -460,13 +460,22 @@ ABOUT_A_SESSION: list[Saying] = [
     (commands.confirm_session, {"by": "Mutter", "method": "signature"}),
 ]
 
+# Who may say what of a finding, and that others find none, is in ``tests/interfaces/http/test_findings.py``.
+ABOUT_A_FINDING = [
+    commands.open_finding,
+    commands.raise_finding,
+    commands.explain_finding,
+    commands.confirm_finding,
+    commands.close_finding,
+]
+
 
 def test_every_command_stands_in_these_lists() -> None:
     """A new one is to be added here."""
     listed = {command for command, _ in ABOUT_A_POOL + ABOUT_A_CASE + ABOUT_A_BOOKING + ABOUT_A_SESSION}
     public = {value for name, value in vars(commands).items() if getattr(value, "__module__", "") == commands.__name__}
     commanding = {value for value in public if not value.__name__.startswith("_") and value is not commands.case_id}
-    assert commanding - listed == {commands.open_pool, commands.open_case}
+    assert commanding - listed == {commands.open_pool, commands.open_case, *ABOUT_A_FINDING, commands.draw_sample}
 
 
 def addressed(scene: Scene) -> list[tuple[Callable[..., Answer], tuple[UUID, ...], dict[str, Any]]]:

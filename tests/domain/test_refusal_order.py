@@ -31,7 +31,7 @@ from domain.booking import (
 )
 from domain.case import amend_case, open_case
 from domain.closing import close_case, close_pool, transfer_case
-from domain.handling import close_finding, confirm_finding, explain_finding, open_finding, raise_finding
+from domain.handling import Matter, close_finding, confirm_finding, explain_finding, open_finding, raise_finding
 from domain.pool import change_budget, change_rules, close_month, open_pool, record_import, reopen_month
 from domain.quantities import Period, Rules
 from domain.refusals import (
@@ -366,7 +366,7 @@ DECISIONS: dict[Decision, tuple[Callable[[], World], dict[type[Refusal], Breaker
     ),
     close_pool: (lambda: World(close_pool, {}), {PoolIsClosed: POOL_CLOSED}),
     open_finding: (
-        lambda: World(open_finding, {"found": found(), "note": None}),
+        lambda: World(open_finding, {"matter": Matter.of(found()), "note": None}),
         {AlreadyDecided: further("opened", finding_opened())},
     ),
     raise_finding: (

@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from application import commands
+from application import commands, sampling
+from application.findings import Findings
 from application.receipts import Answer
+from domain.findings.finding import Finding
+from domain.findings.thresholds import Thresholds
 from domain.quantities import Actor, Period, Rules
-from tests.office import LEAD, OFFICER, SECOND_OFFICER, WORKER, Office, body
+from tests.office import AUDITOR, LEAD, OFFICER, SECOND_OFFICER, WORKER, Office, body
 
 MONTH = "2022-02"
 SERVICE = datetime(2022, 3, 1, 9, tzinfo=UTC)
@@ -70,6 +73,20 @@ class Stage:
     def logged(self) -> tuple[UUID, UUID]:
         booking = self.approved()
         return booking, UUID(self.done(WORKER, commands.log_session, booking, **self.session_facts())["id"])
+
+    def found(self) -> Finding:
+        """What a rule says of a session."""
+        booking, _ = self.logged()
+        with self.office.store.reading() as reader:
+            findings = Findings(Thresholds())
+            about = (each for each in findings.report(reader, pool=None, progress=lambda done, total: None).findings)
+            return findings.holding(reader, next(each.id for each in about if each.booking == booking))
+
+    def finding(self) -> UUID:
+        """One that was opened."""
+        found = self.found()
+        self.done(AUDITOR, commands.open_finding, found.id, found=found, note=self.text())
+        return found.id
 
     def session_facts(self) -> dict[str, Any]:
         return {"starts_at": SERVICE, "minutes": 60, "kind": "direct", "worker": "kraft-a", "note": self.text()}
@@ -197,6 +214,39 @@ def confirm_session(stage: Stage) -> Call:
     return Call(WORKER, commands.confirm_session, stage.logged(), {"by": stage.text(), "method": "signature"})
 
 
+# ── findings and samples
+
+
+def open_finding(stage: Stage) -> Call:
+    found = stage.found()
+    return Call(AUDITOR, commands.open_finding, (found.id,), {"found": found, "note": stage.text()})
+
+
+def raise_finding(stage: Stage) -> Call:
+    return Call(AUDITOR, commands.raise_finding, facts={"pool": stage.pool(), "note": stage.text()})
+
+
+def explain_finding(stage: Stage) -> Call:
+    return Call(LEAD, commands.explain_finding, (stage.finding(),), {"explanation": stage.text()})
+
+
+def confirm_finding(stage: Stage) -> Call:
+    return Call(AUDITOR, commands.confirm_finding, (stage.finding(),), {"reason": stage.text()})
+
+
+def close_finding(stage: Stage) -> Call:
+    return Call(AUDITOR, commands.close_finding, (stage.finding(),), {"reason": stage.text()})
+
+
+def draw_sample(stage: Stage) -> Call:
+    pool, of_all = stage.pool(), dict.fromkeys(("share_percent", "provider", "first_day", "last_day", "seed"))
+    booking = stage.approved(stage.case(pool))
+    stage.done(WORKER, commands.log_session, booking, **stage.session_facts())
+    with stage.office.store.reading() as reader:
+        sample = sampling.draw(reader, pool, size=1, **of_all)
+    return Call(AUDITOR, commands.draw_sample, facts={"pool": pool, "sample": sample})
+
+
 SCENES: tuple[Callable[[Stage], Call], ...] = (
     open_pool,
     change_budget,
@@ -221,6 +271,12 @@ SCENES: tuple[Callable[[Stage], Call], ...] = (
     correct_session,
     reverse_session,
     confirm_session,
+    open_finding,
+    raise_finding,
+    explain_finding,
+    confirm_finding,
+    close_finding,
+    draw_sample,
 )
 
 

@@ -20,10 +20,10 @@ import msgspec
 import psycopg
 import pytest
 
-from application import commands, engine
+from application import commands, engine, sampling
 from application.imports import import_file
 from application.log import Recorded, StoreUnavailable, read_event
-from application.projections import bookings, cases, pools
+from application.projections import bookings, cases, findings, pools
 from application.receipts import Answer
 from interfaces import storage
 from interfaces.spreadsheets import read_table
@@ -75,6 +75,12 @@ def resource(office: Office, call: Call, answer: Answer) -> tuple[bytes, int]:
     said = body(answer)
     id = UUID(said["id"])
     with office.store.reading() as reader:
+        if "explanations" in said:
+            finding = findings.versioned_finding(reader, id, None)
+            return msgspec.json.encode(finding.view), finding.version
+        if "population" in said:
+            drawn = {sample.id: sample for sample in sampling.list_samples(reader, UUID(said["pool"]))}
+            return msgspec.json.encode(drawn[id]), pools.versioned_pool(reader, drawn[id].pool).version
         if "rules" in said:
             pool = pools.versioned_pool(reader, id)
             return msgspec.json.encode(pool.view), pool.version

@@ -8,6 +8,7 @@ from uuid import UUID
 from application.log import Reader, Recorded
 from domain.booking import HoursRequested
 from domain.case import CaseOpened
+from domain.handling import Matter
 from tests.application.long_history import write_history
 from tests.application.projections.driver import Log
 from tests.application.projections.histories import POOL as LONG_POOL
@@ -25,10 +26,11 @@ def tell(log: Log) -> None:
 
 
 def events_of(log: Log, pool: UUID) -> list[Recorded]:
-    """The events of a pool, its cases and its bookings."""
+    """The events of a pool, its cases, its bookings and its findings."""
     streams = {pool}
     for event in log.recorded:
-        if isinstance(event.data, CaseOpened | HoursRequested) and event.data.pool == pool:
+        begins = getattr(event.data, "matter", event.data)
+        if isinstance(begins, CaseOpened | HoursRequested | Matter) and begins.pool == pool:
             streams.add(event.stream)
     return [event for event in log.recorded if event.stream in streams]
 

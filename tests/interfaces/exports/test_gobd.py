@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from application.findings import Findings
-from application.log import Recorded
+from application.log import GAP_MAX, Recorded
 from application.projections import audit_trail, balances, tables
 from application.projections.bookings import list_bookings
 from application.projections.cases import list_cases
@@ -22,6 +22,7 @@ from domain.pool import BudgetChanged, PoolOpened
 from interfaces.exports.gdpdu import DTD
 from interfaces.exports.gobd import README, write_gobd
 from interfaces.exports.gobd_tables import TABLES
+from interfaces.findings_csv import handling_of
 from tests.application.projections.driver import Log, opened_log
 from tests.application.projections.histories import CASES, PROVIDERS
 from tests.application.projections.test_balances import movements, recount
@@ -199,7 +200,7 @@ def _findings_agree(log: Log, pool: UUID, found: dict[str, ReadTable]) -> None:
     report = log.ask(Findings(Thresholds()).report, pool=pool, progress=untold)
     columns = ("Feststellung", "Regel", "Position", "Satz", "Bearbeitung")
     assert [tuple(row[column] for column in columns) for row in found["Feststellungen"].rows] == [
-        (str(each.id), each.rule, each.position, each.sentence, "nicht eröffnet") for each in report.findings
+        (str(each.id), each.rule, each.position, each.sentence, handling_of(each)) for each in report.findings
     ]
     assert [(row["Feststellung"], row["Position"]) for row in found["Belege"].rows] == [
         (str(each.id), position) for each in report.findings for position in each.positions
@@ -296,7 +297,7 @@ def test_pages_hold_few_rows_and_lose_none(log: Log, tmp_path: Path, monkeypatch
         findings.report(reader, pool=None, progress=untold)  # what it remembers is its own
         watched: Any = Watched(reader)
         write_gobd(watched, LONG_POOL, folder, findings, "prüfung", None, untold)
-    few = audit_trail.GAP_MAX
+    few = GAP_MAX
     assert watched.rows_max <= few < len(log.recorded)
     for table in TABLES:
         assert (folder / table.file).read_bytes() == (tmp_path / "at once" / table.file).read_bytes()

@@ -22,6 +22,7 @@ from application.projections.pools import list_pools
 from application.projections.pools import pool as read_pool
 from domain.booking import HoursRequested
 from domain.case import CaseOpened
+from domain.handling import FindingOpened
 from interfaces.exports.ocel import write_ocel
 from tests.application.projections.driver import Log, opened_log
 from tests.interfaces.demo.test_story import log_of, told
@@ -58,13 +59,17 @@ def about(events: list[Recorded]) -> dict[str, set[tuple[str, str]]]:
     """For each event what it is about, in which part."""
     cases = {event.stream for event in events if isinstance(event.data, CaseOpened)}
     requests = {event.stream: event.data for event in events if isinstance(event.data, HoursRequested)}
-    [pool] = {event.stream for event in events} - cases - set(requests)
+    matters = {event.stream: event.data.matter for event in events if isinstance(event.data, FindingOpened)}
+    [pool] = {event.stream for event in events} - cases - set(requests) - set(matters)
     found = {}
     for event in events:
         data = plain(event)
         booking = event.stream if event.stream in requests else data.get("booking")
         case = event.stream if event.stream in cases else requests[booking].case if booking else None
         provider = data.get("provider") or (requests[booking].provider if booking else None)
+        if event.stream in matters:
+            matter = matters[event.stream]
+            booking, case, provider = matter.booking, matter.case, None
         parts = {"pool": pool, "booking": booking, "case": case, "provider": provider and f"provider:{provider}"}
         if "from_provider" in data:
             parts["transferred from"] = f"provider:{data['from_provider']}"

@@ -44,6 +44,8 @@ UNSAYABLE = (
     "genau eines von size und share_percent",
     "in dieser Auswahl steht kein Termin",
     "höchstens eines von Fall, Antrag und Träger",
+    "nennt genau eines von case",
+    '"place":"figure"',  # a name that is put together from many parts
 )
 
 
