@@ -128,6 +128,8 @@ set_up_python() {
     # The lock is complete: nothing is left to resolve.
     "${pip[@]}" install "${quietly[@]}" --no-deps --require-hashes -r requirements.lock
     "${pip[@]}" install "${quietly[@]}" --no-deps --no-build-isolation --editable .
+    # As pip does for packages: where nothing may be written later, every start would compile the project anew.
+    "$venv_python" -m compileall -q domain application interfaces
 }
 
 # --- PostgreSQL --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ import click
 from interfaces.cli.commands import Failed, note
 from interfaces.cli.stores import opened_store
 from interfaces.settings import WORKERS_MAX, Settings, read_settings
-from interfaces.storage.append_only import excess_rights
 
 
 @click.command("serve")
@@ -36,6 +35,8 @@ def _demand_free_port(settings: Settings) -> None:
 def _warn_of_rights(settings: Settings) -> None:
     if not settings.database_url.startswith("postgresql:"):
         return
+    from interfaces.storage.append_only import excess_rights  # the driver, which SQLite never needs
+
     with opened_store(settings) as store, store.reading() as reader:
         rights = excess_rights(reader)
     if rights:

@@ -15,7 +15,7 @@ from domain.quantities import Actor
 from interfaces.http.security import OFFICE
 from interfaces.service import Service, open_service
 from interfaces.settings import Settings, read_settings
-from interfaces.storage import libpq, open_store
+from interfaces.storage import open_store
 from interfaces.storage.memory import MemoryTables
 
 subject_option = click.option(
@@ -34,6 +34,8 @@ def opened_store(settings: Settings) -> Iterator[Store]:
 def store_of(url: str, *, create: bool) -> Iterator[Store]:
     """The store of a URL. A server that is away or lets nobody in is found out at once, with its own words."""
     if url.startswith("postgresql:"):
+        from interfaces.storage import libpq  # the driver, which takes a tenth of a second to load and SQLite never needs
+
         libpq.connect(url).close()
     store = open_store(url, create=create)
     try:

@@ -8,7 +8,7 @@ owns the database, or may write SQLite's file, can do both; ``db check`` says wh
 from collections.abc import Iterator, Mapping
 
 from application.log import Reader, Store, Transaction
-from interfaces.storage.postgres import PostgresTurnRecorder
+from interfaces.storage.sqlite import SQLiteTurnRecorder
 
 LOG_TABLE = "stored_events"
 
@@ -49,25 +49,25 @@ _ALTERING = {
 
 def missing_guards(reader: Reader, store: Store) -> list[str]:
     """The triggers that are not there, or not as this program makes them."""
-    if isinstance(store, PostgresTurnRecorder):
-        at_work = {name for (name,) in reader.fetch(_AT_WORK, [_REFUSAL])}
-        return [name for name in _postgres_guards() if name not in at_work]
-    made: dict[str, str] = dict(reader.fetch("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
-    return [name for name, statement in _sqlite_guards().items() if made.get(name) != statement]
+    if isinstance(store, SQLiteTurnRecorder):
+        made: dict[str, str] = dict(reader.fetch("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
+        return [name for name, statement in _sqlite_guards().items() if made.get(name) != statement]
+    at_work = {name for (name,) in reader.fetch(_AT_WORK, [_REFUSAL])}
+    return [name for name in _postgres_guards() if name not in at_work]
 
 
 def put_up_guards(tx: Transaction, store: Store) -> bool:
     """Makes the triggers that are missing; says whether any were."""
     missing = missing_guards(tx, store)
-    if isinstance(store, PostgresTurnRecorder):
+    if isinstance(store, SQLiteTurnRecorder):
+        for name in missing:
+            tx.fetch(f"DROP TRIGGER IF EXISTS {name}")
+            tx.fetch(_sqlite_guards()[name])
+    else:
         if missing:
             tx.fetch(_REFUSE)
         for name in missing:
             tx.fetch(_postgres_guards()[name])
-    else:
-        for name in missing:
-            tx.fetch(f"DROP TRIGGER IF EXISTS {name}")
-            tx.fetch(_sqlite_guards()[name])
     return bool(missing)
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from application.log import Reader, Store, Transaction
 from application.projections import PROJECTIONS
@@ -16,8 +16,10 @@ from application.projections.tables import SLOTS, Projection, micros
 from application.proof import tree
 from application.rebuild import rebuild
 from interfaces.storage.append_only import LOG_TABLE, put_up_guards
-from interfaces.storage.postgres import PostgresTurnRecorder
 from interfaces.storage.sqlite import SQLiteTurnRecorder
+
+if TYPE_CHECKING:
+    from interfaces.storage.postgres import PostgresTurnRecorder  # with its driver, which SQLite never needs
 
 DIRECTORY = Path(__file__).parent / "migrations"
 
@@ -67,9 +69,9 @@ def migrate(store: Store, progress: Callable[[int, int], None], service_role: st
         if put_up_guards(tx, store):
             done.append("Protokoll, Baum, Prüfpunkte, Belege und Einsichten vor Änderungen geschützt")
     unfilled = _create_projections(store)
-    if service_role is not None and isinstance(store, PostgresTurnRecorder):
+    if service_role is not None and not isinstance(store, SQLiteTurnRecorder):
         with store.turn() as tx:
-            _grant(tx, service_role, store.datastore.schema)
+            _grant(tx, service_role)
     if tree.complete(store, progress):
         done.append("Baum des Protokolls aufgebaut")
     if unfilled:
@@ -123,10 +125,10 @@ def _applied(reader: Reader) -> set[int]:
 
 
 def _tables(reader: Reader, store: Store) -> set[str]:
-    if isinstance(store, PostgresTurnRecorder):
-        found = reader.fetch("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
-    else:
+    if isinstance(store, SQLiteTurnRecorder):
         found = reader.fetch("SELECT name FROM sqlite_master WHERE type = 'table'")
+    else:
+        found = reader.fetch("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
     return {name for (name,) in found}
 
 
@@ -176,10 +178,11 @@ def _create(tx: Transaction, projection: Projection) -> None:
 # ── rights
 
 
-def _grant(tx: Transaction, role: str, schema: str) -> None:
+def _grant(tx: Transaction, role: str) -> None:
     if not _PLAIN_NAME.fullmatch(role):
         raise ValueError("the name of the service's role consists of letters, digits and _ . @ -")
     slots = [table.in_slot(slot) for projection in PROJECTIONS for table in projection.tables for slot in SLOTS]
+    [(schema,)] = tx.fetch("SELECT current_schema()")
     tx.fetch(f'GRANT USAGE ON SCHEMA {schema} TO "{role}"')
     for table, rights in {**GRANTS, **dict.fromkeys(slots, GRANT_ON_PROJECTIONS)}.items():
         tx.fetch(f'GRANT {rights} ON {table} TO "{role}"')

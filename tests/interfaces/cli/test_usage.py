@@ -241,13 +241,25 @@ def test_config_check_fails_on_mistakes_and_mistyped_names(run: Run, monkeypatch
     assert "2 Einstellungen" in done.stderr
 
 
-@pytest.mark.parametrize("words", ["token create --role admin --subject x", "config check", "rebuild --check", "db check"])
+WEB = ("fastapi", "uvicorn", "pydantic", "python_calamine")
+HEAVY = (*WEB, "psycopg")
+
+
+@pytest.mark.parametrize(
+    ("words", "heavy"),
+    [("token create --role admin --subject x", HEAVY), ("config check", HEAVY), ("rebuild --check", HEAVY), ("db check", WEB)],
+)
 @pytest.mark.usefixtures("sqlite_installation")
-def test_light_commands_do_not_load_the_web_framework(words: str) -> None:
-    """It takes longer than they do."""
+def test_light_commands_do_not_load_what_is_heavy(words: str, heavy: tuple[str, ...]) -> None:
+    """The web framework, and the driver of a database that is not theirs, take longer than they do."""
     script = (
         "import json, sys; from interfaces.cli import main; main(sys.argv[1:], standalone_mode=False); "
-        "print(json.dumps([name for name in ('fastapi', 'uvicorn', 'pydantic', 'python_calamine') if name in sys.modules]))"
+        f"print(json.dumps([name for name in {heavy} if name in sys.modules]))"
     )
     done = subprocess.run([sys.executable, "-c", script, *words.split()], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_a_service_on_sqlite_does_not_load_the_driver_of_postgresql() -> None:
+    asked = "import sys, interfaces.http.server, interfaces.http.worker; print('psycopg' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout == "False\n"
