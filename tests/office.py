@@ -1,7 +1,7 @@
 """A running application for tests: a store with its keys and an engine, and the people who use it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from domain.quantities import Actor, Period, Rules
 from domain.refusals import Refusal
 from interfaces.storage import open_store
 from interfaces.storage.keystore import open_keystore
-from interfaces.storage.migrate import migrate
+from tests.schema import make_schema
 
 OFFICER = Actor("o1", "officer", "jugendamt")
 SECOND_OFFICER = Actor("o2", "officer", "jugendamt")
@@ -79,12 +79,6 @@ def body(answer: Answer) -> dict[str, Any]:
     """What an answer says."""
     said: dict[str, Any] = msgspec.json.decode(answer.body)
     return said
-
-
-def make_schema(url: str) -> None:
-    """Brings a database to the schema of the program, as ``stundenpool db migrate`` does."""
-    with closing(open_store(url, create=True)) as store:
-        migrate(store, lambda done, total: None)
 
 
 @contextmanager

@@ -27,7 +27,8 @@ from domain.quantities import Actor
 from domain.refusals import KeyReused
 from interfaces.storage.turns import TurnRecorder
 from tests.application.one_turn import in_one_turn
-from tests.office import LEAD, OFFICER, OTHER_LEAD, SECOND_OFFICER, WORKER, Office, body, make_schema
+from tests.office import LEAD, OFFICER, OTHER_LEAD, SECOND_OFFICER, WORKER, Office, body
+from tests.schema import make_schema
 from tests.tampering import tampering
 
 NOON = datetime(2022, 1, 10, 12, tzinfo=UTC)

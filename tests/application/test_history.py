@@ -28,8 +28,9 @@ from domain.quantities import Actor, Period, Rules
 from tests.application.model import FORGOTTEN, OPEN, Model, consumed
 from tests.application.one_turn import in_one_turn
 from tests.application.proof.verifying import deviations
-from tests.office import LEAD, OFFICER, OTHER_LEAD, SECOND_OFFICER, WORKER, Office, body, make_schema
+from tests.office import LEAD, OFFICER, OTHER_LEAD, SECOND_OFFICER, WORKER, Office, body
 from tests.postgres import Cluster
+from tests.schema import make_schema
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DISTRICTS, PROVIDERS = ("nord", "süd"), ("traeger-a", "traeger-b")

@@ -9,7 +9,8 @@ import pytest
 
 from application import commands, snapshots, states
 from application.states import States
-from tests.office import LEAD, OFFICER, WORKER, Office, body, make_schema
+from tests.office import LEAD, OFFICER, WORKER, Office, body
+from tests.schema import make_schema
 
 FIRST = datetime(2022, 1, 3, 8, tzinfo=UTC)
 SESSIONS = 20

@@ -10,8 +10,9 @@ import pytest
 
 from interfaces.storage.sqlite import SQLiteTurnRecorder
 from tests.cutting_proxy import CuttingProxy
-from tests.office import Office, make_schema
+from tests.office import Office
 from tests.postgres import Cluster
+from tests.schema import make_schema
 
 When = Literal["before", "after"]
 

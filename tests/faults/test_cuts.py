@@ -37,8 +37,9 @@ from tests.faults.faulty_stores import FaultyOffice, When, faulty_office
 from tests.faults.full_disk import Story
 from tests.faults.scenes import SCENES, Call, Stage, all_commands
 from tests.interfaces.http.office import running_office as running_http_office
-from tests.office import OFFICER, WORKER, Office, body, make_schema, running_office
+from tests.office import OFFICER, WORKER, Office, body, running_office
 from tests.postgres import Cluster
+from tests.schema import make_schema
 
 ROOT = Path(__file__).parents[2]
 THREADS = 8

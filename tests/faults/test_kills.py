@@ -14,7 +14,8 @@ import pytest
 from tests.conftest import STORE_KINDS
 from tests.faults.busy_office import Line
 from tests.faults.errands import Errand, Report, hold_against_log, hold_together, open_place, perform, repeat_all
-from tests.office import Office, make_schema
+from tests.office import Office
+from tests.schema import make_schema
 
 ROOT = Path(__file__).parents[2]
 LOAD_SECONDS_MAX = 0.5  # after the first answer

@@ -12,8 +12,9 @@ import pytest
 from interfaces.storage import open_store
 from interfaces.storage.check import examine
 from tests.faults.errands import Errand, Report, hold_against_log, hold_together, open_place, perform, run_errands
-from tests.office import Office, make_schema
+from tests.office import Office
 from tests.postgres import Cluster, new_folder, run_program, running_cluster, running_server
+from tests.schema import make_schema
 
 THREADS = 4
 ERRANDS = 100  # of each part: before the base backup, until the instant, and after it

@@ -13,7 +13,7 @@ from application.projections import PROJECTIONS
 from application.projections.tables import LIVE, Projector
 from domain.quantities import Actor, Sealed
 from interfaces.storage import open_store
-from interfaces.storage.migrate import migrate
+from tests.schema import make_schema
 
 OFFICER = Actor("officer-1", "officer", "jugendamt")
 T = TypeVar("T")
@@ -92,9 +92,9 @@ class Opener:
 @contextmanager
 def opened_log(url: str) -> Iterator[Log]:
     """A log in a new database of this URL."""
-    store = open_store(url, create=True)
+    make_schema(url)
+    store = open_store(url, create=False)
     try:
-        migrate(store, lambda done, total: None)
         yield Log(store)
     finally:
         store.close()

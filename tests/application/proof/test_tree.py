@@ -22,7 +22,8 @@ from interfaces.storage import open_store
 from interfaces.storage.migrate import migrate
 from interfaces.storage.turns import TurnRecorder
 from tests.application.one_turn import in_one_turn
-from tests.office import OFFICER, Office, make_schema
+from tests.office import OFFICER, Office
+from tests.schema import make_schema
 from tests.tampering import tampering
 
 

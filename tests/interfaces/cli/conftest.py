@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from interfaces.cli import main
+from tests.schema import make_schema
 
 PROGRAM = Path(sys.executable).parent / "stundenpool"
 
@@ -71,8 +72,9 @@ def _settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str) -> Path
 
 
 @pytest.fixture
-def installation(settings: Path, run: Run) -> Path:
+def installation(settings: Path, store_url: str, run: Run) -> Path:
     """A migrated installation on each kind of store; its working directory."""
+    make_schema(store_url)
     assert run("db", "migrate").exit_code == 0
     return settings
 

@@ -29,7 +29,8 @@ from interfaces.demo.story import CLOCK, PERIOD, SEED, TOP_UP_RESOLUTION, UNIT_M
 from interfaces.storage import open_store
 from interfaces.storage.keystore import open_keystore
 from tests.application.proof.verifying import deviations
-from tests.office import OFFICER, Office, make_schema, problem, running_office
+from tests.office import OFFICER, Office, problem, running_office
+from tests.schema import make_schema
 
 # The pool is still open, nothing erases yet, and what auditors do about it comes after the story.
 NOT_TOLD = {"pool-closed", "personal-data-erased", "sample-drawn", *(name for name in BY_NAME if name.startswith("finding-"))}

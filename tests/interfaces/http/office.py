@@ -16,7 +16,7 @@ from interfaces.http.security import create_token
 from interfaces.service import Service, open_service
 from interfaces.settings import Settings
 from interfaces.storage import open_store
-from interfaces.storage.migrate import migrate
+from tests.schema import make_schema
 
 PEOPLE = {
     "worker": ("worker", "kraft-1", "traeger-a"),
@@ -167,8 +167,8 @@ class Then:
 def running_office(url: str, folder: Path) -> Iterator[Office]:
     """A service on this store, which is set up where it is new; tokens are made anew."""
     settings = Settings(database_url=url, keystore=str(folder / "keys"))
-    store = open_store(url, create=True)
-    migrate(store, lambda done, of: None)
+    make_schema(url)
+    store = open_store(url, create=False)
     tokens = {
         person: create_token(store, role=role, subject=subject, provider=provider)
         for person, (role, subject, provider) in PEOPLE.items()

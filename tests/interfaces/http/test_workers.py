@@ -26,7 +26,8 @@ from tests.faults.errands import GRANTED, SERVICE, SESSION, Errand, Report, hold
 from tests.interfaces.http.explored import Served, served
 from tests.interfaces.http.test_following import wait_until
 from tests.interfaces.http.test_server import ROOT, SERVE, environment
-from tests.office import OFFICER, Office, make_schema, running_office
+from tests.office import OFFICER, Office, running_office
+from tests.schema import make_schema
 
 CALLERS = 6
 LOAD_SECONDS = 2

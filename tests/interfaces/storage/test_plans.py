@@ -13,7 +13,7 @@ from application.proof import tree
 from application.proof.merkle import Subtree
 from interfaces.storage import open_store
 from interfaces.storage.turns import TurnRecorder
-from tests.office import make_schema
+from tests.schema import make_schema
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from interfaces.webhooks.standing import Standing
 from interfaces.webhooks.subscriptions import Webhook
 from tests.interfaces.storage.test_migrate import quietly
 from tests.postgres import Cluster
+from tests.schema import make_schema
 
 NOW = datetime(2024, 3, 5, 14, 30, tzinfo=UTC)
 UNTIL = NOW + timedelta(seconds=20)
@@ -22,8 +23,8 @@ LATER = UNTIL + timedelta(seconds=1)
 
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
-    store = open_store(store_url, create=True)
-    migrate(store, quietly)
+    make_schema(store_url)
+    store = open_store(store_url, create=False)
     yield store
     store.close()
 

@@ -1,0 +1,57 @@
+"""Databases with the schema of the program, copied from one that was migrated: hundreds of tests begin with one."""
+
+import shutil
+import tempfile
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+
+from interfaces.storage import open_store
+from interfaces.storage.migrate import migrate
+
+TEMPLATE = "migrated"
+
+
+def make_schema(url: str) -> None:
+    """Brings a database to the schema of the program, as ``stundenpool db migrate`` does. One that is new becomes a copy."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        _copy_file(Path(unquote(parts.path.removeprefix("/"))))
+    elif not parts.query:
+        _copy_database(url, unquote(parts.path.removeprefix("/")))
+    _migrate(url)
+
+
+def _migrate(url: str) -> None:
+    with closing(open_store(url, create=True)) as store:
+        migrate(store, lambda done, total: None)
+
+
+def _copy_file(path: Path) -> None:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(_folder().name, TEMPLATE), path)
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Holds a migrated SQLite file; is gone when the process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="stundenpool-")
+    _migrate(f"sqlite:///{folder.name}/{TEMPLATE}")
+    return folder
+
+
+def _copy_database(url: str, name: str) -> None:
+    server = url.removesuffix(name)
+    with psycopg.connect(url, autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_class WHERE relnamespace = 'public'::regnamespace LIMIT 1").fetchone():
+            return
+    with psycopg.connect(f"{server}postgres", autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone():
+            connection.execute(f"CREATE DATABASE {TEMPLATE}")
+            _migrate(f"{server}{TEMPLATE}")
+        connection.execute(f"DROP DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
