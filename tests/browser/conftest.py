@@ -11,7 +11,7 @@ import uvicorn
 from playwright.sync_api import Browser
 
 from interfaces.http.app import create_app
-from interfaces.http.security import create_token
+from interfaces.identity.tokens import create_token
 from interfaces.service import open_service
 from interfaces.settings import Settings
 from tests.browser.chromium import running_chromium
