@@ -126,9 +126,7 @@ def _with_keys(change: Callable[[Transaction, Keyring], T]) -> T:
 
 def _hand_out(password: str) -> None:
     click.echo(password)
-    note(
-        f"Gilt {FIRST_PASSWORD.days} Tage für eine einzige Anmeldung, bei der ein eigenes gewählt wird; gezeigt wird es nur jetzt."
-    )
+    note(f"Gilt {FIRST_PASSWORD.days} Tage, bis bei der Anmeldung ein eigenes gewählt wird; gezeigt wird es nur jetzt.")
 
 
 def _described(account: AccountView) -> str:

@@ -55,9 +55,8 @@ def list_(as_json: bool) -> None:
         click.echo(msgspec.json.encode(found))
         return
     for token in found:
-        click.echo(
-            f"{token.id}  {token.subject} ({token.role}{f', {token.provider}' if token.provider else ''})\n    {_state(token)}"
-        )
+        who = f"{token.role}, {token.provider}" if token.provider else token.role
+        click.echo(f"{token.id}  {token.subject} ({who})\n    {_state(token)}")
 
 
 @command.command("revoke")

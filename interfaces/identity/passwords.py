@@ -36,8 +36,8 @@ COST = Cost(memory_kib=47_104, iterations=1, lanes=1)
 
 # What people choose first, in letters of one size. Around it they put digits and signs, which is why those are looked past.
 _CHOSEN_FIRST = """
-    passwort password passwd kennwort geheim geheimnis geheimwort hallo hallowelt willkommen welcome anmelden anmeldung login letmein
-    admin administrator benutzer user gast test testtest passwortpasswort passwordpassword meinpasswort meinkennwort
+    passwort password passwd kennwort geheim geheimnis geheimwort hallo hallowelt willkommen welcome anmelden anmeldung login
+    letmein admin administrator benutzer user gast test testtest passwortpasswort passwordpassword meinpasswort meinkennwort
     sommer winter fruehling frühling herbst januar februar maerz märz april mai juni juli august september oktober november dezember
     montag dienstag mittwoch donnerstag freitag samstag sonntag schatz liebling ichliebedich iloveyou sonnenschein sunshine
     fussball fußball football baseball basketball schalke bayern borussia dortmund werder hertha

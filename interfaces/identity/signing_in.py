@@ -17,10 +17,10 @@ from application.privacy import Keyring
 from interfaces.identity import accounts, limits, passwords, second_factor, sessions, trail
 from interfaces.identity.accounts import Account
 from interfaces.identity.limits import Counted
+from interfaces.identity.people import is_name
 from interfaces.identity.sessions import Session, Sessions, Stage
 
 HASHING_MAX = 2  # passwords at the same time in a process: each takes 46 MiB
-NAME_CHARACTERS_MAX = 200
 
 
 class NotTaken(Exception):
@@ -73,7 +73,7 @@ class SigningIn:
         decoy = self._decoy  # made by whoever is the first, also where there is such an account
         counted = limits.of_password(self._told_apart(name), address)
         with self._store.turn() as turn:
-            account = accounts.find(turn, name) if len(name) <= NAME_CHARACTERS_MAX else None
+            account = accounts.find(turn, name) if is_name(name.strip()) else None
             subject = account.actor.subject if account else None
             too_soon = limits.admit(turn, self._now(), counted)
             if too_soon:

@@ -33,7 +33,7 @@ class Window:
     def signs_in_as(self, who: str) -> "Window":
         self.page.goto(f"{self._site.url}/")
         self.page.get_by_label("Zugangstoken").fill(self._site.tokens[who])
-        self.page.get_by_role("button", name="Anmelden").click()
+        self.page.get_by_role("button", name="Mit Token anmelden").click()
         self.page.get_by_role("button", name="Abmelden").wait_for()
         return self
 
@@ -64,10 +64,10 @@ def desk(browser: Browser, site: Site) -> Iterator[Window]:
 
 def test_signing_in_has_no_barriers(window: Window, site: Site) -> None:
     """Neither the form, nor the form with its message."""
-    window.page.goto(f"{site.url}/anmelden")
+    window.page.goto(f"{site.url}/anmeldung")
     window.is_without_barriers()
     window.page.get_by_label("Zugangstoken").fill("falsch")
-    window.page.get_by_role("button", name="Anmelden").click()
+    window.page.get_by_role("button", name="Mit Token anmelden").click()
     window.page.get_by_role("alert").wait_for()
     assert window.wrong.pop().startswith("Failed to load resource: the server responded with a status of 422")
     window.is_without_barriers()
@@ -157,5 +157,5 @@ def test_signing_out_ends_it(desk: Window, site: Site) -> None:
     desk.page.get_by_role("button", name="Abmelden").click()
     desk.page.get_by_label("Zugangstoken").wait_for()
     desk.page.goto(f"{site.url}/")
-    assert desk.page.url == f"{site.url}/anmelden"
+    assert desk.page.url == f"{site.url}/anmeldung"
     assert desk.wrong == []
