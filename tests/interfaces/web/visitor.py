@@ -23,15 +23,18 @@ class Visitor:
         self._office = office
         self.origin = f"{scheme}://{HOST}"
         app = create_app(office.service)
-        self._sessions: Sessions = app.state.api.sessions
+        self.sessions: Sessions = app.state.api.sessions
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         self._client = httpx.AsyncClient(transport=transport, base_url=self.origin)
 
     def signs_in_as(self, who: str) -> "Visitor":
         """Without the way there, which test_signing_in.py goes."""
-        cookie = self._office.portal.call(partial(self._sessions.start, actor_of(*PEOPLE[who]), how="password"))
-        self._client.cookies.set(self.cookie_name, cookie, HOST)
+        cookie = self._office.portal.call(partial(self.sessions.start, actor_of(*PEOPLE[who]), how="password"))
+        self.keeps(self.cookie_name, cookie)
         return self
+
+    def keeps(self, name: str, cookie: str) -> None:
+        self._client.cookies.set(name, cookie, HOST)
 
     def opens(self, path: str, **query: str) -> httpx.Response:
         return self._request("GET", path, params=query or None)
