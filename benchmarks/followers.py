@@ -19,7 +19,7 @@ from benchmarks.load import Job
 from benchmarks.measuring import Figure, Measured, interleaved, percentile, throughput
 from benchmarks.places import Kind, Places
 from benchmarks.sizes import Sizes
-from interfaces.http.security import create_token
+from interfaces.identity.tokens import create_token
 from interfaces.storage import open_store
 
 Play = Callable[[], Measured]

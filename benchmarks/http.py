@@ -19,7 +19,7 @@ from benchmarks.load import Job
 from benchmarks.measuring import Figure, Measured, interleaved
 from benchmarks.places import Database, Kind, Places
 from benchmarks.sizes import Sizes
-from interfaces.http.security import create_token
+from interfaces.identity.tokens import create_token
 from interfaces.service import open_service
 from interfaces.storage import open_store
 

@@ -39,7 +39,7 @@ from domain.findings.thresholds import Thresholds
 from interfaces.http.app import create_app
 from interfaces.http.operations import PREFIX
 from interfaces.http.problems import problem_bytes
-from interfaces.http.security import create_token
+from interfaces.identity.tokens import create_token
 from interfaces.service import Service
 from interfaces.settings import Settings
 from interfaces.storage import open_store

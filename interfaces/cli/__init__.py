@@ -18,6 +18,7 @@ main = Commands(
         "demo": "interfaces.cli.demo",
         "db": "interfaces.cli.db",
         "keys": "interfaces.cli.keys",
+        "account": "interfaces.cli.account",
         "token": "interfaces.cli.token",
         "pool": "interfaces.cli.pool",
         "import": "interfaces.cli.imports",

@@ -1,10 +1,12 @@
 """``stundenpool db``: schema, health, backup while running, restore."""
 
+import getpass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import click
 
+from application.engine import utc_now
 from application.log import Store
 from application.proof import checkpoints
 from interfaces.cli.commands import Failed, note
@@ -12,12 +14,17 @@ from interfaces.cli.progress import event_progress, progress_bar
 from interfaces.cli.stores import opened_store, store_of
 from interfaces.handover.failing import NotHandedOver
 from interfaces.handover.witness import Witness
+from interfaces.identity.restored import shut_out
 from interfaces.settings import Settings, read_settings
 from interfaces.storage.backup import back_up, restore
 from interfaces.storage.check import examine
 from interfaces.storage.checkpoint_keys import CheckpointKeys
 from interfaces.storage.migrate import migrate, schema_state
 
+_SHUT = (
+    "Alle Sitzungen sind beendet. Konten stehen wieder, wie sie bei der Sicherung waren: Wer seither gesperrt oder abgeschaltet "
+    "wurde, muss es noch einmal werden („stundenpool account list“)."
+)
 _KEYS_APART = "Die Schlüssel der Personendaten sind nicht darin: „stundenpool keys backup“ sichert sie."
 
 
@@ -55,7 +62,10 @@ def restore_(file: Path) -> None:
     restore(settings.schema_url, file)
     for line in brought_up_to_date(settings):
         note(line)
+    with opened_store(settings) as store, store.turn() as turn:
+        revoked = shut_out(turn, utc_now(), getpass.getuser())
     note(f"Zurückgespielt aus „{file}“. {_KEYS_APART}")
+    note(f"{_SHUT} Widerrufene Zugangstoken: {revoked}.")
     _check(settings)
 
 

@@ -11,6 +11,7 @@ from application.projections.tables import ProjectionOutdated
 from application.proof.tree import LogDiffers
 from application.rebuild import BeingRebuilt, OtherLog
 from domain.refusals import Refusal
+from interfaces.identity.accounts import AccountRefused
 from interfaces.settings import SettingsError
 from interfaces.storage.backup import BackupRefused
 from interfaces.targets import TargetRefused
@@ -28,7 +29,7 @@ def sentence_of(error: Exception) -> str | None:
             return f"Einstellungen: {error}"
         case Refusal():
             return error.message
-        case ProjectionOutdated() | BeingRebuilt() | OtherLog() | BackupRefused() | TargetRefused():
+        case ProjectionOutdated() | BeingRebuilt() | OtherLog() | BackupRefused() | TargetRefused() | AccountRefused():
             return str(error)
         case DamagedEvent():
             return f"Das Ereignisprotokoll ist beschädigt: {error}"

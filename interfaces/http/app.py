@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from application.privacy import KeyStore
 from interfaces.handover.daily import Daily
-from interfaces.http import audit, bookings, cases, findings, health, log, openapi, pools, reports, samples, webhooks
+from interfaces.http import access, audit, bookings, cases, findings, health, log, openapi, pools, reports, samples, webhooks
 from interfaces.http.edge import Edge
 from interfaces.http.operations import Operation
 from interfaces.http.problems import RETRY_AFTER_SECONDS
@@ -26,7 +26,7 @@ from interfaces.http.resources import Api, Resources
 from interfaces.http.scrape import Scrape
 from interfaces.service import Service
 from interfaces.storage.keystore import open_keystore
-from interfaces.web import pages
+from interfaces.web import account, pages, sign_in
 from interfaces.webhooks.delivering import Deliverer
 
 VERSION = "1.0"
@@ -41,7 +41,10 @@ OPERATIONS: tuple[Operation, ...] = (
     *findings.OPERATIONS,
     *samples.OPERATIONS,
     *webhooks.OPERATIONS,
+    *access.OPERATIONS,
 )
+
+PAGES = (*pages.PAGES, *sign_in.PAGES, *account.PAGES)
 
 # What is neither under /api/v1 nor a page is public, and stands here.
 PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/static", pages.ASSETS)
@@ -95,7 +98,7 @@ def create_app(service: Service, folder: Path | None = None) -> Application:
     api.metrics.contradicted.set_function(lambda: app.state.checkpoints.told.contradicted)
     app.state.scrape = Scrape(api.metrics, service.store, keys, folder)
     app.add_middleware(Edge, metrics=api.metrics)
-    app.router.routes.extend(pages.routes(api))
+    app.router.routes.extend(pages.routes(api, PAGES))
     _add_public_routes(app, api, keys)
     app.openapi = cache(lambda: openapi.document(app, OPERATIONS))  # type: ignore[method-assign]
     return app

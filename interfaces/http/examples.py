@@ -8,6 +8,7 @@ from typing import Any
 
 from application.sampling import SampleView
 from application.views import Balance, BookingView, CaseView, FindingView, PoolView, SessionView
+from interfaces.identity.tokens import TokenView
 from interfaces.webhooks.subscriptions import RegisteredWebhook, WebhookView
 
 POOL = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b01"
@@ -16,6 +17,7 @@ BOOKING = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b03"
 SESSION = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b04"
 WEBHOOK = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b05"
 FINDING = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b06"
+TOKEN = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b08"  # noqa: S105 – the id of one
 SAMPLE = "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b07"
 MONTH = "2024-03"
 PROVIDER = "traeger-a"
@@ -29,6 +31,7 @@ PATH_IDS = {
     "month": MONTH,
     "webhook": WEBHOOK,
     "finding": FINDING,
+    "token": TOKEN,
 }
 
 _POOL = {
@@ -137,6 +140,18 @@ _SAMPLE = {
     "sessions": [SESSION],
 }
 
+_TOKEN = {
+    "id": TOKEN,
+    "subject": "fachverfahren",
+    "role": "officer",
+    "provider": None,
+    "scope": "read",
+    "created_at": "2024-03-01T08:00:00Z",
+    "expires_at": "2025-03-01T08:00:00Z",
+    "used_at": "2024-03-04T07:12:31Z",
+    "revoked_at": "2024-03-05T10:00:00Z",
+}
+
 _OF_VIEW: dict[type, dict[str, Any]] = {
     PoolView: _POOL,
     CaseView: _CASE,
@@ -146,6 +161,7 @@ _OF_VIEW: dict[type, dict[str, Any]] = {
     WebhookView: _WEBHOOK,
     FindingView: _FINDING,
     SampleView: _SAMPLE,
+    TokenView: _TOKEN,
     RegisteredWebhook: {**_WEBHOOK, "secret": "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
 }
 

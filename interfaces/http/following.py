@@ -26,7 +26,8 @@ from domain.refusals import Malformed
 from interfaces.cloudevents import encoded
 from interfaces.http.problems import Rejected, too_many_streams, unavailable
 from interfaces.http.replies import NOSNIFF, Header, Reply
-from interfaces.http.security import Tokens, provider_of
+from interfaces.http.security import provider_of
+from interfaces.identity.tokens import Tokens
 
 log = logging.getLogger("stundenpool.http")
 
@@ -176,7 +177,7 @@ class Following:
 
     async def _still_may(self, stream: Stream) -> bool:
         try:
-            return await self._tokens.actor(stream.authorization) == stream.actor
+            return (await self._tokens.caller(stream.authorization)).actor == stream.actor
         except Rejected:
             return False
 

@@ -36,7 +36,7 @@ _CODES_409 = ", ".join(refusal.code for refusal in ORDER if status_of(refusal.co
 
 _PROBLEMS = {
     401: "Kein gültiges Token",
-    403: "Die Rolle darf das nicht",
+    403: "Die Rolle darf das nicht (`forbidden`), oder das Token nicht (`out_of_scope`)",
     404: "Gibt es nicht, oder nicht für Sie",
     409: f"Eine Regel spricht dagegen. Code: {_CODES_409}",
     412: "Inzwischen geändert (`version_differs`)",

@@ -105,6 +105,11 @@ class TrailOf(KnownAt, frozen=True):
     limit: Limit = 100
 
 
+class AccessOf(Parameters, frozen=True):
+    after: Cursor | None = None
+    limit: Limit = 100
+
+
 class InclusionOf(Parameters, frozen=True):
     position: Annotated[int, Meta(ge=1, le=POSITION_MAX, description="Position des Ereignisses")]
     size: Annotated[int, Meta(ge=1, le=POSITION_MAX, description="Größe des Protokolls; sonst die heutige")] | None = None

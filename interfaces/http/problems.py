@@ -93,6 +93,15 @@ def forbidden() -> Rejected:
     return Rejected(HTTPStatus.FORBIDDEN, "forbidden", "Nicht erlaubt", "Ihre Rolle erlaubt diesen Vorgang nicht.")
 
 
+def out_of_scope() -> Rejected:
+    return Rejected(
+        HTTPStatus.FORBIDDEN,
+        "out_of_scope",
+        "Nicht mit diesem Token",
+        "Ihre Rolle erlaubt diesen Vorgang, das Zugangstoken aber nicht: Es gilt nur für einen Teil davon.",
+    )
+
+
 def too_large() -> Rejected:
     return Rejected(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -37,8 +37,10 @@ from interfaces.http.operations import JSON, PREFIX, Asking, Change, Changing, C
 from interfaces.http.parameters import EventsFrom, known_at_of
 from interfaces.http.problems import problem_bytes, status_of
 from interfaces.http.replies import Header, Reply, reply
-from interfaces.http.security import Tokens
 from interfaces.http.waiting import Decisions, Reads
+from interfaces.identity.sessions import Sessions
+from interfaces.identity.signing_in import SigningIn
+from interfaces.identity.tokens import Tokens, permits
 from interfaces.service import Service
 
 T = TypeVar("T")
@@ -71,6 +73,8 @@ class Api:
         self.metrics.workers.set(service.settings.workers)
         self.limiter = anyio.CapacityLimiter(READERS_MAX)
         self.tokens = Tokens(service.store, self.limiter)
+        self.sessions = Sessions(service.store, self.limiter)
+        self.signing_in = SigningIn(self.sessions, service.keyring)
         self.decisions = Decisions(service.engine)
         self.following = Following(service.store, self.tokens)
         with service.store.reading() as reader:
@@ -236,9 +240,11 @@ class Resource:
         handler = self._by_method.get(call.method)
         if handler is None:
             raise problems.method_not_allowed(", ".join(self._by_method))
-        actor = await self._api.tokens.actor(call.header(b"authorization") or "")
+        actor, scope = await self._api.tokens.caller(call.header(b"authorization") or "")
         if actor.role not in handler.operation.policy:
             raise problems.forbidden()
+        if not permits(scope, handler.operation.method, handler.operation.path):
+            raise problems.out_of_scope()
         return await handler(call, actor)
 
 

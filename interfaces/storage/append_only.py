@@ -1,8 +1,8 @@
 """What may only grow, and how the database itself sees to it.
 
-Triggers refuse to change or remove a row of the log, its tree and its checkpoints, of the receipts and of what was read by whom,
-whoever asks. On PostgreSQL the role of the service has neither the right to do so nor the right to take the triggers away. Whoever
-owns the database, or may write SQLite's file, can do both; ``db check`` says what is missing.
+Triggers refuse to change or remove a row of the log, its tree and its checkpoints, of the receipts, of what was read by whom and of
+who got in, whoever asks. On PostgreSQL the role of the service has neither the right to do so nor the right to take the triggers
+away. Whoever owns the database, or may write SQLite's file, can do both; ``db check`` says what is missing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,6 +20,7 @@ KEYS = {
     "time_stamps": ("size", "key"),
     "receipts": ("subject", "organisation", "idempotency_key"),
     "personal_reads": ("id",),
+    "access_trail": ("number",),
 }
 
 _REFUSAL = """

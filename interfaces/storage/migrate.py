@@ -29,7 +29,12 @@ GRANTS = {
     f"{LOG_TABLE}_notification_id_seq": "SELECT",  # for backups; positions are given by the turn
     "receipts": "SELECT, INSERT",
     "personal_reads": "SELECT, INSERT",
-    "tokens": "SELECT, INSERT, DELETE",
+    "tokens": "SELECT, INSERT, UPDATE",
+    "accounts": "SELECT, INSERT, UPDATE",
+    "recovery_codes": "SELECT, INSERT, DELETE",
+    "sessions": "SELECT, INSERT, UPDATE, DELETE",
+    "failures": "SELECT, INSERT, UPDATE, DELETE",
+    "access_trail": "SELECT, INSERT",
     "webhooks": "SELECT, INSERT, UPDATE, DELETE",
     "projections": "SELECT, UPDATE",
     "snapshots": "SELECT, INSERT, UPDATE",
@@ -67,7 +72,7 @@ def migrate(store: Store, progress: Callable[[int, int], None], service_role: st
     done = _apply_migrations(store)
     with store.turn() as tx:
         if put_up_guards(tx, store):
-            done.append("Protokoll, Baum, Prüfpunkte, Belege und Einsichten vor Änderungen geschützt")
+            done.append("Protokoll, Baum, Prüfpunkte, Belege, Einsichten und Zugänge vor Änderungen geschützt")
     unfilled = _create_projections(store)
     if service_role is not None and not isinstance(store, SQLiteTurnRecorder):
         with store.turn() as tx:

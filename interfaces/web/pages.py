@@ -1,6 +1,6 @@
 """The pages, declared like the operations of the API: who may open each stands beside it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from interfaces.http.parameters import FigureOf, known_at_of
 from interfaces.http.problems import Problem, Rejected
 from interfaces.http.resources import Api, path_ids
 from interfaces.http.security import AUDIT, CASEWORK, OFFICE, Policy
+from interfaces.identity.sessions import Seen, Session
 from interfaces.web import charts, formats, session
 from interfaces.web.findings import TITLES, FindingsShown, findings, positions
 from interfaces.web.messages import counted, message
@@ -34,8 +35,8 @@ from interfaces.web.trace import trace
 
 STATIC = Path(__file__).parent / "static"
 ASSETS = "/assets"
-OVERVIEW, TRACE, FINDINGS, SIGN_IN, SIGN_OUT = "/", "/nachweis", "/feststellungen", "/anmelden", "/abmelden"
-PUBLIC_PAGES = (SIGN_IN, SIGN_OUT)  # those that nobody has to be signed in for
+OVERVIEW, TRACE, FINDINGS = "/", "/nachweis", "/feststellungen"
+SIGN_IN, SIGN_OUT, ACCOUNT = "/anmeldung", "/abmelden", "/konto"
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -49,11 +50,17 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request for a page, and who is signed in."""
+    """A request for a page, its session, and who is signed in."""
 
     api: Api
     request: Request
+    session: Session | None
     actor: Actor | None
+
+    @property
+    def address(self) -> str:
+        """Where it comes from."""
+        return session.address_of(self.request)
 
 
 Answering = Callable[[Visit], Awaitable[Response]]
@@ -94,20 +101,26 @@ class PageResource:
             raise problems.method_not_allowed(", ".join(self.page.answers))
         if request.method == "POST" and not session.from_here(request):
             raise Rejected(403, "foreign_origin", message("problem.foreign_origin.title"), message("problem.foreign_origin"))
-        actor = await _signed_in(self._api, session.token_of(request))
+        seen = await self._api.sessions.look(session.cookie_of(request))
+        response = await self._answer_to(Visit(self._api, request, *_who(seen)), answering)
+        if seen is not None and seen.renewed is not None and "set-cookie" not in response.headers:
+            session.keep(response, seen.renewed, request)
+        return response
+
+    async def _answer_to(self, visit: Visit, answering: Answering) -> Response:
         if self.page.policy is not None:
-            if actor is None:
+            if visit.actor is None:
                 return RedirectResponse(SIGN_IN, 303)
-            if actor.role not in self.page.policy:
+            if visit.actor.role not in self.page.policy:
                 raise problems.forbidden()
-        return await answering(Visit(self._api, request, actor))
+        return await answering(visit)
 
 
-async def _signed_in(api: Api, token: str) -> Actor | None:
-    try:
-        return await api.tokens.actor(f"Bearer {token}")
-    except Rejected:
-        return None
+def _who(seen: Seen | None) -> tuple[Session | None, Actor | None]:
+    """Nobody is signed in who has only come half the way."""
+    if seen is None:
+        return None, None
+    return seen.session, seen.session.actor if seen.session.stage == "open" else None
 
 
 # ── What the pages answer
@@ -118,7 +131,7 @@ async def _overview(visit: Visit) -> Response:
     actor, wanted = visit.actor, visit.request.query_params.get("pool")
     assert actor is not None, "the policy lets nobody in who is not signed in"
     if not may_see_figures(actor):
-        return _page("notice.html", actor, notice="no_figures")
+        return page("notice.html", actor, notice="no_figures")
     pool = _id(wanted) if wanted else None
     times = _times(visit.request.query_params)
     if times is not None and not may_see_other_times(actor):
@@ -128,8 +141,8 @@ async def _overview(visit: Visit) -> Response:
         with visit.api.service.store.reading() as reader:
             shown = overview(visit.api.asking(actor, reader, times.known_at if times else None), pool, times)
         if shown is None:
-            return _page("notice.html", actor, notice="no_pool")
-        return _page("overview.html", actor, shown=shown)
+            return page("notice.html", actor, notice="no_pool")
+        return page("overview.html", actor, shown=shown)
 
     return await visit.api.reading(read)
 
@@ -165,7 +178,7 @@ async def _trace(visit: Visit) -> Response:
     def read() -> Response:
         with visit.api.service.store.reading() as reader:
             shown = trace(visit.api.asking(actor, reader, known_at_of(wanted)), wanted)
-        return _page("trace.html", actor, shown=shown)
+        return page("trace.html", actor, shown=shown)
 
     return await visit.api.reading(read)
 
@@ -179,42 +192,21 @@ async def _findings(visit: Visit) -> Response:
     def read() -> Response:
         with visit.api.service.store.reading() as reader:
             shown = findings(visit.api.asking(actor, reader), wanted)
-        return _page("findings.html", actor, shown=shown)
+        return page("findings.html", actor, shown=shown)
 
     return await visit.api.reading(read)
-
-
-async def _sign_in_form(visit: Visit) -> Response:
-    return _page("sign_in.html", None, wrong=False) if visit.actor is None else RedirectResponse(OVERVIEW, 303)
-
-
-async def _sign_in(visit: Visit) -> Response:
-    token = await session.form_field(visit.request, "token")
-    if await _signed_in(visit.api, token) is None:
-        return _page("sign_in.html", None, 422, wrong=True)
-    response = RedirectResponse(OVERVIEW, 303)
-    session.keep(response, token, visit.request)
-    return response
-
-
-async def _sign_out(visit: Visit) -> Response:
-    response = RedirectResponse(SIGN_IN, 303)
-    session.forget(response, visit.request)
-    return response
 
 
 PAGES = (
     Page(OVERVIEW, frozenset(get_args(Role)), {"GET": _overview}),
     Page(TRACE, CASEWORK, {"GET": _trace}),
     Page(FINDINGS, AUDIT, {"GET": _findings}),
-    Page(SIGN_IN, None, {"GET": _sign_in_form, "POST": _sign_in}),
-    Page(SIGN_OUT, None, {"POST": _sign_out}),
 )
 
 
-def routes(api: Api) -> list[BaseRoute]:
+def routes(api: Api, pages: Iterable[Page]) -> list[BaseRoute]:
     """The pages, and what they are made of."""
-    return [*(Route(page.path, PageResource(api, page)) for page in PAGES), Mount(ASSETS, Assets(directory=STATIC))]
+    return [*(Route(page.path, PageResource(api, page)) for page in pages), Mount(ASSETS, Assets(directory=STATIC))]
 
 
 class Assets(StaticFiles):
@@ -262,6 +254,7 @@ def _environment() -> Environment:
         audit=AUDIT,
         sign_in_path=SIGN_IN,
         sign_out_path=SIGN_OUT,
+        account_path=ACCOUNT,
     )
     return environment
 
@@ -269,11 +262,12 @@ def _environment() -> Environment:
 _TEMPLATES = _environment()
 
 
-def _page(template: str, actor: Actor | None, status: int = 200, **shown: Any) -> Response:
+def page(template: str, actor: Actor | None, status: int = 200, **shown: Any) -> Response:
+    """A page as it is for somebody."""
     return Response(_TEMPLATES.get_template(template).render(actor=actor, **shown), status, media_type="text/html")
 
 
 def _problem_page(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    response = _page("problem.html", None, problem.status, problem=problem)
+    response = page("problem.html", None, problem.status, problem=problem)
     response.headers.update(headers or {})
     return response

@@ -1,4 +1,4 @@
-"""Signing in to the pages: the bearer token itself, in a cookie that no script reads and no other site sends along."""
+"""What a browser keeps of a session, a cookie that no script reads and no other site sends along; and the forms that it sends."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,19 +9,18 @@ COOKIE = "stundenpool"
 FORM_BYTES_MAX = 4096
 
 
-def token_of(request: Request) -> str:
-    """The token of whoever is signed in; empty where nobody is."""
-    return request.cookies.get(COOKIE, "")
+def cookie_of(request: Request) -> str:
+    """The value of the cookie; empty where there is none."""
+    return request.cookies.get(_name(request), "")
 
 
-def keep(response: Response, token: str, request: Request) -> None:
-    """Signs in until the browser closes. The token has been found, so nothing strange stands in it."""
-    response.set_cookie(COOKIE, token, path="/", httponly=True, samesite="strict", secure=_encrypted(request))
+def keep(response: Response, cookie: str, request: Request) -> None:
+    """Until the browser closes; how long it is good for, the server knows."""
+    response.set_cookie(_name(request), cookie, path="/", httponly=True, samesite="strict", secure=_encrypted(request))
 
 
 def forget(response: Response, request: Request) -> None:
-    """Signs out."""
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=_encrypted(request))
+    response.delete_cookie(_name(request), path="/", httponly=True, samesite="strict", secure=_encrypted(request))
 
 
 def from_here(request: Request) -> bool:
@@ -36,18 +35,28 @@ def from_here(request: Request) -> bool:
         return False
 
 
-async def form_field(request: Request, name: str) -> str:
-    """A field of the form that was sent; empty where it is missing, stated twice, too long or no text."""
+async def form(request: Request) -> dict[str, str]:
+    """The fields of the form that was sent; none of them where it is too long or no text, and none that is stated twice."""
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > FORM_BYTES_MAX:
-            return ""
+            return {}
     try:
-        values = parse_qs(body.decode(), max_num_fields=10, errors="strict").get(name, [])
+        fields = parse_qs(body.decode(), max_num_fields=10, errors="strict", keep_blank_values=True)
     except ValueError:
-        return ""
-    return values[0].strip() if len(values) == 1 else ""
+        return {}
+    return {name: values[0] for name, values in fields.items() if len(values) == 1}
+
+
+def address_of(request: Request) -> str:
+    """Where it comes from, as far as a trusted proxy says so."""
+    return request.client.host if request.client else ""
+
+
+def _name(request: Request) -> str:
+    """With the prefix, a browser takes it from an encrypted page of this very host alone."""
+    return f"__Host-{COOKIE}" if _encrypted(request) else COOKIE
 
 
 def _encrypted(request: Request) -> bool:

@@ -5,14 +5,17 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from uuid import uuid4
 
 import pytest
 import uvicorn
 from playwright.sync_api import Browser
 
+from application.engine import utc_now
 from interfaces.http.app import create_app
-from interfaces.http.security import create_token
-from interfaces.service import open_service
+from interfaces.identity import accounts
+from interfaces.identity.tokens import create_token
+from interfaces.service import Service, open_service
 from interfaces.settings import Settings
 from tests.browser.chromium import running_chromium
 from tests.interfaces.web.story import Clock, tell
@@ -28,6 +31,14 @@ class Site:
 
     url: str
     tokens: Mapping[str, str]
+    service: Service
+
+    def new_account(self) -> tuple[str, str]:
+        """Name and first password of an officer."""
+        name = f"kim-{uuid4().hex[:8]}"
+        with self.service.store.turn() as turn:
+            keyring, now = self.service.keyring, utc_now()
+            return name, accounts.create(turn, keyring, now, "admin-1", name=name, role="officer")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +68,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             assert time.monotonic() < deadline, "the service did not start"
             time.sleep(0.01)
         try:
-            yield Site(f"http://127.0.0.1:{listening.getsockname()[1]}", tokens)
+            yield Site(f"http://127.0.0.1:{listening.getsockname()[1]}", tokens, service)
         finally:
             server.should_exit = True
             thread.join()

@@ -1,10 +1,18 @@
 """The pages in a real browser: no barriers, no errors, nothing from elsewhere, nothing cut off; on every screen, light and dark."""
 
+import base64
+import time
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Literal
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import zxingcpp
 from axe_playwright_python.sync_playwright import Axe
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+from PIL import Image
 from playwright.sync_api import Browser, Page, Request
 
 from tests.browser.conftest import Site
@@ -33,7 +41,7 @@ class Window:
     def signs_in_as(self, who: str) -> "Window":
         self.page.goto(f"{self._site.url}/")
         self.page.get_by_label("Zugangstoken").fill(self._site.tokens[who])
-        self.page.get_by_role("button", name="Anmelden").click()
+        self.page.get_by_role("button", name="Mit Token anmelden").click()
         self.page.get_by_role("button", name="Abmelden").wait_for()
         return self
 
@@ -64,10 +72,10 @@ def desk(browser: Browser, site: Site) -> Iterator[Window]:
 
 def test_signing_in_has_no_barriers(window: Window, site: Site) -> None:
     """Neither the form, nor the form with its message."""
-    window.page.goto(f"{site.url}/anmelden")
+    window.page.goto(f"{site.url}/anmeldung")
     window.is_without_barriers()
     window.page.get_by_label("Zugangstoken").fill("falsch")
-    window.page.get_by_role("button", name="Anmelden").click()
+    window.page.get_by_role("button", name="Mit Token anmelden").click()
     window.page.get_by_role("alert").wait_for()
     assert window.wrong.pop().startswith("Failed to load resource: the server responded with a status of 422")
     window.is_without_barriers()
@@ -157,5 +165,95 @@ def test_signing_out_ends_it(desk: Window, site: Site) -> None:
     desk.page.get_by_role("button", name="Abmelden").click()
     desk.page.get_by_label("Zugangstoken").wait_for()
     desk.page.goto(f"{site.url}/")
-    assert desk.page.url == f"{site.url}/anmelden"
+    assert desk.page.url == f"{site.url}/anmeldung"
     assert desk.wrong == []
+
+
+class Phone:
+    """The app of a person: it reads the picture on the page, and shows codes of the time that it is."""
+
+    def scans(self, window: Window) -> None:
+        picture = window.page.get_by_role("img", name="QR-Code").screenshot()
+        [found] = zxingcpp.read_barcodes(Image.open(BytesIO(picture)))
+        [secret] = parse_qs(urlsplit(found.text).query)["secret"]
+        self._totp = TOTP(base64.b32decode(secret), 6, SHA1(), 30)
+
+    def code(self, ahead: int = 0) -> str:
+        return self._totp.generate(int(time.time()) + 30 * ahead).decode()
+
+
+def test_a_person_signs_in_with_a_second_factor(window: Window, site: Site) -> None:
+    """From the first password to signing out, wrong codes, a recovery code and a new password on the way; without a barrier."""
+    page, phone = window.page, Phone()
+    name, first = site.new_account()
+
+    def says(label: str, text: str, button: str) -> None:
+        page.get_by_label(label, exact=True).fill(text)
+        page.get_by_role("button", name=button, exact=True).click()
+
+    def is_turned_down() -> None:
+        page.get_by_role("alert").wait_for()
+        assert "422" in window.wrong.pop()
+        window.is_without_barriers()
+
+    def goes_to_the_code() -> None:
+        page.goto(f"{site.url}/anmeldung")
+        page.get_by_label("Anmeldename").fill(name)
+        says("Passwort", "Apfel Wolke Treppe", "Anmelden")
+        page.get_by_role("heading", name="Zweiter Faktor").wait_for()
+
+    page.goto(f"{site.url}/anmeldung")
+    page.get_by_label("Anmeldename").fill(name)
+    says("Passwort", "falsch", "Anmelden")
+    is_turned_down()
+    page.get_by_label("Anmeldename").fill(name)
+    says("Passwort", first, "Anmelden")
+
+    page.get_by_role("heading", name="Neues Passwort wählen").wait_for()
+    window.is_without_barriers()
+    page.get_by_label("Neues Passwort wiederholen").fill("anders")
+    says("Neues Passwort", "Apfel Wolke Treppe", "Passwort speichern")
+    is_turned_down()
+    page.get_by_label("Neues Passwort wiederholen").fill("Apfel Wolke Treppe")
+    says("Neues Passwort", "Apfel Wolke Treppe", "Passwort speichern")
+
+    page.get_by_role("heading", name="Zweiten Faktor einrichten").wait_for()
+    window.is_without_barriers()
+    phone.scans(window)
+    says("Code aus der App", "000000", "Einrichten")
+    is_turned_down()
+    says("Code aus der App", phone.code(-1), "Einrichten")
+    page.get_by_role("heading", name="Wiederherstellungscodes").wait_for()
+    window.is_without_barriers()
+    recovery = page.locator(".recovery-codes code").all_inner_texts()
+    page.get_by_role("link", name="Weiter").click()
+    page.get_by_role("heading", name="Auf einen Blick").wait_for()
+    before = cookie(page)
+
+    page.get_by_role("button", name="Abmelden").click()
+    goes_to_the_code()
+    window.is_without_barriers()
+    says("Code", phone.code(-1), "Bestätigen")  # it is used up
+    is_turned_down()
+    says("Code", recovery[0], "Bestätigen")
+    page.get_by_role("heading", name="Auf einen Blick").wait_for()
+    assert cookie(page) != before
+
+    page.get_by_role("link", name=name).click()
+    page.get_by_text("Sie haben noch 9 Wiederherstellungscodes").wait_for()
+    window.is_without_barriers()
+    says("Jetziges Passwort", "falsch", "Passwort ändern")
+    is_turned_down()
+    page.get_by_role("button", name="Abmelden").click()
+    goes_to_the_code()
+    says("Code", phone.code(), "Bestätigen")
+    page.get_by_role("heading", name="Auf einen Blick").wait_for()
+    assert window.wrong == []
+
+
+def cookie(page: Page) -> str:
+    """What the browser keeps, and no script reads."""
+    [kept] = page.context.cookies()
+    assert (kept["name"], kept["httpOnly"], kept["sameSite"], kept["expires"]) == ("stundenpool", True, "Strict", -1)
+    assert page.evaluate("document.cookie") == ""
+    return kept["value"]

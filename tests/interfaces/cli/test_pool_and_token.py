@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from interfaces.cli.stores import opened_store, reading
-from interfaces.http.security import hashed
+from interfaces.identity.tokens import hashed
 from interfaces.settings import read_settings
 from tests.interfaces.cli.conftest import POOL, Run, opened_pool
 

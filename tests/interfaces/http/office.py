@@ -5,14 +5,15 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID
 
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from interfaces.http.app import OPERATIONS, create_app
-from interfaces.http.examples import BOOKING, CASE, FINDING, PATH_IDS, POOL, SESSION, WEBHOOK
+from interfaces.http.examples import BOOKING, CASE, FINDING, PATH_IDS, POOL, SESSION, TOKEN, WEBHOOK
 from interfaces.http.operations import PREFIX, Change, Command, Operation, Query
-from interfaces.http.security import create_token
+from interfaces.identity.tokens import create_token, hashed
 from interfaces.service import Service, open_service
 from interfaces.settings import Settings
 from interfaces.storage import open_store
@@ -88,6 +89,9 @@ class Office:
             self.ids[_EXAMPLE_IDS[name]] = answer.json()["id"]
         if name == "list_findings":
             self.ids[FINDING] = answer.json()["items"][0]["id"]
+        if name == "list_tokens":  # one that nobody uses
+            spare = create_token(self.service.store, role="planner", subject="plan-2")
+            self.ids[TOKEN] = str(UUID(bytes=hashed(spare)[:16]))
         return answer
 
     def given(self, *names: str) -> "Office":

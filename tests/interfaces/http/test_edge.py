@@ -18,9 +18,9 @@ from starlette.types import Message
 from application import arrivals
 from application.log import StoreUnavailable
 from application.privacy import KeyStoreDamaged
-from interfaces.http import security
 from interfaces.http.app import create_app
-from interfaces.http.security import create_token, hashed
+from interfaces.identity import tokens
+from interfaces.identity.tokens import create_token, hashed
 from interfaces.logs import Objects
 from tests.interfaces.http.office import Office, running_office
 from tests.interfaces.http.test_refusals import LOGGED, OPEN, REQUEST
@@ -274,7 +274,7 @@ class TestTokens:
 
     def test_a_revoked_token_is_believed_for_seconds_only(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         """What was looked up is kept for a moment; what was not found is never kept."""
-        monkeypatch.setattr(security, "KNOWN_SECONDS", 0.0)
+        monkeypatch.setattr(tokens, "KNOWN_SECONDS", 0.0)
         token = create_token(office.service.store, role="officer", subject="sb-9")
         headers = {"Authorization": f"bearer {token}"}
         assert office.call(None, "GET", "/pools", headers=headers).status_code == 200

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from eventsourcing.persistence import Notification
 
-from interfaces.http import following, security
-from interfaces.http.security import create_token, hashed
+from interfaces.http import following
+from interfaces.identity import tokens
+from interfaces.identity.tokens import create_token, hashed
 from tests.interfaces.http.follower import HEARTBEAT, Follower
 from tests.interfaces.http.office import Office
 from tests.interfaces.http.test_refusals import LOGGED, OPEN
@@ -149,7 +150,7 @@ class TestWhenItEnds:
     )  # fmt: skip
     def test_with_the_token(self, office: Office, follow: Follow, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
         """Given a stream, when its token is revoked, expires or gets another role, then it ends with the next look at it."""
-        monkeypatch.setattr(security, "KNOWN_SECONDS", 0.0)
+        monkeypatch.setattr(tokens, "KNOWN_SECONDS", 0.0)
         monkeypatch.setattr(following, "CHECK_SECONDS", 0.05)
         token = create_token(office.service.store, role="auditor", subject="rpa-9")
         follower = follow("auditor", {"Authorization": f"Bearer {token}"})

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from interfaces.http.security import create_token
+from interfaces.identity.tokens import create_token
 from interfaces.storage import open_store
 from interfaces.storage.migrate import migrate
 

@@ -347,15 +347,16 @@ def test_every_page_keeps_to_this_host_and_to_the_policy(office: Office) -> None
     answers = [visitor.opens("/") for visitor in visitors.values()]
     answers += [
         Visitor(office).opens("/"),
-        Visitor(office).opens("/anmelden"),
-        Visitor(office).sends("/anmelden", token="x"),
-        Visitor(office).sends("/anmelden", "https://elsewhere.example"),
+        Visitor(office).opens("/anmeldung"),
+        Visitor(office).sends("/anmeldung", name="x", password="y"),
+        Visitor(office).sends("/anmeldung", "https://elsewhere.example"),
         visitors["officer"].opens("/", pool="x"),
         visitors["officer"].opens("/nachweis", figure=f"pool/{office.pool}/reserved"),
         visitors["planner"].opens("/nachweis"),
         visitors["auditor"].opens("/feststellungen", pool=office.pool),
         visitors["lead"].opens("/feststellungen", pool=office.pool),
         visitors["officer"].opens("/abmelden"),
+        visitors["admin"].opens("/konto"),
     ]
     for answer in answers:
         policy = answer.headers["Content-Security-Policy"]
