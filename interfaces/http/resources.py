@@ -39,6 +39,9 @@ from interfaces.http.problems import problem_bytes, status_of
 from interfaces.http.replies import Header, Reply, reply
 from interfaces.http.security import Tokens
 from interfaces.http.waiting import Decisions, Reads
+from interfaces.identity.bearers import Bearers
+from interfaces.identity.oidc import OpenId
+from interfaces.identity.sessions import Sessions
 from interfaces.service import Service
 
 T = TypeVar("T")
@@ -71,8 +74,11 @@ class Api:
         self.metrics.workers.set(service.settings.workers)
         self.limiter = anyio.CapacityLimiter(READERS_MAX)
         self.tokens = Tokens(service.store, self.limiter)
+        self.openid = OpenId(service.settings) if service.settings.oidc_issuer else None
+        self.bearers = Bearers(self.tokens, self.openid)
+        self.sessions = Sessions()
         self.decisions = Decisions(service.engine)
-        self.following = Following(service.store, self.tokens)
+        self.following = Following(service.store, self.bearers)
         with service.store.reading() as reader:
             head = reader.head()
         self.position = head.id if head else 0  # the last one that anybody was answered
@@ -236,7 +242,7 @@ class Resource:
         handler = self._by_method.get(call.method)
         if handler is None:
             raise problems.method_not_allowed(", ".join(self._by_method))
-        actor = await self._api.tokens.actor(call.header(b"authorization") or "")
+        actor = await self._api.bearers.actor(call.header(b"authorization") or "")
         if actor.role not in handler.operation.policy:
             raise problems.forbidden()
         return await handler(call, actor)

@@ -50,7 +50,7 @@ def provider_of(actor: Actor) -> str | None:
 
 def create_token(store: Store, *, role: str, subject: str, provider: str | None = None, days: int = DAYS) -> str:
     """A new token, which is kept nowhere. Raises ``ValueError`` with a German sentence for a person or provider that cannot be."""
-    actor = _actor(role, subject, provider)
+    actor = actor_of(role, subject, provider)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     now = datetime.now(UTC)
     row = (hashed(token), actor.subject, actor.role, actor.organisation, micros(now), micros(now + timedelta(days=days)))
@@ -59,7 +59,8 @@ def create_token(store: Store, *, role: str, subject: str, provider: str | None 
     return token
 
 
-def _actor(role: str, subject: str, provider: str | None) -> Actor:
+def actor_of(role: str, subject: str, provider: str | None) -> Actor:
+    """Somebody who may be; raises ``ValueError`` with a German sentence for a role, person or provider that cannot be."""
     if role not in get_args(Role):
         raise ValueError(f"Die Rolle „{role}“ gibt es nicht; es gibt {', '.join(get_args(Role))}.")
     if (role in PROVIDERS) != (provider is not None):

@@ -31,6 +31,11 @@ GERMAN: Mapping[str, str] = {
     "sign_in.wrong.title": "Die Anmeldung ist nicht gelungen",
     "sign_in.wrong": "Dieses Zugangstoken gilt nicht. Bitte prüfen Sie, ob es vollständig ist; vielleicht ist es auch abgelaufen.",
     "sign_in.error": "Fehler:",
+    "sign_in.elsewhere": "Mit dem Dienstkonto anmelden",
+    "signed_in.title": "Angemeldet",
+    "signed_in": "Weiter zum Stundenpool",
+    "signed_out.title": "Abgemeldet",
+    "signed_out": "Weiter zur Abmeldung bei der Anmeldestelle",
     # when something is wrong
     "problem.back": "Zur Übersicht",
     "problem.foreign_origin": "Das Formular kam nicht von dieser Seite. Bitte laden Sie sie neu und versuchen Sie es noch einmal.",

@@ -18,7 +18,7 @@ from application import written
 from application.explain import OfBalance
 from application.projections.trail_lines import name_of
 from domain.quantities import Actor, Role, berlin_day
-from domain.refusals import Malformed, Refusal
+from domain.refusals import Malformed, NotFound, Refusal
 from interfaces.http import problems
 from interfaces.http.edge import rejected_by
 from interfaces.http.judging import judged, single_values
@@ -26,6 +26,7 @@ from interfaces.http.parameters import FigureOf, known_at_of
 from interfaces.http.problems import Problem, Rejected
 from interfaces.http.resources import Api, path_ids
 from interfaces.http.security import AUDIT, CASEWORK, OFFICE, Policy
+from interfaces.identity import oidc
 from interfaces.web import charts, formats, session
 from interfaces.web.findings import TITLES, FindingsShown, findings, positions
 from interfaces.web.messages import counted, message
@@ -35,7 +36,7 @@ from interfaces.web.trace import trace
 STATIC = Path(__file__).parent / "static"
 ASSETS = "/assets"
 OVERVIEW, TRACE, FINDINGS, SIGN_IN, SIGN_OUT = "/", "/nachweis", "/feststellungen", "/anmelden", "/abmelden"
-PUBLIC_PAGES = (SIGN_IN, SIGN_OUT)  # those that nobody has to be signed in for
+PUBLIC_PAGES = (SIGN_IN, SIGN_OUT, oidc.BEGIN, oidc.RETURN)  # those that nobody has to be signed in for
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -104,6 +105,8 @@ class PageResource:
 
 
 async def _signed_in(api: Api, token: str) -> Actor | None:
+    if (actor := await api.sessions.actor(token)) is not None:
+        return actor
     try:
         return await api.tokens.actor(f"Bearer {token}")
     except Rejected:
@@ -185,21 +188,69 @@ async def _findings(visit: Visit) -> Response:
 
 
 async def _sign_in_form(visit: Visit) -> Response:
-    return _page("sign_in.html", None, wrong=False) if visit.actor is None else RedirectResponse(OVERVIEW, 303)
+    return _sign_in_page(visit.api) if visit.actor is None else RedirectResponse(OVERVIEW, 303)
 
 
 async def _sign_in(visit: Visit) -> Response:
     token = await session.form_field(visit.request, "token")
     if await _signed_in(visit.api, token) is None:
-        return _page("sign_in.html", None, 422, wrong=True)
+        return _sign_in_page(visit.api, wrong=True)
     response = RedirectResponse(OVERVIEW, 303)
     session.keep(response, token, visit.request)
     return response
 
 
+def _sign_in_page(api: Api, *, wrong: bool = False) -> Response:
+    elsewhere = api.openid is not None and api.openid.for_people
+    return _page("sign_in.html", None, 422 if wrong else 200, wrong=wrong, elsewhere=elsewhere)
+
+
+async def _begin_elsewhere(visit: Visit) -> Response:
+    """Sends somebody to the issuer, to sign in there. The cookie comes back from another site with the answer, so it is lax."""
+    openid = _openid(visit.api)
+    begun = await openid.begin()
+    response = RedirectResponse(begun.url, 303)
+    response.set_cookie(
+        session.SIGNING_IN,
+        begun.cookie,
+        max_age=oidc.SIGN_IN_SECONDS_MAX,
+        path=oidc.RETURN,
+        httponly=True,
+        samesite="lax",
+        secure=openid.encrypted,
+    )
+    return response
+
+
+async def _back_from_elsewhere(visit: Visit) -> Response:
+    """Signs in whom the issuer names. No redirect leads on: coming from another site, a browser would not send the new cookie."""
+    openid = _openid(visit.api)
+    answer = single_values(visit.request.query_params.multi_items())
+    actor = await openid.finish(visit.request.cookies.get(session.SIGNING_IN, ""), answer)
+    response = _page("passing_on.html", None, passing="signed_in", to=OVERVIEW)
+    session.keep(response, await visit.api.sessions.start(actor, how="oidc"), visit.request)
+    response.delete_cookie(session.SIGNING_IN, path=oidc.RETURN, httponly=True, samesite="lax", secure=openid.encrypted)
+    response.set_cookie(session.SIGNED_IN_ELSEWHERE, "1", path=SIGN_OUT, httponly=True, samesite="strict", secure=openid.encrypted)
+    return response
+
+
+def _openid(api: Api) -> oidc.OpenId:
+    if api.openid is None or not api.openid.for_people:
+        raise NotFound()
+    return api.openid
+
+
 async def _sign_out(visit: Visit) -> Response:
-    response = RedirectResponse(SIGN_IN, 303)
+    """Also at the issuer, for whoever signed in there. A page leads on: forms may not lead elsewhere, not even by a redirect."""
+    farewell = None
+    if visit.api.openid is not None and session.SIGNED_IN_ELSEWHERE in visit.request.cookies:
+        farewell = await visit.api.openid.farewell()
+    response = (
+        RedirectResponse(SIGN_IN, 303) if farewell is None else _page("passing_on.html", None, passing="signed_out", to=farewell)
+    )
+    await visit.api.sessions.end(session.token_of(visit.request))
     session.forget(response, visit.request)
+    response.delete_cookie(session.SIGNED_IN_ELSEWHERE, path=SIGN_OUT, httponly=True, samesite="strict")
     return response
 
 
@@ -209,6 +260,8 @@ PAGES = (
     Page(FINDINGS, AUDIT, {"GET": _findings}),
     Page(SIGN_IN, None, {"GET": _sign_in_form, "POST": _sign_in}),
     Page(SIGN_OUT, None, {"POST": _sign_out}),
+    Page(oidc.BEGIN, None, {"GET": _begin_elsewhere}),
+    Page(oidc.RETURN, None, {"GET": _back_from_elsewhere}),
 )
 
 
@@ -262,6 +315,7 @@ def _environment() -> Environment:
         audit=AUDIT,
         sign_in_path=SIGN_IN,
         sign_out_path=SIGN_OUT,
+        elsewhere_path=oidc.BEGIN,
     )
     return environment
 

@@ -1,0 +1,1 @@
+"""Who calls: people with a session, systems with a token."""

@@ -1,0 +1,39 @@
+"""A running issuer, and an office that knows it, on each kind of store."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import STORE_KINDS
+from tests.interfaces.http.office import Office, running_office
+from tests.interfaces.identity.issuer import AUDIENCE, CLIENT, HOME, MadeUpIssuer, running_issuer
+from tests.postgres import Cluster
+
+
+@pytest.fixture
+def issuer() -> Iterator[MadeUpIssuer]:
+    """An issuer of one's own."""
+    with running_issuer() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def known_issuer() -> Iterator[MadeUpIssuer]:
+    """The issuer that the office of a module knows."""
+    with running_issuer() as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=STORE_KINDS)
+def office(
+    request: pytest.FixtureRequest, known_issuer: MadeUpIssuer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Office]:
+    """An office where people and systems may come from the issuer."""
+    folder = tmp_path_factory.mktemp("office")
+    url = f"sqlite:///{folder}/store.db"
+    if request.param == "postgres":
+        cluster: Cluster = request.getfixturevalue("postgres")
+        url = cluster.url(cluster.fresh_database())
+    chosen = {"oidc_issuer": known_issuer.url, "oidc_audience": AUDIENCE, "oidc_client_id": CLIENT, "oidc_redirect_url": HOME}
+    with running_office(url, folder, **chosen) as running:
+        yield running
