@@ -43,6 +43,11 @@ class Visitor:
         return self._office.portal.call(partial(self._client.request, method, path, **sent))
 
     @property
+    def cookies(self) -> httpx.Cookies:
+        """Those that the browser keeps, to look at and to change."""
+        return self._client.cookies
+
+    @property
     def is_signed_in(self) -> bool:
         return session.COOKIE in self._client.cookies
 
