@@ -1,4 +1,4 @@
-"""A running issuer, and an office that knows it, on each kind of store."""
+"""A running issuer, and an office that knows it."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,8 @@ from tests.conftest import STORE_KINDS
 from tests.interfaces.http.office import Office, running_office
 from tests.interfaces.identity.issuer import AUDIENCE, CLIENT, HOME, MadeUpIssuer, running_issuer
 from tests.postgres import Cluster
+
+on_both_stores = pytest.mark.parametrize("office", STORE_KINDS, indirect=True)
 
 
 @pytest.fixture
@@ -24,14 +26,14 @@ def known_issuer() -> Iterator[MadeUpIssuer]:
         yield running
 
 
-@pytest.fixture(scope="module", params=STORE_KINDS)
+@pytest.fixture(scope="module")
 def office(
     request: pytest.FixtureRequest, known_issuer: MadeUpIssuer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Office]:
-    """An office where people and systems may come from the issuer."""
+    """An office where people and systems may come from the issuer; on SQLite, unless a test asks for ``on_both_stores``."""
     folder = tmp_path_factory.mktemp("office")
     url = f"sqlite:///{folder}/store.db"
-    if request.param == "postgres":
+    if getattr(request, "param", "sqlite") == "postgres":
         cluster: Cluster = request.getfixturevalue("postgres")
         url = cluster.url(cluster.fresh_database())
     chosen = {"oidc_issuer": known_issuer.url, "oidc_audience": AUDIENCE, "oidc_client_id": CLIENT, "oidc_redirect_url": HOME}

@@ -18,6 +18,7 @@ from interfaces.web.pages import PAGES, SIGN_IN
 from tests.interfaces.http.office import Office
 from tests.interfaces.identity import bad_tokens
 from tests.interfaces.identity.bad_tokens import KINDS
+from tests.interfaces.identity.conftest import on_both_stores
 from tests.interfaces.identity.issuer import AUDIENCE, MadeUpIssuer
 
 EXPECTED = rejection(unauthorized()).body
@@ -83,6 +84,7 @@ async def asked(app: ASGIApp, method: str, path: str, name: bytes, value: str) -
     return sent[0]["status"], dict(sent[0]["headers"]), b"".join(message.get("body", b"") for message in sent[1:])
 
 
+@on_both_stores
 def test_every_kind_is_refused_on_every_route(office: Office, published: MadeUpIssuer) -> None:
     """401 with the same body, on each of them; and the issuer is asked for nothing but its keys.
 

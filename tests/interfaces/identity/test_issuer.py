@@ -14,6 +14,7 @@ from interfaces.identity.issuer import FRESH_SECONDS, KNOWN_SECONDS_MAX, PAUSE_S
 from interfaces.identity.oidc import OpenId
 from interfaces.settings import Settings
 from tests.interfaces.http.office import Office
+from tests.interfaces.identity.conftest import on_both_stores
 from tests.interfaces.identity.issuer import AUDIENCE, DISCOVERY, Answer, MadeUpIssuer
 
 
@@ -166,6 +167,7 @@ def test_while_the_issuer_is_away_known_keys_do(issuer: MadeUpIssuer, systems: S
     assert systems.answer(issuer.token()) == 200
 
 
+@on_both_stores
 def test_tokens_of_ours_do_not_need_the_issuer(office: Office, known_issuer: MadeUpIssuer) -> None:
     """While it is away they work as ever, and the others hear when to come back."""
     known_issuer.answers.clear()

@@ -15,6 +15,7 @@ import pytest
 from interfaces.identity import oidc
 from interfaces.web import session
 from tests.interfaces.http.office import Office, running_office
+from tests.interfaces.identity.conftest import on_both_stores
 from tests.interfaces.identity.issuer import AUDIENCE, CLIENT, DISCOVERY, HOME, RSA, Answer, MadeUpIssuer
 from tests.interfaces.web.visitor import Visitor, read
 
@@ -63,6 +64,7 @@ def test_the_sign_in_page_offers_it(person: Person) -> None:
     assert "Mit dem Dienstkonto anmelden" in page.text
 
 
+@on_both_stores
 def test_a_person_signs_in_and_out(person: Person, known_issuer: MadeUpIssuer) -> None:
     """With state, nonce and challenge on the way there, the verifier behind the scenes, and a session in the end."""
     person.begins()
