@@ -26,7 +26,7 @@ from interfaces.http.resources import Api, Resources
 from interfaces.http.scrape import Scrape
 from interfaces.service import Service
 from interfaces.storage.keystore import open_keystore
-from interfaces.web import pages
+from interfaces.web import openid, pages
 from interfaces.webhooks.delivering import Deliverer
 
 VERSION = "1.0"
@@ -42,6 +42,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *samples.OPERATIONS,
     *webhooks.OPERATIONS,
 )
+
+PAGES = (*pages.PAGES, *openid.PAGES)
 
 # What is neither under /api/v1 nor a page is public, and stands here.
 PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/static", pages.ASSETS)
@@ -95,7 +97,7 @@ def create_app(service: Service, folder: Path | None = None) -> Application:
     api.metrics.contradicted.set_function(lambda: app.state.checkpoints.told.contradicted)
     app.state.scrape = Scrape(api.metrics, service.store, keys, folder)
     app.add_middleware(Edge, metrics=api.metrics)
-    app.router.routes.extend(pages.routes(api))
+    app.router.routes.extend(pages.routes(api, PAGES))
     _add_public_routes(app, api, keys)
     app.openapi = cache(lambda: openapi.document(app, OPERATIONS))  # type: ignore[method-assign]
     return app

@@ -4,6 +4,7 @@ import logging
 import ssl
 import time
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import anyio
@@ -65,7 +66,6 @@ class Issuer:
         self._attempted = -PAUSE_SECONDS
         self._failing = False
         self._fetching = anyio.Lock()  # whoever comes while it is being fetched waits for that
-        self._trusted = ssl.create_default_context()  # whom the machine trusts, and so the office's own authority as well
 
     async def metadata(self) -> Metadata:
         """Raises ``IssuerAway``."""
@@ -133,7 +133,7 @@ class Issuer:
         try:
             if not is_protected(url):
                 raise IssuerAway("an address without encryption")
-            async with httpx.AsyncClient(verify=self._trusted, timeout=ATTEMPT_SECONDS_MAX) as client:
+            async with httpx.AsyncClient(verify=_trusted(), timeout=ATTEMPT_SECONDS_MAX) as client:
                 with anyio.fail_after(ATTEMPT_SECONDS_MAX):
                     async with client.stream(method, url, headers={"accept": "application/json"}, **sent) as answer:
                         body = b""
@@ -144,6 +144,12 @@ class Issuer:
                         return answer.status_code, body
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
             raise IssuerAway(type(error).__name__) from None
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whom the machine trusts, and so the office's own authority as well; slow to read."""
+    return ssl.create_default_context()
 
 
 def decoded(body: bytes, kind: type[T]) -> T:

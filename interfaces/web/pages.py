@@ -1,6 +1,6 @@
 """The pages, declared like the operations of the API: who may open each stands beside it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from application import written
 from application.explain import OfBalance
 from application.projections.trail_lines import name_of
 from domain.quantities import Actor, Role, berlin_day
-from domain.refusals import Malformed, NotFound, Refusal
+from domain.refusals import Malformed, Refusal
 from interfaces.http import problems
 from interfaces.http.edge import rejected_by
 from interfaces.http.judging import judged, single_values
@@ -36,7 +36,7 @@ from interfaces.web.trace import trace
 STATIC = Path(__file__).parent / "static"
 ASSETS = "/assets"
 OVERVIEW, TRACE, FINDINGS, SIGN_IN, SIGN_OUT = "/", "/nachweis", "/feststellungen", "/anmelden", "/abmelden"
-PUBLIC_PAGES = (SIGN_IN, SIGN_OUT, oidc.BEGIN, oidc.RETURN)  # those that nobody has to be signed in for
+PUBLIC_PAGES = (SIGN_IN, SIGN_OUT)  # those that nobody has to be signed in for
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -121,7 +121,7 @@ async def _overview(visit: Visit) -> Response:
     actor, wanted = visit.actor, visit.request.query_params.get("pool")
     assert actor is not None, "the policy lets nobody in who is not signed in"
     if not may_see_figures(actor):
-        return _page("notice.html", actor, notice="no_figures")
+        return page("notice.html", actor, notice="no_figures")
     pool = _id(wanted) if wanted else None
     times = _times(visit.request.query_params)
     if times is not None and not may_see_other_times(actor):
@@ -131,8 +131,8 @@ async def _overview(visit: Visit) -> Response:
         with visit.api.service.store.reading() as reader:
             shown = overview(visit.api.asking(actor, reader, times.known_at if times else None), pool, times)
         if shown is None:
-            return _page("notice.html", actor, notice="no_pool")
-        return _page("overview.html", actor, shown=shown)
+            return page("notice.html", actor, notice="no_pool")
+        return page("overview.html", actor, shown=shown)
 
     return await visit.api.reading(read)
 
@@ -168,7 +168,7 @@ async def _trace(visit: Visit) -> Response:
     def read() -> Response:
         with visit.api.service.store.reading() as reader:
             shown = trace(visit.api.asking(actor, reader, known_at_of(wanted)), wanted)
-        return _page("trace.html", actor, shown=shown)
+        return page("trace.html", actor, shown=shown)
 
     return await visit.api.reading(read)
 
@@ -182,7 +182,7 @@ async def _findings(visit: Visit) -> Response:
     def read() -> Response:
         with visit.api.service.store.reading() as reader:
             shown = findings(visit.api.asking(actor, reader), wanted)
-        return _page("findings.html", actor, shown=shown)
+        return page("findings.html", actor, shown=shown)
 
     return await visit.api.reading(read)
 
@@ -202,42 +202,191 @@ async def _sign_in(visit: Visit) -> Response:
 
 def _sign_in_page(api: Api, *, wrong: bool = False) -> Response:
     elsewhere = api.openid is not None and api.openid.for_people
-    return _page("sign_in.html", None, 422 if wrong else 200, wrong=wrong, elsewhere=elsewhere)
+    return page("sign_in.html", None, 422 if wrong else 200, wrong=wrong, elsewhere=elsewhere)
 
 
-async def _begin_elsewhere(visit: Visit) -> Response:
-    """Sends somebody to the issuer, to sign in there. The cookie comes back from another site with the answer, so it is lax."""
-    openid = _openid(visit.api)
-    begun = await openid.begin()
-    response = RedirectResponse(begun.url, 303)
-    response.set_cookie(
-        session.SIGNING_IN,
-        begun.cookie,
-        max_age=oidc.SIGN_IN_SECONDS_MAX,
-        path=oidc.RETURN,
-        httponly=True,
-        samesite="lax",
-        secure=openid.encrypted,
-    )
+async def _sign_out(visit: Visit) -> Response:
+    """Also at the issuer, for whoever signed in there. A page leads on: forms may not lead elsewhere, not even by a redirect."""
+    await visit.api.sessions.end(session.token_of(visit.request))
+    farewell = None
+    if visit.api.openid is not None and session.SIGNED_IN_ELSEWHERE in visit.request.cookies:
+        farewell = await visit.api.openid.farewell()
+    if farewell is None:
+        response: Response = RedirectResponse(SIGN_IN, 303)
+    else:
+        response = page("passing_on.html", None, passing="signed_out", to=farewell)
+    session.forget(response, visit.request)
+    response.delete_cookie(session.SIGNED_IN_ELSEWHERE, path=SIGN_OUT, httponly=True, samesite="strict")
     return response
 
 
-async def _back_from_elsewhere(visit: Visit) -> Response:
-    """Signs in whom the issuer names. No redirect leads on: coming from another site, a browser would not send the new cookie."""
-    openid = _openid(visit.api)
-    answer = single_values(visit.request.query_params.multi_items())
-    actor = await openid.finish(visit.request.cookies.get(session.SIGNING_IN, ""), answer)
-    response = _page("passing_on.html", None, passing="signed_in", to=OVERVIEW)
-    session.keep(response, await visit.api.sessions.start(actor, how="oidc"), visit.request)
-    response.delete_cookie(session.SIGNING_IN, path=oidc.RETURN, httponly=True, samesite="lax", secure=openid.encrypted)
-    response.set_cookie(session.SIGNED_IN_ELSEWHERE, "1", path=SIGN_OUT, httponly=True, samesite="strict", secure=openid.encrypted)
+PAGES = (SIGN_IN, SIGN_OUT)  # those that nobody has to be signed in for
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers would not name the origin of a form
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request for a page, and who is signed in."""
+
+    api: Api
+    request: Request
+    actor: Actor | None
+
+
+Answering = Callable[[Visit], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page and what it answers to each method; ``None`` in place of a policy opens it to everybody."""
+
+    path: str
+    policy: Policy | None
+    answers: Mapping[str, Answering]
+
+
+class PageResource:
+    """One page, as an ASGI application."""
+
+    def __init__(self, api: Api, page: Page) -> None:
+        self.page = page
+        self.path = page.path
+        self._api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            response = await self._answer(request)
+        except Refusal as refusal:
+            response = _problem_page(problems.problem(refusal))
+        except Exception as error:
+            rejected = rejected_by(error)
+            response = _problem_page(rejected.problem, rejected.headers)
+        response.headers.update(HEADERS)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        answering = self.page.answers.get("GET" if request.method == "HEAD" else request.method)
+        if answering is None:
+            raise problems.method_not_allowed(", ".join(self.page.answers))
+        if request.method == "POST" and not session.from_here(request):
+            raise Rejected(403, "foreign_origin", message("problem.foreign_origin.title"), message("problem.foreign_origin"))
+        actor = await _signed_in(self._api, session.token_of(request))
+        if self.page.policy is not None:
+            if actor is None:
+                return RedirectResponse(SIGN_IN, 303)
+            if actor.role not in self.page.policy:
+                raise problems.forbidden()
+        return await answering(Visit(self._api, request, actor))
+
+
+async def _signed_in(api: Api, token: str) -> Actor | None:
+    if (actor := await api.sessions.actor(token)) is not None:
+        return actor
+    try:
+        return await api.tokens.actor(f"Bearer {token}")
+    except Rejected:
+        return None
+
+
+# ── What the pages answer
+
+
+async def _overview(visit: Visit) -> Response:
+    """The pool that the query names, or the current one."""
+    actor, wanted = visit.actor, visit.request.query_params.get("pool")
+    assert actor is not None, "the policy lets nobody in who is not signed in"
+    if not may_see_figures(actor):
+        return page("notice.html", actor, notice="no_figures")
+    pool = _id(wanted) if wanted else None
+    times = _times(visit.request.query_params)
+    if times is not None and not may_see_other_times(actor):
+        raise problems.forbidden()
+
+    def read() -> Response:
+        with visit.api.service.store.reading() as reader:
+            shown = overview(visit.api.asking(actor, reader, times.known_at if times else None), pool, times)
+        if shown is None:
+            return page("notice.html", actor, notice="no_pool")
+        return page("overview.html", actor, shown=shown)
+
+    return await visit.api.reading(read)
+
+
+def _times(stated: Mapping[str, str]) -> Times | None:
+    """The two times, as people write them; ``None`` where it is today."""
+    as_of, known_at = (_moment(stated.get(name, ""), name) for name in ("as_of", "known_at"))
+    return None if as_of is None and known_at is None else Times(as_of, known_at)
+
+
+def _moment(stated: str, name: str) -> datetime | date | None:
+    if not stated.strip():
+        return None
+    try:
+        found = written.instant(stated.strip())
+    except written.Malformed as problem:
+        raise Malformed(place=message(f"times.{name}"), problem=str(problem)) from None
+    return found if ":" in stated else found.date()
+
+
+def _id(stated: str) -> UUID:
+    [found] = path_ids({"pool": stated})
+    assert isinstance(found, UUID), "only months of a path are no UUID"
+    return found
+
+
+async def _trace(visit: Visit) -> Response:
+    """Where a figure comes from."""
+    actor = visit.actor
+    assert actor is not None, "the policy lets nobody in who is not signed in"
+    wanted = judged(single_values(visit.request.query_params.multi_items()), FigureOf, strict=False)
+
+    def read() -> Response:
+        with visit.api.service.store.reading() as reader:
+            shown = trace(visit.api.asking(actor, reader, known_at_of(wanted)), wanted)
+        return page("trace.html", actor, shown=shown)
+
+    return await visit.api.reading(read)
+
+
+async def _findings(visit: Visit) -> Response:
+    """What an auditor should look at."""
+    actor = visit.actor
+    assert actor is not None, "the policy lets nobody in who is not signed in"
+    wanted = judged(single_values(visit.request.query_params.multi_items()), FindingsShown, strict=False)
+
+    def read() -> Response:
+        with visit.api.service.store.reading() as reader:
+            shown = findings(visit.api.asking(actor, reader), wanted)
+        return page("findings.html", actor, shown=shown)
+
+    return await visit.api.reading(read)
+
+
+async def _sign_in_form(visit: Visit) -> Response:
+    return _sign_in_page(visit.api) if visit.actor is None else RedirectResponse(OVERVIEW, 303)
+
+
+async def _sign_in(visit: Visit) -> Response:
+    token = await session.form_field(visit.request, "token")
+    if await _signed_in(visit.api, token) is None:
+        return _sign_in_page(visit.api, wrong=True)
+    response = RedirectResponse(OVERVIEW, 303)
+    session.keep(response, token, visit.request)
     return response
 
 
-def _openid(api: Api) -> oidc.OpenId:
-    if api.openid is None or not api.openid.for_people:
-        raise NotFound()
-    return api.openid
+def _sign_in_page(api: Api, *, wrong: bool = False) -> Response:
+    elsewhere = api.openid is not None and api.openid.for_people
+    return page("sign_in.html", None, 422 if wrong else 200, wrong=wrong, elsewhere=elsewhere)
 
 
 async def _sign_out(visit: Visit) -> Response:
@@ -246,7 +395,7 @@ async def _sign_out(visit: Visit) -> Response:
     if visit.api.openid is not None and session.SIGNED_IN_ELSEWHERE in visit.request.cookies:
         farewell = await visit.api.openid.farewell()
     response = (
-        RedirectResponse(SIGN_IN, 303) if farewell is None else _page("passing_on.html", None, passing="signed_out", to=farewell)
+        RedirectResponse(SIGN_IN, 303) if farewell is None else page("passing_on.html", None, passing="signed_out", to=farewell)
     )
     await visit.api.sessions.end(session.token_of(visit.request))
     session.forget(response, visit.request)
@@ -260,14 +409,12 @@ PAGES = (
     Page(FINDINGS, AUDIT, {"GET": _findings}),
     Page(SIGN_IN, None, {"GET": _sign_in_form, "POST": _sign_in}),
     Page(SIGN_OUT, None, {"POST": _sign_out}),
-    Page(oidc.BEGIN, None, {"GET": _begin_elsewhere}),
-    Page(oidc.RETURN, None, {"GET": _back_from_elsewhere}),
 )
 
 
-def routes(api: Api) -> list[BaseRoute]:
+def routes(api: Api, pages: Iterable[Page]) -> list[BaseRoute]:
     """The pages, and what they are made of."""
-    return [*(Route(page.path, PageResource(api, page)) for page in PAGES), Mount(ASSETS, Assets(directory=STATIC))]
+    return [*(Route(page.path, PageResource(api, page)) for page in pages), Mount(ASSETS, Assets(directory=STATIC))]
 
 
 class Assets(StaticFiles):
@@ -323,11 +470,12 @@ def _environment() -> Environment:
 _TEMPLATES = _environment()
 
 
-def _page(template: str, actor: Actor | None, status: int = 200, **shown: Any) -> Response:
+def page(template: str, actor: Actor | None, status: int = 200, **shown: Any) -> Response:
+    """A page as it is for somebody."""
     return Response(_TEMPLATES.get_template(template).render(actor=actor, **shown), status, media_type="text/html")
 
 
 def _problem_page(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    response = _page("problem.html", None, problem.status, problem=problem)
+    response = page("problem.html", None, problem.status, problem=problem)
     response.headers.update(headers or {})
     return response

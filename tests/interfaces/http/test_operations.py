@@ -16,6 +16,7 @@ from domain.quantities import Role
 from interfaces.http.app import OPERATIONS, PUBLIC, Application, create_app, published
 from interfaces.http.examples import PATH_IDS, answer_example
 from interfaces.http.operations import PREFIX, Change, Command, Feed, Operation, Query
+from interfaces.web import openid
 from interfaces.web.pages import PUBLIC_PAGES, PageResource
 from tests.interfaces.http.office import PEOPLE, Office
 
@@ -42,7 +43,7 @@ class TestRoutes:
             assert all(operation.policy for operation in resource.operations)
         for route in app.routes:
             if isinstance(route, Route) and isinstance(route.endpoint, PageResource):
-                assert route.endpoint.page.policy or route.path in PUBLIC_PAGES
+                assert route.endpoint.page.policy or route.path in PUBLIC_PAGES or route.endpoint.page in openid.PAGES
             else:
                 assert isinstance(route, APIRoute | Mount)
                 assert route.path in PUBLIC

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jwe, jws
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
-from tests.interfaces.identity.issuer import AUDIENCE, CLIENT, MadeUpIssuer, sign
+from tests.interfaces.identity.openid.issuer import AUDIENCE, CLIENT, MadeUpIssuer, sign
 
 STRANGER, STRANGER_EC = RSAKey.generate_key(2048), ECKey.generate_key("P-256")
 SHORT = rsa.generate_private_key(65537, 1024)

@@ -7,6 +7,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from starlette.types import ASGIApp, Message
 
+from interfaces.http.app import PAGES
 from interfaces.http.examples import PATH_IDS
 from interfaces.http.operations import PREFIX
 from interfaces.http.problems import rejection, unauthorized
@@ -14,12 +15,12 @@ from interfaces.http.security import create_token, hashed
 from interfaces.identity.oidc import OpenId
 from interfaces.settings import Settings
 from interfaces.web import session
-from interfaces.web.pages import PAGES, SIGN_IN
+from interfaces.web.pages import SIGN_IN
 from tests.interfaces.http.office import Office
-from tests.interfaces.identity import bad_tokens
-from tests.interfaces.identity.bad_tokens import KINDS
-from tests.interfaces.identity.conftest import on_both_stores
-from tests.interfaces.identity.issuer import AUDIENCE, MadeUpIssuer
+from tests.interfaces.identity.openid import bad_tokens
+from tests.interfaces.identity.openid.bad_tokens import KINDS
+from tests.interfaces.identity.openid.conftest import on_both_stores
+from tests.interfaces.identity.openid.issuer import AUDIENCE, MadeUpIssuer
 
 EXPECTED = rejection(unauthorized()).body
 

@@ -14,8 +14,8 @@ from interfaces.identity.issuer import FRESH_SECONDS, KNOWN_SECONDS_MAX, PAUSE_S
 from interfaces.identity.oidc import OpenId
 from interfaces.settings import Settings
 from tests.interfaces.http.office import Office
-from tests.interfaces.identity.conftest import on_both_stores
-from tests.interfaces.identity.issuer import AUDIENCE, DISCOVERY, Answer, MadeUpIssuer
+from tests.interfaces.identity.openid.conftest import on_both_stores
+from tests.interfaces.identity.openid.issuer import AUDIENCE, DISCOVERY, Answer, MadeUpIssuer
 
 
 class Clock:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import STORE_KINDS
 from tests.interfaces.http.office import Office, running_office
-from tests.interfaces.identity.issuer import AUDIENCE, CLIENT, HOME, MadeUpIssuer, running_issuer
+from tests.interfaces.identity.openid.issuer import AUDIENCE, CLIENT, HOME, MadeUpIssuer, running_issuer
 from tests.postgres import Cluster
 
 on_both_stores = pytest.mark.parametrize("office", STORE_KINDS, indirect=True)

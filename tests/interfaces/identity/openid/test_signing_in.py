@@ -15,8 +15,8 @@ import pytest
 from interfaces.identity import oidc
 from interfaces.web import session
 from tests.interfaces.http.office import Office, running_office
-from tests.interfaces.identity.conftest import on_both_stores
-from tests.interfaces.identity.issuer import AUDIENCE, CLIENT, DISCOVERY, HOME, RSA, Answer, MadeUpIssuer
+from tests.interfaces.identity.openid.conftest import on_both_stores
+from tests.interfaces.identity.openid.issuer import AUDIENCE, CLIENT, DISCOVERY, HOME, RSA, Answer, MadeUpIssuer
 from tests.interfaces.web.visitor import Visitor, read
 
 FAILED = "Die Anmeldung ist nicht gelungen"
