@@ -22,6 +22,7 @@ PAUSE_SECONDS = 10.0  # between two attempts, whether the one before succeeded o
 FRESH_SECONDS = 600.0  # after which what is known is asked for again
 KNOWN_SECONDS_MAX = 3600.0  # how long it is believed while the issuer is away
 
+_HEADERS = {"accept": "application/json", "accept-encoding": "identity"}  # compressed, a short answer could become a long one
 _DISCOVERY = "/.well-known/openid-configuration"
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -135,9 +136,9 @@ class Issuer:
                 raise IssuerAway("an address without encryption")
             async with httpx.AsyncClient(verify=_trusted(), timeout=ATTEMPT_SECONDS_MAX) as client:
                 with anyio.fail_after(ATTEMPT_SECONDS_MAX):
-                    async with client.stream(method, url, headers={"accept": "application/json"}, **sent) as answer:
+                    async with client.stream(method, url, headers=_HEADERS, **sent) as answer:
                         body = b""
-                        async for piece in answer.aiter_bytes():
+                        async for piece in answer.aiter_raw():
                             body += piece
                             if len(body) > ANSWER_BYTES_MAX:
                                 raise IssuerAway("an answer that is too long")

@@ -163,7 +163,7 @@ def elsewhere(office: Office, issuer: MadeUpIssuer, **chosen: str) -> Person:
         {"kid": "ec", "key": RSA},
         {"kid": "unknown", "key": RSA},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_an_id_token_that_is_not_for_this_signs_nobody_in(person: Person, changed: dict[str, Any]) -> None:
     """Of another sign-in, for somebody else, of another time, of another kind, for another access token."""
