@@ -13,6 +13,7 @@ setup: $(READY)
 	@scripts/setup.sh chromium
 	@scripts/setup.sh java
 	@scripts/setup.sh openssl
+	@scripts/setup.sh issuer
 
 # A named interpreter has to be looked at every time, as the stamp does not know which one it stands for.
 $(READY): requirements.lock pyproject.toml scripts/setup.sh $(if $(PYTHON),always)

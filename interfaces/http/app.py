@@ -26,7 +26,7 @@ from interfaces.http.resources import Api, Resources
 from interfaces.http.scrape import Scrape
 from interfaces.service import Service
 from interfaces.storage.keystore import open_keystore
-from interfaces.web import account, pages, sign_in
+from interfaces.web import account, openid, pages, sign_in
 from interfaces.webhooks.delivering import Deliverer
 
 VERSION = "1.0"
@@ -44,7 +44,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *access.OPERATIONS,
 )
 
-PAGES = (*pages.PAGES, *sign_in.PAGES, *account.PAGES)
+PAGES = (*pages.PAGES, *sign_in.PAGES, *openid.PAGES, *account.PAGES)
 
 # What is neither under /api/v1 nor a page is public, and stands here.
 PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/static", pages.ASSETS)

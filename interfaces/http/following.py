@@ -27,7 +27,7 @@ from interfaces.cloudevents import encoded
 from interfaces.http.problems import Rejected, too_many_streams, unavailable
 from interfaces.http.replies import NOSNIFF, Header, Reply
 from interfaces.http.security import provider_of
-from interfaces.identity.tokens import Tokens
+from interfaces.identity.bearers import Bearers
 
 log = logging.getLogger("stundenpool.http")
 
@@ -98,9 +98,9 @@ class Stream:
 class Following:
     """All streams of one process. Belongs to one event loop, on which everything happens but reading and encoding."""
 
-    def __init__(self, store: Store, tokens: Tokens) -> None:
+    def __init__(self, store: Store, bearers: Bearers) -> None:
         self._store = store
-        self._tokens = tokens
+        self._bearers = bearers
         self._streams: set[Stream] = set()
         self._closed = False
         self._reading: asyncio.Task[None] | None = None
@@ -177,7 +177,7 @@ class Following:
 
     async def _still_may(self, stream: Stream) -> bool:
         try:
-            return (await self._tokens.caller(stream.authorization)).actor == stream.actor
+            return (await self._bearers.caller(stream.authorization)).actor == stream.actor
         except Rejected:
             return False
 

@@ -121,13 +121,13 @@ def method_not_allowed(allowed: str) -> Rejected:
     )
 
 
-def unavailable() -> Rejected:
+def unavailable(seconds: int = RETRY_AFTER_SECONDS) -> Rejected:
     return Rejected(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "unavailable",
         "Vorübergehend nicht erreichbar",
         "Ein Teil des Dienstes ist gerade nicht erreichbar. Bitte gleich noch einmal versuchen.",
-        retry_after=str(RETRY_AFTER_SECONDS),
+        retry_after=str(seconds),
     )
 
 

@@ -38,6 +38,8 @@ from interfaces.http.parameters import EventsFrom, known_at_of
 from interfaces.http.problems import problem_bytes, status_of
 from interfaces.http.replies import Header, Reply, reply
 from interfaces.http.waiting import Decisions, Reads
+from interfaces.identity.bearers import Bearers
+from interfaces.identity.oidc import OpenId
 from interfaces.identity.sessions import Sessions
 from interfaces.identity.signing_in import SigningIn
 from interfaces.identity.tokens import Tokens, permits
@@ -73,10 +75,12 @@ class Api:
         self.metrics.workers.set(service.settings.workers)
         self.limiter = anyio.CapacityLimiter(READERS_MAX)
         self.tokens = Tokens(service.store, self.limiter)
+        self.openid = OpenId(service.settings) if service.settings.oidc_issuer else None
+        self.bearers = Bearers(self.tokens, self.openid)
         self.sessions = Sessions(service.store, self.limiter)
         self.signing_in = SigningIn(self.sessions, service.keyring)
         self.decisions = Decisions(service.engine)
-        self.following = Following(service.store, self.tokens)
+        self.following = Following(service.store, self.bearers)
         with service.store.reading() as reader:
             head = reader.head()
         self.position = head.id if head else 0  # the last one that anybody was answered
@@ -240,7 +244,7 @@ class Resource:
         handler = self._by_method.get(call.method)
         if handler is None:
             raise problems.method_not_allowed(", ".join(self._by_method))
-        actor, scope = await self._api.tokens.caller(call.header(b"authorization") or "")
+        actor, scope = await self._api.bearers.caller(call.header(b"authorization") or "")
         if actor.role not in handler.operation.policy:
             raise problems.forbidden()
         if not permits(scope, handler.operation.method, handler.operation.path):

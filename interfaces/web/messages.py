@@ -108,6 +108,11 @@ GERMAN: Mapping[str, str] = {
     "account.password.hint": "Damit niemand an einem offenen Browser Ihr Konto übernimmt",
     "account.renew.password": "Passwort ändern",
     "account.renew.factor": "Zweiten Faktor neu einrichten",
+    "sign_in.elsewhere": "Mit dem Dienstkonto anmelden",
+    "signed_in.title": "Angemeldet",
+    "signed_in": "Weiter zum Stundenpool",
+    "signed_out.title": "Abgemeldet",
+    "signed_out": "Weiter zur Abmeldung bei der Anmeldestelle",
     # when something is wrong
     "problem.back": "Zur Übersicht",
     "problem.foreign_origin": "Das Formular kam nicht von dieser Seite. Bitte laden Sie sie neu und versuchen Sie es noch einmal.",

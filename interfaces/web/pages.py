@@ -26,6 +26,7 @@ from interfaces.http.parameters import FigureOf, known_at_of
 from interfaces.http.problems import Problem, Rejected
 from interfaces.http.resources import Api, path_ids
 from interfaces.http.security import AUDIT, CASEWORK, OFFICE, Policy
+from interfaces.identity import oidc
 from interfaces.identity.sessions import Seen, Session
 from interfaces.web import charts, formats, session
 from interfaces.web.findings import TITLES, FindingsShown, findings, positions
@@ -255,6 +256,7 @@ def _environment() -> Environment:
         sign_in_path=SIGN_IN,
         sign_out_path=SIGN_OUT,
         account_path=ACCOUNT,
+        elsewhere_path=oidc.BEGIN,
     )
     return environment
 

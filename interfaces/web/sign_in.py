@@ -109,10 +109,18 @@ async def _with_new_factor(visit: Visit) -> Response:
 
 
 async def _sign_out(visit: Visit) -> Response:
+    """Also at the issuer, for whoever signed in there. A page leads on: forms may not lead elsewhere, not even by a redirect."""
     if visit.session is not None:
         await visit.api.sessions.end(session.cookie_of(visit.request))
-    response = RedirectResponse(SIGN_IN, 303)
+    farewell = None
+    if visit.api.openid is not None and session.SIGNED_IN_ELSEWHERE in visit.request.cookies:
+        farewell = await visit.api.openid.farewell()
+    if farewell is None:
+        response: Response = RedirectResponse(SIGN_IN, 303)
+    else:
+        response = page("passing_on.html", None, passing="signed_out", to=farewell)
     session.forget(response, visit.request)
+    response.delete_cookie(session.SIGNED_IN_ELSEWHERE, path=SIGN_OUT, httponly=True, samesite="strict")
     return response
 
 
@@ -149,7 +157,16 @@ def form_page(template: str, actor: Actor | None, wrong: NotTaken | None, **show
 
 
 def _sign_in_page(visit: Visit, wrong: NotTaken | None = None) -> Response:
-    return form_page("sign_in.html", None, wrong, demonstration=_is_demonstration(visit), action=SIGN_IN, token_action=TOKEN)
+    openid = visit.api.openid
+    return form_page(
+        "sign_in.html",
+        None,
+        wrong,
+        elsewhere=openid is not None and openid.for_people,
+        demonstration=_is_demonstration(visit),
+        action=SIGN_IN,
+        token_action=TOKEN,
+    )
 
 
 def _code_page(wrong: NotTaken | None = None) -> Response:

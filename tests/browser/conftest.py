@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -58,17 +59,36 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         tokens = {
             role: create_token(office.store, role=role, subject=f"{role}-1", provider=provider) for role, provider in PEOPLE.items()
         }
-    with open_service(Settings(database_url=url, keystore=str(folder / "keys"))) as service, socket.socket() as listening:
+    settings = Settings(database_url=url, keystore=str(folder / "keys"))
+    with open_service(settings) as service, loopback() as listening, served(service, listening):
+        yield Site(address(listening), tokens, service)
+
+
+@contextmanager
+def loopback() -> Iterator[socket.socket]:
+    """A socket at a free port of this machine."""
+    with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(service), log_config=None, access_log=False))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        deadline = time.monotonic() + _START_SECONDS_MAX
-        while not server.started:
-            assert time.monotonic() < deadline, "the service did not start"
-            time.sleep(0.01)
-        try:
-            yield Site(f"http://127.0.0.1:{listening.getsockname()[1]}", tokens, service)
-        finally:
-            server.should_exit = True
-            thread.join()
+        yield listening
+
+
+def address(listening: socket.socket) -> str:
+    """What a browser calls it."""
+    return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@contextmanager
+def served(service: Service, listening: socket.socket) -> Iterator[None]:
+    """The application answers there, as long as the block lasts."""
+    server = uvicorn.Server(uvicorn.Config(create_app(service), log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    deadline = time.monotonic() + _START_SECONDS_MAX
+    while not server.started:
+        assert time.monotonic() < deadline, "the service did not start"
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -136,6 +136,73 @@ def test_what_cannot_be_is_refused(variable: str, written: str, monkeypatch: pyt
         read_settings()
 
 
+ISSUER = {"ISSUER": "https://anmeldung.example/realms/amt"}
+PEOPLE = ISSUER | {"CLIENT_ID": "stundenpool", "REDIRECT_URL": "https://stundenpool.example/"}
+SYSTEMS = ISSUER | {"AUDIENCE": "stundenpool-api"}
+
+
+def state_oidc(monkeypatch: pytest.MonkeyPatch, **stated: str) -> None:
+    for name, value in stated.items():
+        monkeypatch.setenv(f"{PREFIX}OIDC_{name}", value)
+
+
+@pytest.mark.parametrize(
+    "stated", [PEOPLE, SYSTEMS, PEOPLE | SYSTEMS, PEOPLE | {"CLIENT_SECRET": "g"}, {"ROLES": "a=lead"}], ids=str
+)
+def test_an_issuer_is_for_people_for_systems_or_for_both(stated: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it needs for either is stated together."""
+    state_oidc(monkeypatch, **stated)
+    settings = read_settings()
+    assert settings.oidc_issuer == stated.get("ISSUER", "")
+    assert settings.oidc_redirect_url == stated.get("REDIRECT_URL", "").removesuffix("/")
+
+
+@pytest.mark.parametrize(
+    ("stated", "wrong"),
+    [
+        ({"CLIENT_ID": "a"}, "OIDC_ISSUER fehlt"),
+        ({"AUDIENCE": "a"}, "OIDC_ISSUER fehlt"),
+        (ISSUER, "OIDC_CLIENT_ID für Personen oder STUNDENPOOL_OIDC_AUDIENCE für Systeme"),
+        (ISSUER | {"CLIENT_ID": "a"}, "gehören zusammen"),
+        (SYSTEMS | {"REDIRECT_URL": "https://a.example"}, "gehören zusammen"),
+        (SYSTEMS | {"CLIENT_SECRET": "geheim"}, "CLIENT_SECRET braucht"),
+        (PEOPLE | {"AUDIENCE": "stundenpool"}, "muss anders lauten"),
+        (SYSTEMS | {"ISSUER": "http://anmeldung.example"}, "OIDC_ISSUER muss eine URL"),
+        (SYSTEMS | {"ISSUER": "https://a.example/?x=1"}, "OIDC_ISSUER muss eine URL"),
+        (SYSTEMS | {"ISSUER": "https://geheim@a.example"}, "OIDC_ISSUER muss eine URL"),
+        (SYSTEMS | {"ISSUER": "https://[a"}, "OIDC_ISSUER muss eine URL"),
+        (PEOPLE | {"REDIRECT_URL": "stundenpool.example"}, "OIDC_REDIRECT_URL muss eine URL"),
+        (PEOPLE | {"CLIENT_ID": "ä"}, "OIDC_CLIENT_ID muss aus"),
+        (SYSTEMS | {"ROLES": "lead"}, "OIDC_ROLES muss Paare"),
+        (SYSTEMS | {"ROLES": "a=chef"}, "OIDC_ROLES muss Paare"),
+        (SYSTEMS | {"ROLES": "a=lead, a=worker"}, "OIDC_ROLES nennt „a“ zweimal"),
+    ],
+    ids=str,
+)
+def test_what_an_issuer_lacks_is_said(stated: dict[str, str], wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the name of the variable, and no secret."""
+    state_oidc(monkeypatch, **stated)
+    with pytest.raises(SettingsError, match=wrong) as refused:
+        read_settings()
+    assert "geheim" not in str(refused.value)
+
+
+def test_on_this_machine_an_issuer_needs_no_encryption(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name and by address, of both kinds."""
+    for host in ("localhost", "127.0.0.1", "[::1]"):
+        state_oidc(monkeypatch, **SYSTEMS | {"ISSUER": f"http://{host}:8080/realms/amt"})
+        assert read_settings().oidc_issuer
+
+
+def test_the_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by ``config check``, whether it is right or wrong, nor where settings are written out."""
+    for secret in ("geheim", "geheim mit leerzeichen"):
+        state_oidc(monkeypatch, **PEOPLE | {"CLIENT_SECRET": secret})
+        assert "geheim" not in str(examine_settings())
+    state_oidc(monkeypatch, CLIENT_SECRET="geheim")
+    assert "geheim" not in repr(read_settings())
+
+
 @pytest.mark.parametrize("setting", ["schlüssel", "/srv/keys", "file:///srv/keys", "file://localhost/srv/my%20keys"])
 def test_a_keystore_that_settings_take_is_one_that_can_be_opened(
     setting: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

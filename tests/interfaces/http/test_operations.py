@@ -16,7 +16,7 @@ from domain.quantities import Role
 from interfaces.http.app import OPERATIONS, PUBLIC, Application, create_app, published
 from interfaces.http.examples import PATH_IDS, answer_example
 from interfaces.http.operations import PREFIX, Change, Command, Feed, Operation, Query
-from interfaces.web import sign_in
+from interfaces.web import openid, sign_in
 from interfaces.web.pages import PageResource
 from tests.interfaces.http.office import PEOPLE, Office
 
@@ -43,7 +43,7 @@ class TestRoutes:
             assert all(operation.policy for operation in resource.operations)
         for route in app.routes:
             if isinstance(route, Route) and isinstance(route.endpoint, PageResource):
-                assert route.endpoint.page.policy or route.endpoint.page in sign_in.PAGES
+                assert route.endpoint.page.policy or route.endpoint.page in (*sign_in.PAGES, *openid.PAGES)
             else:
                 assert isinstance(route, APIRoute | Mount)
                 assert route.path in PUBLIC

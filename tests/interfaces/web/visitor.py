@@ -59,6 +59,15 @@ class Visitor:
         """What it keeps of its session."""
         return self._client.cookies.get(self.cookie_name)
 
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """Those that the browser keeps, to look at and to change."""
+        return self._client.cookies
+
+    @property
+    def is_signed_in(self) -> bool:
+        return self.cookie is not None
+
 
 @dataclass
 class Read:
