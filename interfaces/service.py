@@ -9,7 +9,7 @@ from application.engine import Clock, Engine
 from application.findings import Findings
 from application.log import Store
 from application.past import Pasts
-from application.privacy import Keyring
+from application.privacy import Keyring, KeyStore
 from interfaces.http.problems import problem_bytes
 from interfaces.settings import Settings
 from interfaces.storage import open_store
@@ -25,6 +25,7 @@ class Service:
 
     settings: Settings
     store: Store
+    keys: KeyStore
     keyring: Keyring
     engine: Engine
     clock: Clock
@@ -47,4 +48,5 @@ def open_service(settings: Settings) -> Iterator[Service]:
         keys = stack.enter_context(closing(open_keystore(settings.keystore)))
         keyring = Keyring(keys)
         engine = stack.enter_context(closing(Engine(store, keyring, problem_bytes, clock)))
-        yield Service(settings, store, keyring, engine, clock, Findings(read_thresholds(settings.findings)), Pasts(MemoryTables))
+        findings = Findings(read_thresholds(settings.findings))
+        yield Service(settings, store, keys, keyring, engine, clock, findings, Pasts(MemoryTables))
