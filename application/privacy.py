@@ -1,8 +1,9 @@
 """Personal texts stand in the log only sealed: AES-256-GCM under a random key of the person they speak of.
 
 A person has a key for each retention class, because what is kept of them ends at different times. A seal is bound to its
-place, so a text moved to another position, stream, field or person does not open. Whoever destroys a key destroys every
-text sealed under it, in the log and in all its copies.
+place, so a text moved to another position, stream, field or person does not open. It is also bound to its key: GCM alone
+lets whoever knows two keys make a text that opens under both and says two things, so a commitment to the key stands with
+the nonce. Whoever destroys a key destroys every text sealed under it, in the log and in all its copies.
 """
 
 import hmac
@@ -10,18 +11,22 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from domain.quantities import RetentionClass, Sealed
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
 TAG_BYTES = 16
+COMMITMENT_BYTES = 32
 CIPHERS_CACHED_MAX = 10_000  # about 2.4 kB each
 
 OFFICE_KEY = "office"
@@ -42,6 +47,27 @@ class SealBroken(Exception):
 
 class KeyStoreDamaged(Exception):
     """The key store cannot be read or trusted. Says nothing about whether a key exists: no sign of an erasure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cipher:
+    """What follows from a key: what encrypts, and what is stated with every text to commit to the key.
+
+    Nobody finds two keys with the same commitment, as that would be a collision of SHA-256. `plain` encrypts with the key
+    itself, as texts were sealed before there were commitments.
+    """
+
+    committed: AESGCM
+    commitment: bytes
+    plain: bytes
+
+    @classmethod
+    def of(cls, key: bytes) -> "Cipher":
+        return cls(AESGCM(_derived(key, b"stundenpool seal")), _derived(key, b"stundenpool commitment"), key)
+
+
+def _derived(key: bytes, purpose: bytes) -> bytes:
+    return HKDFExpand(SHA256(), COMMITMENT_BYTES, purpose).derive(key)
 
 
 class KeyStore(Protocol):
@@ -82,7 +108,7 @@ class Keyring:
 
     def __init__(self, store: KeyStore) -> None:
         self._store = store
-        self._ciphers: OrderedDict[str, AESGCM] = OrderedDict()  # least recently used first
+        self._ciphers: OrderedDict[str, Cipher] = OrderedDict()  # least recently used first
         self._forgotten = 0  # how often something was
         self._lock = threading.Lock()
 
@@ -109,21 +135,27 @@ class Keyring:
 
         Raises KeyMissing, KeyErased, KeyStoreDamaged; UnicodeEncodeError for lone surrogates, which are no text.
         """
-        nonce = os.urandom(NONCE_BYTES)
+        cipher, nonce = self._cipher(key), os.urandom(NONCE_BYTES)
         place = associated_data(position=position, stream=stream, field=field, key=key)
-        return Sealed(key=key, nonce=nonce, ciphertext=self._cipher(key).encrypt(nonce, text.encode(), place))
+        ciphertext = cipher.committed.encrypt(nonce, text.encode(), place)
+        return Sealed(key=key, nonce=nonce + cipher.commitment, ciphertext=ciphertext)
 
     def open(self, sealed: Sealed, *, position: int, stream: UUID, field: str) -> str:
         """The text that was sealed for this place. Raises KeyMissing, KeyErased, SealBroken, KeyStoreDamaged."""
         place = associated_data(position=position, stream=stream, field=field, key=sealed.key)
         cipher = self._cipher(sealed.key)
+        nonce, commitment = sealed.nonce[:NONCE_BYTES], sealed.nonce[NONCE_BYTES:]
+        where = f"field {field} at position {position} of stream {stream} does not open with key {sealed.key}"
+        if hmac.compare_digest(commitment, cipher.commitment):
+            opener = cipher.committed
+        elif not commitment and may_lack_commitment(sealed.key):
+            opener = AESGCM(cipher.plain)
+        else:
+            raise SealBroken(f"{where}: it was sealed with another key, or what it says of its key was altered")
         try:
-            return cipher.decrypt(sealed.nonce, sealed.ciphertext, place).decode()
-        except (InvalidTag, ValueError) as error:  # ValueError: a nonce of impossible length
-            raise SealBroken(
-                f"field {field} at position {position} of stream {stream} does not open with key {sealed.key}: "
-                "it was altered or belongs elsewhere"
-            ) from error
+            return opener.decrypt(nonce, sealed.ciphertext, place).decode()
+        except (InvalidTag, ValueError) as error:  # ValueError: a nonce that is too short
+            raise SealBroken(f"{where}: it was altered or belongs elsewhere") from error
 
     def fingerprint(self, data: bytes) -> bytes:
         """HMAC-SHA-256 of a request's body: tells equal bodies, but without the key store not what stood in them."""
@@ -139,7 +171,7 @@ class Keyring:
     def _keyed(self) -> hmac.HMAC:  # copying it costs a third of keying anew for every request
         return hmac.new(self._store.secret("request-fingerprints"), digestmod="sha256")
 
-    def _cipher(self, name: str) -> AESGCM:
+    def _cipher(self, name: str) -> Cipher:
         with self._lock:
             cipher = self._ciphers.get(name)
             if cipher is not None:
@@ -151,9 +183,9 @@ class Keyring:
             raise KeyMissing(f"there is no key {name}")
         return self._remember(found, forgotten)[name]
 
-    def _remember(self, keys: Mapping[str, bytes], forgotten: int) -> dict[str, AESGCM]:
+    def _remember(self, keys: Mapping[str, bytes], forgotten: int) -> dict[str, Cipher]:
         """What was read while something was forgotten may be just that, and is not kept."""
-        ciphers = {name: AESGCM(key) for name, key in keys.items()}
+        ciphers = {name: Cipher.of(key) for name, key in keys.items()}
         with self._lock:
             if forgotten == self._forgotten:
                 self._ciphers.update(ciphers)
@@ -177,6 +209,11 @@ def keys_of(case: UUID, classes: Collection[RetentionClass] = PERSONAL_CLASSES) 
 def owner_of(key: str) -> str:
     """Whom a key speaks of: `case:<id>`, or the office."""
     return key if key == OFFICE_KEY else ":".join(key.split(":")[:2])
+
+
+def may_lack_commitment(key: str) -> bool:
+    """Whether texts were sealed under this key before there were commitments: never under one of a retention class."""
+    return key == owner_of(key)
 
 
 def says_nothing(sealed: Sealed) -> bool:
