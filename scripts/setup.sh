@@ -6,6 +6,7 @@
 #   scripts/setup.sh chromium    a browser for the tests, where none is installed
 #   scripts/setup.sh java        a Java compiler and the XML parser Xerces for the tests, where they are not installed
 #   scripts/setup.sh openssl     OpenSSL, which stamps times for the tests, where it is not installed
+#   scripts/setup.sh softhsm     SoftHSM, a token for the tests, where it is not installed
 #   scripts/setup.sh postgres-18 a newer PostgreSQL for `make chaos`, in .cache; prints the folder of its programs
 #   scripts/setup.sh pm4py       process mining for `make chaos`, in .cache
 #   scripts/setup.sh cluster     etcd, haproxy and Patroni for a trial of the cluster; as root only, which the trial needs too
@@ -257,6 +258,20 @@ set_up_openssl() {
     say "OpenSSL is $binary"
 }
 
+# --- SoftHSM -----------------------------------------------------------------------------------------------------------
+
+# The order of the tests: the system's, then an unpacked one.
+softhsm_module() { ls /usr/lib/softhsm/libsofthsm2.so 2>/dev/null || ls "$system"/usr/lib/softhsm/libsofthsm2.so 2>/dev/null; }
+
+set_up_softhsm() {
+    if ! softhsm_module >/dev/null; then
+        require_apt "SoftHSM"
+        if is_root; then install_packages softhsm2; else unpack_packages softhsm2; fi
+    fi
+    softhsm_module >/dev/null || fail "SoftHSM is still missing"
+    say "SoftHSM is $(softhsm_module)"
+}
+
 # --- process mining ----------------------------------------------------------------------------------------------------
 
 # Apart from .venv: it is heavy and under the AGPL, and only a test wants it.
@@ -308,8 +323,9 @@ postgres) set_up_postgres ;;
 chromium) set_up_chromium ;;
 java) set_up_java ;;
 openssl) set_up_openssl ;;
+softhsm) set_up_softhsm ;;
 postgres-18) set_up_postgres_18 ;;
 pm4py) set_up_pm4py ;;
 cluster) set_up_cluster ;;
-*) fail "usage: scripts/setup.sh python|postgres|chromium|java|openssl|postgres-18|pm4py|cluster" ;;
+*) fail "usage: scripts/setup.sh python|postgres|chromium|java|openssl|softhsm|postgres-18|pm4py|cluster" ;;
 esac

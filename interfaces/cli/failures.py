@@ -13,6 +13,7 @@ from application.rebuild import BeingRebuilt, OtherLog
 from domain.refusals import Refusal
 from interfaces.settings import SettingsError
 from interfaces.storage.backup import BackupRefused
+from interfaces.storage.keystore.masters import RotationRefused
 from interfaces.targets import TargetRefused
 
 MIGRATE = "Bitte zuerst „stundenpool db migrate“ ausführen."
@@ -28,7 +29,7 @@ def sentence_of(error: Exception) -> str | None:
             return f"Einstellungen: {error}"
         case Refusal():
             return error.message
-        case ProjectionOutdated() | BeingRebuilt() | OtherLog() | BackupRefused() | TargetRefused():
+        case ProjectionOutdated() | BeingRebuilt() | OtherLog() | BackupRefused() | TargetRefused() | RotationRefused():
             return str(error)
         case DamagedEvent():
             return f"Das Ereignisprotokoll ist beschädigt: {error}"
