@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -164,9 +165,9 @@ class Then:
 
 
 @contextmanager
-def running_office(url: str, folder: Path) -> Iterator[Office]:
-    """A service on this store, which is set up where it is new; tokens are made anew."""
-    settings = Settings(database_url=url, keystore=str(folder / "keys"))
+def running_office(url: str, folder: Path, **chosen: str) -> Iterator[Office]:
+    """A service on this store, which is set up where it is new, with these settings; tokens are made anew."""
+    settings = replace(Settings(database_url=url, keystore=str(folder / "keys")), **chosen)
     store = open_store(url, create=True)
     migrate(store, lambda done, of: None)
     tokens = {

@@ -65,7 +65,7 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: py
     rows, _, master = request.param.partition(", ")
     made = Installation(str(tmp_path / "keys"), "" if rows == "directory" else (tmp_path / "master.key").as_uri())
     if rows == "postgres":
-        made.keystore = of_its_own(request.getfixturevalue("postgres"))
+        made.keystore = request.getfixturevalue("postgres").fresh_keystore()
     if master == "token":
         made.master = request.getfixturevalue("token").setting(f"master-{next(numbers)}")
     if master == "variable":
@@ -86,14 +86,6 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: py
 @pytest.fixture
 def store(installation: Installation) -> WrappedKeyStore:
     return installation.open()
-
-
-def of_its_own(cluster: Cluster) -> str:
-    """A new database for keys alone, and a role that has nothing else."""
-    database = cluster.fresh_database()
-    cluster.run(f"CREATE ROLE {database}_keys LOGIN")
-    cluster.run(f"GRANT CREATE ON DATABASE {database} TO {database}_keys")
-    return cluster.url(database, f"{database}_keys") + "?schema=keys"
 
 
 def random_key() -> str:
@@ -387,7 +379,7 @@ def test_a_token_gives_its_key_to_nobody(token: Token, tmp_path: Path) -> None:
 
 def test_an_erased_key_leaves_no_bytes_on_postgresql(postgres: Cluster, tmp_path: Path) -> None:
     """Neither in a table's file nor in its free room. The write-ahead log has the old row, which a rotation makes worthless."""
-    url = of_its_own(postgres)
+    url = postgres.fresh_keystore()
     store = open_keystore(url, (tmp_path / "master.key").as_uri())
     store.create([f"case:{number}" for number in range(40)])
     before = rows_of(store)
@@ -414,7 +406,7 @@ def stored(cluster: Cluster, folder: str) -> bytes:
 
 def test_a_server_that_is_away_is_no_erasure(postgres: Cluster, tmp_path: Path) -> None:
     """Nor one that ended the connection: then the next call makes another one."""
-    url, master = of_its_own(postgres), (tmp_path / "master.key").as_uri()
+    url, master = postgres.fresh_keystore(), (tmp_path / "master.key").as_uri()
     store = open_keystore(url, master)
     keys = store.create(["case:1"])
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
