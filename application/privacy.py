@@ -53,13 +53,13 @@ class KeyStoreDamaged(Exception):
 class Cipher:
     """What follows from a key: what encrypts, and what is stated with every text to commit to the key.
 
-    Nobody finds two keys with the same commitment, as that would be a collision of SHA-256. `plain` encrypts with the key
-    itself, as texts were sealed before there were commitments.
+    Nobody finds two keys with the same commitment, as that would be a collision of SHA-256. Before there were commitments
+    the key itself encrypted.
     """
 
     committed: AESGCM
     commitment: bytes
-    plain: bytes
+    key: bytes
 
     @classmethod
     def of(cls, key: bytes) -> "Cipher":
@@ -85,7 +85,10 @@ class KeyStore(Protocol):
         ...
 
     def erase(self, names: Collection[str]) -> None:
-        """Destroys these keys for good, durably when this returns; the names stay as erased, also those that never had a key."""
+        """Destroys these keys for good, durably when this returns; the names stay as erased, also those that never had a key.
+
+        Many at once cost little more than one.
+        """
         ...
 
     def erased(self, names: Collection[str]) -> set[str]:
@@ -149,7 +152,7 @@ class Keyring:
         if hmac.compare_digest(commitment, cipher.commitment):
             opener = cipher.committed
         elif not commitment and may_lack_commitment(sealed.key):
-            opener = AESGCM(cipher.plain)
+            opener = AESGCM(cipher.key)
         else:
             raise SealBroken(f"{where}: it was sealed with another key, or what it says of its key was altered")
         try:

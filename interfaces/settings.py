@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -81,6 +82,8 @@ def _master_key(written: str) -> str:
     parts = re.split("[;?&]", written.removeprefix("pkcs11:"))
     names = sorted(part.partition("=")[0] for part in parts if part.partition("=")[2])
     if written.startswith("pkcs11:") and names == ["module-path", "object", "pin-source", "token"]:
+        if find_spec("pkcs11") is None:
+            raise ValueError("braucht für ein Token die Zusatzpakete stundenpool[pkcs11]")
         return written
     raise ValueError(
         "muss file:///pfad, env:NAME oder pkcs11:token=…;object=…?module-path=…&pin-source=file:/… sein; "

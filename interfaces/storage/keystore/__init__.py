@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from application.log import Store
-from interfaces.storage.keystore.files import MASTER_FILE, FileKeyStore
-from interfaces.storage.keystore.masters import Masters, open_masters
+from interfaces.storage.keystore.files import FileKeyStore
+from interfaces.storage.keystore.masters import open_masters
 from interfaces.storage.keystore.wrapped import Opening, WrappedKeyStore
 
 __all__ = ["FileKeyStore", "open_keystore", "open_keystore_of"]
@@ -26,8 +26,7 @@ def open_keystore(setting: str, master: str = "", opening: Opening = "begin") ->
         from interfaces.storage.keystore.postgres import PostgresKeyStore  # slow to load, and most have a directory
 
         return PostgresKeyStore(setting, open_masters(master), opening)
-    folder = _folder(setting)
-    return FileKeyStore(folder, open_masters(master) if master else _beside(folder), opening)
+    return FileKeyStore(_folder(setting), open_masters(master) if master else None, opening)
 
 
 def open_keystore_of(store: Store, setting: str, master: str) -> WrappedKeyStore:
@@ -38,10 +37,6 @@ def open_keystore_of(store: Store, setting: str, master: str) -> WrappedKeyStore
     with store.reading() as reader:
         in_use = reader.head() is not None
     return open_keystore(setting, master, "used" if in_use else "begin")
-
-
-def _beside(folder: Path) -> Masters:
-    return open_masters((folder.absolute() / MASTER_FILE).as_uri())
 
 
 def _folder(setting: str) -> Path:

@@ -29,6 +29,10 @@ class Contents:
     proof: bytes
 
 
+class MasterDiffers(KeyStoreDamaged):
+    """The master key is there, but what is stored is wrapped under another one."""
+
+
 class Rows(ABC):
     """The two tables, inside one transaction. MARK and AMONG are how a database writes a value, and one of many values."""
 
@@ -96,6 +100,12 @@ class WrappedKeyStore(ABC):
     def close(self) -> None: ...
 
     def read(self, names: Collection[str]) -> dict[str, bytes]:
+        try:
+            return self._read(names)
+        except MasterDiffers:
+            return self._read(names)  # a rotation may have ended between a look at the rows and one at the master key
+
+    def _read(self, names: Collection[str]) -> dict[str, bytes]:
         with self.reading() as rows:
             keys = self._opened(rows, names)
             _none_erased(rows, set(names) - keys.keys())
@@ -130,7 +140,7 @@ class WrappedKeyStore(ABC):
         """Everything, after a look at every key: what does not open is damage."""
         with self.reading() as rows:
             wrapped, erased = rows.everything()
-            master = self._master(rows)
+            master = self._proven_by(wrapped.get(FIRST_ROW))
             self._unwrapped(master, wrapped)
             return Contents(wrapped, erased, master.wrap(ERASURES, _digest(erased)))
 
@@ -177,7 +187,7 @@ class WrappedKeyStore(ABC):
                 raise KeyStoreDamaged(f"{self.place} is damaged: {finding}")
             if opening == "restore":
                 return
-            if not rows.everything()[0]:
+            if not rows.wrapped([FIRST_ROW]) and not rows.everything()[0]:
                 if opening == "used":
                     raise KeyStoreDamaged(f"{self.place} holds no keys, but the log is in use")
                 self._masters.begin()
@@ -191,10 +201,11 @@ class WrappedKeyStore(ABC):
 
     def _proven_by(self, first: bytes | None) -> Master:
         if self._proven is None or self._proven[0] != first:
-            fitting = [each for each in (self._needed(), self._masters.successor()) if _fits(each, first)]
-            if first is None or not fitting or fitting[0] is None:
-                raise KeyStoreDamaged(f"{self._masters.place} is not the master key of {self.place}")
-            self._proven = first, fitting[0]
+            successor = self._masters.successor()  # before the current one, which it may become meanwhile
+            fitting = next((each for each in (self._needed(), successor) if each is not None and _fits(each, first)), None)
+            if first is None or fitting is None:
+                raise MasterDiffers(f"{self._masters.place} is not the master key of {self.place}")
+            self._proven = first, fitting
         return self._proven[1]
 
     def _needed(self) -> Master:

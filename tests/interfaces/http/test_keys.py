@@ -51,7 +51,7 @@ def test_texts_from_before_there_were_classes_stay_readable(office: Office, monk
     def as_on_the_first_day(keyring: Keyring, text: str, *, key: str, position: int, stream: UUID, field: str) -> Sealed:
         place = associated_data(position=position, stream=stream, field=field, key=key)
         nonce = os.urandom(12)
-        return Sealed(key, nonce, AESGCM(keyring._cipher(key).plain).encrypt(nonce, text.encode(), place))
+        return Sealed(key, nonce, AESGCM(keyring._cipher(key).key).encrypt(nonce, text.encode(), place))
 
     office.given("open_pool")
     with monkeypatch.context() as earlier:
