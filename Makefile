@@ -14,6 +14,7 @@ setup: $(READY)
 	@scripts/setup.sh java
 	@scripts/setup.sh openssl
 	@scripts/setup.sh issuer
+	@scripts/setup.sh softhsm
 
 # A named interpreter has to be looked at every time, as the stamp does not know which one it stands for.
 $(READY): requirements.lock pyproject.toml scripts/setup.sh $(if $(PYTHON),always)
@@ -64,7 +65,7 @@ bench-large: setup
 # Resolves for every Python from 3.11 on, whichever runs it; neither index nor download addresses are written down. What an
 # installation needs is a part of what a developer does, and locked to the same.
 lock: $(READY)
-	$(COMPILE) pyproject.toml --extra traces --group dev --upgrade --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra traces --extra pkcs11 --group dev --upgrade --output-file requirements.lock
 	$(COMPILE) pyproject.toml --group install --constraint requirements.lock --output-file deploy/requirements.lock
 	$(COMPILE) deploy/cluster/patroni.in --upgrade --output-file deploy/cluster/patroni.txt
 	$(COMPILE) tests/interfaces/exports/pm4py.in --upgrade --output-file tests/interfaces/exports/pm4py.txt

@@ -13,6 +13,7 @@ import psycopg
 
 from interfaces.settings import Settings
 from interfaces.storage import open_store
+from interfaces.storage.keystore import open_keystore
 from interfaces.storage.migrate import migrate
 from tests.postgres import Cluster, running_cluster
 
@@ -55,6 +56,7 @@ class Places:
         """A database without any table."""
         number = next(self._numbers)
         keys = self.folder / f"keys-{number}"
+        open_keystore(str(keys)).close()  # before the log, which may come from elsewhere
         if kind == "sqlite":
             file = self.folder / f"store-{number}.db"
             environment = {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(file)}

@@ -9,12 +9,12 @@ from application.engine import Clock, Engine
 from application.findings import Findings
 from application.log import Store
 from application.past import Pasts
-from application.privacy import Keyring
+from application.privacy import Keyring, KeyStore
 from interfaces.http.problems import problem_bytes
 from interfaces.settings import Settings
 from interfaces.storage import open_store
 from interfaces.storage.checkpoint_keys import CheckpointKeys
-from interfaces.storage.keystore import open_keystore
+from interfaces.storage.keystore import open_keystore_of
 from interfaces.storage.memory import MemoryTables
 from interfaces.thresholds import read_thresholds
 
@@ -25,6 +25,7 @@ class Service:
 
     settings: Settings
     store: Store
+    keys: KeyStore
     keyring: Keyring
     engine: Engine
     clock: Clock
@@ -34,7 +35,7 @@ class Service:
     @property
     def checkpoint_keys(self) -> CheckpointKeys:
         """What signs checkpoints, read anew: another process may have replaced the key."""
-        return CheckpointKeys(self.settings.keystore_folder, self.settings.origin)
+        return CheckpointKeys(self.settings.signing_folder, self.settings.origin)
 
 
 @contextmanager
@@ -44,7 +45,8 @@ def open_service(settings: Settings) -> Iterator[Service]:
         store = stack.enter_context(closing(open_store(settings.database_url, create=False)))
         with store.reading() as reader:
             clock = clock_of(reader)
-        keys = stack.enter_context(closing(open_keystore(settings.keystore)))
+        keys = stack.enter_context(closing(open_keystore_of(store, settings.keystore, settings.master_key)))
         keyring = Keyring(keys)
         engine = stack.enter_context(closing(Engine(store, keyring, problem_bytes, clock)))
-        yield Service(settings, store, keyring, engine, clock, Findings(read_thresholds(settings.findings)), Pasts(MemoryTables))
+        findings = Findings(read_thresholds(settings.findings))
+        yield Service(settings, store, keys, keyring, engine, clock, findings, Pasts(MemoryTables))

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -61,14 +62,35 @@ def _sqlite_url(written: str, beyond: str, path: str) -> str:
 
 def _keystore(written: str) -> str:
     """A path or URL that ``open_keystore`` takes."""
+    if written.startswith("postgresql:"):
+        return _database_url(written)
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", written)
     if scheme is None:
         return written
     parts = urlsplit(written)
     local = parts.netloc in ("", "localhost") and parts.path.startswith("/") and not (parts.query or parts.fragment)
     if scheme[1].lower() != "file" or not local:
-        raise ValueError("muss der Pfad eines Ordners oder eine URL der Form file:///ordner sein")
+        raise ValueError("muss der Pfad eines Ordners oder eine URL der Form file:///ordner oder postgresql://… sein")
     return written
+
+
+def _master_key(written: str) -> str:
+    """A place that ``open_masters`` takes."""
+    file = urlsplit(written)
+    if file.scheme == "file" and file.netloc in ("", "localhost") and file.path.startswith("/"):
+        return written
+    if re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*", written):
+        return written
+    parts = re.split("[;?&]", written.removeprefix("pkcs11:"))
+    names = sorted(part.partition("=")[0] for part in parts if part.partition("=")[2])
+    if written.startswith("pkcs11:") and names == ["module-path", "object", "pin-source", "token"]:
+        if find_spec("pkcs11") is None:
+            raise ValueError("braucht für ein Token die Zusatzpakete stundenpool[pkcs11]")
+        return written
+    raise ValueError(
+        "muss file:///pfad, env:NAME oder pkcs11:token=…;object=…?module-path=…&pin-source=file:/… sein; "
+        "Schlüssel und PIN selbst stehen nie darin"
+    )
 
 
 def _host(written: str) -> str:
@@ -215,7 +237,11 @@ class Settings:
         _database_url,
         "eine Kopie dieser Datenbank (Standby), aus der ein Neuaufbau das Ereignisprotokoll liest; sonst die Datenbank",
     )
-    keystore: str = _setting("var/keys", _keystore, "Ablage der Schlüssel, getrennt von der Datenbank")
+    keystore: str = _setting("var/keys", _keystore, "Ablage der Schlüssel, getrennt von der Datenbank: ein Ordner oder PostgreSQL")
+    master_key: str = _setting(
+        "", _master_key, "Ort des Hauptschlüssels: Datei, Umgebungsvariable oder PKCS#11-Token; sonst master.key bei den Schlüsseln"
+    )
+    signing_keys: str = _setting("", _folder, "Ordner des Schlüssels, der Prüfpunkte unterschreibt; sonst bei den Schlüsseln")
     host: str = _setting("127.0.0.1", _host, "Adresse, an der der Dienst lauscht")
     port: int = _setting(8000, _port, "Port, an dem der Dienst lauscht")
     webhook_patience_hours: int = _setting(72, _hours, "Stunden ohne Erfolg, nach denen ein Webhook angehalten wird")
@@ -250,8 +276,10 @@ class Settings:
         return self.migration_database_url or self.database_url
 
     @property
-    def keystore_folder(self) -> Path:
-        """The directory of the keys."""
+    def signing_folder(self) -> Path:
+        """The directory of the key that signs checkpoints: that of all keys, unless another one is stated."""
+        if self.signing_keys:
+            return Path(self.signing_keys)
         return Path(unquote(urlsplit(self.keystore).path) if self.keystore.lower().startswith("file:") else self.keystore)
 
 
@@ -297,6 +325,8 @@ def read_settings(**overrides: Any) -> Settings:
         raise SettingsError(f"{PREFIX}TSA_URL braucht {PREFIX}TSA_CERTIFICATES, wonach die Zeitstempel geprüft werden")
     if lacking := _lacking_oidc(settings):
         raise SettingsError(f"{PREFIX}{lacking}")
+    if settings.keystore.startswith("postgresql:"):
+        _demand_keys_apart(settings)
     return settings
 
 
@@ -314,6 +344,25 @@ def _lacking_oidc(settings: Settings) -> str:
     if settings.oidc_client_id == settings.oidc_audience:
         return f"OIDC_AUDIENCE muss anders lauten als {PREFIX}OIDC_CLIENT_ID: ein Ausweis für eine Person ist kein Zugangstoken"
     return ""
+
+
+def _demand_keys_apart(settings: Settings) -> None:
+    """Raises ``SettingsError`` where whoever has the log would have its keys."""
+    if not (settings.master_key and settings.signing_keys):
+        raise SettingsError(
+            f"{PREFIX}KEYSTORE auf PostgreSQL braucht {PREFIX}MASTER_KEY und {PREFIX}SIGNING_KEYS: beide liegen nicht dort"
+        )
+    if _database_of(settings.keystore) in map(_database_of, (settings.database_url, settings.schema_url)):
+        raise SettingsError(
+            f"{PREFIX}KEYSTORE ist dieselbe Datenbank und dasselbe Schema wie {PREFIX}DATABASE_URL; Schlüssel liegen getrennt davon"
+        )
+
+
+def _database_of(url: str) -> tuple[str | None, int | None, str, str]:
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    port = parts.port or (5432 if parts.scheme == "postgresql" else None)
+    return options.get("host", parts.hostname), port, unquote(parts.path), options.get("schema", "public")
 
 
 def examine_settings() -> tuple[list[Stated], list[Unknown]]:
@@ -352,7 +401,7 @@ def _showable(written: str, setting: Any, problem: str | None) -> str:
     """A value without its password. Where a URL is wrong, nobody can say what in it is one."""
     if setting.metadata["secret"]:
         return "•••"
-    if problem is not None and setting.metadata["read"] in (_database_url, _keystore, _issuer, _own_url):
+    if problem is not None and setting.metadata["read"] in (_database_url, _keystore, _issuer, _own_url, _master_key):
         return "•••"
     return re.sub(r"(//[^:/@]*):[^/]*@", r"\1:•••@", written)
 

@@ -28,7 +28,7 @@ def new_file(file: Path) -> Iterator[Path]:
             yield draft
             os.fsync(handle)
             os.link(draft, file)
-            _sync(file.parent)
+            sync(file.parent)
     finally:
         os.close(handle)
         draft.unlink()
@@ -48,10 +48,10 @@ def new_folder(folder: Path) -> Iterator[Path]:
         with _written(folder):
             yield draft
             for path in draft.iterdir():
-                _sync(path)
-            _sync(draft)
+                sync(path)
+            sync(draft)
             draft.rename(target)  # fails where somebody has put something into it since
-            _sync(target.parent)
+            sync(target.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
@@ -71,7 +71,8 @@ def _unwritable(target: Path, error: OSError) -> TargetRefused:
     return TargetRefused(f"In den Ordner „{target.parent}“ lässt sich nichts schreiben ({error.strerror}).")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Makes durable what a file holds, or which files a folder has."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -7,6 +7,7 @@
 #   scripts/setup.sh java        a Java compiler and the XML parser Xerces for the tests, where they are not installed
 #   scripts/setup.sh openssl     OpenSSL, which stamps times for the tests, where it is not installed
 #   scripts/setup.sh issuer      the OpenID Connect issuer of the tests, in .cache
+#   scripts/setup.sh softhsm     SoftHSM, a token for the tests, where it is not installed
 #   scripts/setup.sh postgres-18 a newer PostgreSQL for `make chaos`, in .cache; prints the folder of its programs
 #   scripts/setup.sh pm4py       process mining for `make chaos`, in .cache
 #   scripts/setup.sh cluster     etcd, haproxy and Patroni for a trial of the cluster; as root only, which the trial needs too
@@ -285,6 +286,20 @@ set_up_issuer() {
     say "the issuer of the tests is in .cache/issuer"
 }
 
+# --- SoftHSM -----------------------------------------------------------------------------------------------------------
+
+# The order of the tests: the system's, then an unpacked one.
+softhsm_module() { ls /usr/lib/softhsm/libsofthsm2.so 2>/dev/null || ls "$system"/usr/lib/softhsm/libsofthsm2.so 2>/dev/null; }
+
+set_up_softhsm() {
+    if ! softhsm_module >/dev/null; then
+        require_apt "SoftHSM"
+        if is_root; then install_packages softhsm2; else unpack_packages softhsm2; fi
+    fi
+    softhsm_module >/dev/null || fail "SoftHSM is still missing"
+    say "SoftHSM is $(softhsm_module)"
+}
+
 # --- process mining ----------------------------------------------------------------------------------------------------
 
 # Apart from .venv: it is heavy and under the AGPL, and only a test wants it.
@@ -337,8 +352,9 @@ chromium) set_up_chromium ;;
 java) set_up_java ;;
 openssl) set_up_openssl ;;
 issuer) set_up_issuer ;;
+softhsm) set_up_softhsm ;;
 postgres-18) set_up_postgres_18 ;;
 pm4py) set_up_pm4py ;;
 cluster) set_up_cluster ;;
-*) fail "usage: scripts/setup.sh python|postgres|chromium|java|openssl|issuer|postgres-18|pm4py|cluster" ;;
+*) fail "usage: scripts/setup.sh python|postgres|chromium|java|openssl|issuer|softhsm|postgres-18|pm4py|cluster" ;;
 esac

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import Cluster, running_cluster
+from tests.softhsm import Token, new_token
 
 STORE_KINDS = ("sqlite", "postgres")
 
@@ -16,6 +17,12 @@ def postgres() -> Iterator[Cluster]:
     """A PostgreSQL server that lives as long as the session; its absence fails the tests that need it."""
     with running_cluster() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def token(tmp_path_factory: pytest.TempPathFactory) -> Token:
+    """A PKCS#11 token that lives as long as the session; its absence fails the tests that need it."""
+    return new_token(tmp_path_factory.mktemp("softhsm"))
 
 
 @pytest.fixture

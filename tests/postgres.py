@@ -43,6 +43,13 @@ class Cluster:
         self.run(f"CREATE DATABASE {name}")
         return name
 
+    def fresh_keystore(self) -> str:
+        """The URL of a new database for keys alone, as a role that has nothing else."""
+        database = self.fresh_database()
+        self.run(f"CREATE ROLE {database}_keys LOGIN")
+        self.run(f"GRANT CREATE ON DATABASE {database} TO {database}_keys")
+        return self.url(database, f"{database}_keys") + "?schema=keys"
+
     def run(self, sql: str, params: tuple[Any, ...] = (), *, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Executes a statement on a connection of its own, and returns its rows."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:

@@ -296,7 +296,7 @@ def test_roles_are_those_that_the_guide_describes(postgres: Cluster, tmp_path: P
     with closing(open_store(postgres.url("stundenpool", "stundenpool_owner"), create=True)) as store:
         migrate(store, lambda done, total: None, "stundenpool")
     with closing(open_store(postgres.url("stundenpool", "stundenpool"), create=False)) as store:
-        assert examine(store, tmp_path / "keys", rights_apart=True, progress=lambda done, total: None).findings == []
+        assert examine(store, str(tmp_path / "keys"), "", rights_apart=True, progress=lambda done, total: None).findings == []
     postgres.run("CREATE ROLE somebody LOGIN")
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
         psycopg.connect(postgres.url("stundenpool", "somebody"))
@@ -330,7 +330,11 @@ def test_a_night_leaves_two_copies_and_takes_old_ones_away(night: dict[str, str]
         os.utime(folder / kind / "old", (0, 0))
 
     def a_night() -> int:
-        return subprocess.run([DEPLOY / "nightly-backup", folder, "30"], env=night, check=False, capture_output=True).returncode
+        command = [DEPLOY / "nightly-backup", folder, "30", tmp_path / "recipient.pem"]
+        return subprocess.run(command, env=night, check=False, capture_output=True).returncode
+
+    subprocess.run(["openssl", "genpkey", "-algorithm", "x25519", "-out", "private.pem"], cwd=tmp_path, check=True)
+    subprocess.run(["openssl", "pkey", "-in", "private.pem", "-pubout", "-out", "recipient.pem"], cwd=tmp_path, check=True)
 
     assert a_night() != 0
     assert (folder / "keys" / "old").exists()

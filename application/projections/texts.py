@@ -27,7 +27,7 @@ class SealedText:
     sealed: Sealed
 
     def open(self, opener: Opener) -> str:
-        """The text; raises what the keyring raises, such as ``KeyMissing`` after an erasure."""
+        """The text; raises what the keyring raises, such as ``KeyErased`` after an erasure."""
         return opener.open(self.sealed, position=self.position, stream=self.stream, field=self.field)
 
 

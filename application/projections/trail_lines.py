@@ -9,7 +9,7 @@ from typing import NamedTuple, assert_never
 
 from application.catalogue import BY_NAME
 from application.log import Recorded
-from application.privacy import KeyMissing, SealBroken
+from application.privacy import KeyErased, KeyMissing, SealBroken
 from application.projections.texts import Opener, sealed_text
 from domain.booking import (
     ApprovalProposed,
@@ -345,8 +345,10 @@ def _reasons(event: Recorded, opener: Opener | None) -> str:
         if text is not None:
             try:
                 said.append(f"{label}: {text.open(opener)}" if opener else f"{label}: (vertraulich)")
-            except KeyMissing:
+            except KeyErased:
                 said.append(f"{label}: (gelöscht)")
+            except KeyMissing:
+                said.append(f"{label}: (unlesbar, der Schlüssel fehlt)")
             except SealBroken:
                 said.append(f"{label}: (unlesbar, das Siegel ist verletzt)")
     return "".join(f" {reason}." for reason in said)

@@ -191,4 +191,4 @@ def _witnessed(settings: Settings) -> list[str]:
 
 
 def _keys(settings: Settings) -> CheckpointKeys:
-    return CheckpointKeys(settings.keystore_folder, settings.origin)
+    return CheckpointKeys(settings.signing_folder, settings.origin)

@@ -46,7 +46,7 @@ def _ocel(order: Order) -> dict[str, int]:
 
 
 def _package(order: Order) -> dict[str, int]:
-    keys = CheckpointKeys(order.settings.keystore_folder, order.settings.origin)
+    keys = CheckpointKeys(order.settings.signing_folder, order.settings.origin)
     with new_file(order.target) as draft:
         events = write_package(order.store, keys, order.pool, draft, order.progress)
     hand_over(order.settings, order.store)

@@ -24,7 +24,7 @@ from interfaces.storage.checkpoint_keys import CheckpointKeys
 def command(file: Path, name: str, check: bool) -> None:
     """Erklärt, unterschrieben, welche Wurzel das Protokoll des alten Prüfpunkts in DATEI unter einem anderen Hash hat."""
     settings = read_settings()
-    keys = CheckpointKeys(settings.keystore_folder, settings.origin)
+    keys = CheckpointKeys(settings.signing_folder, settings.origin)
     with opened_store(settings) as store, store.reading() as reader, progress_bar("Ereignisse") as progress:
         try:
             given = file.read_bytes().decode()

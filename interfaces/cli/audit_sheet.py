@@ -21,7 +21,7 @@ from interfaces.storage.checkpoint_keys import CheckpointKeys
 def command(file: Path, size: int | None) -> None:
     """Schreibt einen Prüfpunkt als Blatt zum Unterschreiben in eine neue DATEI (PDF), mit QR-Code und der Datei darin."""
     settings = read_settings()
-    keys = CheckpointKeys(settings.keystore_folder, settings.origin)
+    keys = CheckpointKeys(settings.signing_folder, settings.origin)
     with opened_store(settings) as store:
         stated = issued_now(settings, store, keys.signer()) if size is None else _issued(store, size)
     try:

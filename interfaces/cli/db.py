@@ -90,7 +90,7 @@ def _contradicted(settings: Settings, store: Store) -> list[str]:
     """Checkpoints of the witness that the log contradicts."""
     if not settings.witness or schema_state(store):
         return []
-    keys = CheckpointKeys(settings.keystore_folder, settings.origin).known()
+    keys = CheckpointKeys(settings.signing_folder, settings.origin).known()
     try:
         notes = Witness(Path(settings.witness)).notes()
     except NotHandedOver as failure:
@@ -105,7 +105,7 @@ def _contradicted(settings: Settings, store: Store) -> list[str]:
 def _check(settings: Settings) -> None:
     apart = _service_role(settings) is not None
     with opened_store(settings) as store, progress_bar("Ereignisse") as progress:
-        examined = examine(store, settings.keystore_folder, rights_apart=apart, progress=progress)
+        examined = examine(store, settings.keystore, settings.master_key, rights_apart=apart, progress=progress)
         examined.findings += _contradicted(settings, store)
     for remark in examined.notes:
         click.echo(f"Hinweis: {remark}")

@@ -19,7 +19,7 @@ from interfaces.demo.story import SEED
 from interfaces.http.security import OFFICE
 from interfaces.identity.tokens import create_token
 from interfaces.settings import Settings, read_settings
-from interfaces.storage.keystore import open_keystore
+from interfaces.storage.keystore import open_keystore_of
 
 TOKEN_DAYS = 7
 SEED_MAX = 2**53 - 1  # what every reader of JSON reads as the same number
@@ -55,7 +55,7 @@ def _set_up(settings: Settings, seed: int | None) -> None:
         note(line)
     if started is None:
         note("Die Geschichte der Demonstration wird erzählt; das dauert einige Sekunden.")
-        with opened_store(settings) as store, closing(open_keystore(settings.keystore)) as keys:
+        with opened_store(settings) as store, closing(open_keystore_of(store, settings.keystore, settings.master_key)) as keys:
             load(store, Keyring(keys), SEED if seed is None else seed)
 
 

@@ -14,7 +14,7 @@ from domain.quantities import BERLIN
 from interfaces.cli.commands import note
 from interfaces.cli.stores import opened_store, reading, subject_option
 from interfaces.settings import read_settings
-from interfaces.storage.keystore import open_keystore
+from interfaces.storage.keystore import open_keystore_of
 from interfaces.webhooks import subscriptions
 from interfaces.webhooks.subscriptions import WebhookView
 
@@ -41,7 +41,7 @@ def add(url: str, types: tuple[str, ...], pool: UUID | None, after: int | None, 
     """Meldet einen Webhook an und gibt zwei Zeilen aus: seine Kennung und sein Geheimnis, das nur jetzt gezeigt wird."""
     settings = read_settings()
     by = subject or getpass.getuser()
-    with closing(open_keystore(settings.keystore)) as keys, opened_store(settings) as store:
+    with opened_store(settings) as store, closing(open_keystore_of(store, settings.keystore, settings.master_key)) as keys:
         with store.turn() as turn:
             made = subscriptions.register(turn, by, url=url, types=types or None, pool=pool, after=after)
             told = subscriptions.with_secret(Keyring(keys), made)

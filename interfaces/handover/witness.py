@@ -14,7 +14,7 @@ from typing import BinaryIO
 from application.projections.tables import day_of, micros
 from application.proof.checkpoints import Issued
 from interfaces.handover.failing import NotHandedOver
-from interfaces.storage.keystore import sync_directory
+from interfaces.targets import sync
 
 NOTE, STAMP = ".txt", ".tsr"
 READABLE = 0o644  # the service writes everything else for itself alone
@@ -39,7 +39,7 @@ class Witness:
         try:
             with (self._folder / name).open("xb") as file:
                 _fill(file, content)
-            sync_directory(self._folder)
+            sync(self._folder)
         except FileExistsError:
             return self._read(name) == content
         except OSError as error:

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from application import commands
-from application.privacy import KeyMissing
+from application.privacy import KeyErased
 from application.projections import cases
 from application.projections.texts import SealedText
 from application.receipts import Answer
@@ -61,7 +61,7 @@ def opened_text(asking: Asking, text: SealedText | None) -> str | None:
     """A personal text; ``None`` where there is none, or none any more."""
     try:
         return None if text is None else text.open(asking)
-    except KeyMissing:
+    except KeyErased:
         return None
 
 

@@ -15,7 +15,7 @@ import msgspec
 from application.findings import Findings
 from application.log import Reader, Transaction
 from application.past import Past
-from application.privacy import Keyring
+from application.privacy import Keyring, owner_of
 from application.proof.notes import Signer
 from application.receipts import Answer
 from domain.quantities import Actor, Sealed
@@ -48,7 +48,7 @@ class Asking:
     now: datetime
     findings: Findings
     past: Past | None = None
-    opened: set[str] = field(default_factory=set)  # names of keys: each is a person, or the office
+    opened: set[str] = field(default_factory=set)  # each a person, or the office
 
     @property
     def reader(self) -> Reader:
@@ -62,7 +62,7 @@ class Asking:
 
     def open(self, sealed: Sealed, *, position: int, stream: UUID, field: str) -> str:
         text = self.keyring.open(sealed, position=position, stream=stream, field=field)
-        self.opened.add(sealed.key)
+        self.opened.add(owner_of(sealed.key))
         return text
 
 

@@ -160,6 +160,24 @@ def unexpected() -> Rejected:
     )
 
 
+def erased() -> Rejected:
+    return Rejected(
+        HTTPStatus.CONFLICT,
+        "personal_data_erased",
+        "Angaben zur Person gelöscht",
+        "Die Angaben zu dieser Person wurden gelöscht; neue werden nicht mehr aufgenommen.",
+    )
+
+
+def unreadable() -> Rejected:
+    return Rejected(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "seal_broken",
+        "Angabe beschädigt",
+        "Eine versiegelte Angabe wurde verändert oder steht an falscher Stelle; der Fehler ist vermerkt.",
+    )
+
+
 def type_of(code: str) -> str:
     """The stable identifier of a problem's type."""
     return f"urn:problem-type:stundenpool:{code}"

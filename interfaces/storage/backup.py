@@ -1,5 +1,4 @@
-"""Copies of a database while it is in use, and their way back into an empty one; and the same for the keys, which live elsewhere
-and are in no copy of a database.
+"""Copies of a database while it is in use, and their way back into an empty one. Keys live elsewhere and are in none of them.
 
 SQLite copies itself through its online backup API; PostgreSQL is copied by its own pg_dump and pg_restore. Either copy is one
 consistent state, whoever writes meanwhile.
@@ -17,8 +16,6 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-from application.privacy import KeyStoreDamaged
-from interfaces.storage.keystore import KEYS_FILE, MASTER_FILE, FileKeyStore
 from interfaces.storage.libpq import address, connect
 from interfaces.targets import new_file
 
@@ -46,28 +43,6 @@ def restore(url: str, file: Path) -> None:
         _restore_sqlite(_sqlite_path(url), file)
     else:
         _restore_postgres(url, file)
-
-
-def back_up_keys(folder: Path, file: Path) -> None:
-    """Copies the wrapped keys of a key store into a new file. Raises ``BackupRefused``, or ``TargetRefused``."""
-    if not (folder / KEYS_FILE).exists():
-        raise BackupRefused(f"In „{folder}“ liegen keine Schlüssel.")
-    with new_file(file) as draft:
-        _copy_sqlite(folder / KEYS_FILE, draft)
-
-
-def restore_keys(folder: Path, file: Path) -> None:
-    """Puts such a copy back beside the master key that its keys are wrapped under. Raises ``BackupRefused``."""
-    if not file.is_file():
-        raise BackupRefused(f"Die Datei „{file}“ gibt es nicht.")
-    if not (folder / MASTER_FILE).exists():
-        raise BackupRefused(f"In „{folder}“ fehlt {MASTER_FILE}: zuerst dessen eigene Sicherung dorthin zurücklegen.")
-    with new_file(folder / KEYS_FILE) as draft:
-        _copy_sqlite(file, draft)
-        try:
-            FileKeyStore(folder, draft.name)
-        except KeyStoreDamaged as damage:
-            raise BackupRefused(f"„{file}“ passt nicht zu {MASTER_FILE} oder ist beschädigt ({damage}).") from damage
 
 
 # ── SQLite

@@ -1,9 +1,9 @@
 """Is this installation sound? Reads everything once, changes nothing, and says what is wrong in German."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from application.snapshots import Snapshot, State
 from application.states import evolve
 from domain.quantities import Sealed
 from interfaces.storage.append_only import excess_rights, missing_guards
-from interfaces.storage.keystore import FileKeyStore
+from interfaces.storage.keystore import open_keystore
 from interfaces.storage.migrate import schema_state
 from interfaces.storage.postgres import PostgresTurnRecorder
 
@@ -39,7 +39,7 @@ class Examined:
     notes: list[str] = field(default_factory=list)
 
 
-def examine(store: Store, keystore: Path, *, rights_apart: bool, progress: Callable[[int, int], None]) -> Examined:
+def examine(store: Store, keystore: str, master: str, *, rights_apart: bool, progress: Callable[[int, int], None]) -> Examined:
     """Checks schema, log, tree, receipts, projections, what keeps them from being altered, rights and keys.
 
     ``rights_apart`` says that another role migrates, so that the service's own must not alter what is recorded.
@@ -57,7 +57,7 @@ def examine(store: Store, keystore: Path, *, rights_apart: bool, progress: Calla
         _examine_guards(reader, store, examined)
         if isinstance(store, PostgresTurnRecorder):
             _examine_rights(reader, examined, rights_apart)
-    _examine_keys(keystore, log.keys, examined)
+    _examine_keys(keystore, master, log.keys, examined)
     return examined
 
 
@@ -227,20 +227,20 @@ def _examine_rights(reader: Reader, examined: Examined, rights_apart: bool) -> N
         )
 
 
-def _examine_keys(keystore: Path, used: set[str], examined: Examined) -> None:
-    """Erased keys are missing for good, so single ones say nothing; that all are missing does."""
-    if not (keystore / "master.key").exists():
-        if used:
-            examined.findings.append(f"Das Protokoll enthält versiegelte Texte, aber in „{keystore}“ liegen keine Schlüssel.")
-        else:
-            examined.notes.append(f"Die Ablage der Schlüssel „{keystore}“ entsteht mit dem ersten Gebrauch.")
-        return
+def _examine_keys(keystore: str, master: str, used: set[str], examined: Examined) -> None:
+    """Erased keys are gone on purpose; one that is missing without a trace is a loss."""
+    if not used:
+        return  # the key store is made with the first use
     try:
-        found = FileKeyStore(keystore).read(used)
+        with closing(open_keystore(keystore, master, "used")) as store:
+            erased = store.erased(used)
+            found = store.read(used - erased)
     except KeyStoreDamaged as damage:
         examined.findings.append(f"Die Ablage der Schlüssel ist nicht zu gebrauchen: {damage}")
         return
-    if used and not found:
-        examined.findings.append(f"In „{keystore}“ liegt keiner der {len(used)} Schlüssel, mit denen das Protokoll versiegelt ist.")
-    elif missing := len(used) - len(found):
-        examined.notes.append(f"{missing} von {len(used)} Schlüsseln fehlen: gelöscht, oder die Ablage ist unvollständig.")
+    if missing := len(used) - len(erased) - len(found):
+        examined.findings.append(
+            f"Es fehlen {missing} von {len(used)} Schlüsseln, mit denen das Protokoll versiegelt ist, ohne gelöscht zu sein."
+        )
+    if erased:
+        examined.notes.append(f"{len(erased)} von {len(used)} Schlüsseln sind gelöscht.")

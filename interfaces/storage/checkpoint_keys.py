@@ -15,7 +15,7 @@ from pathlib import Path
 from application.privacy import KeyStoreDamaged
 from application.proof.checkpoints import Key
 from application.proof.notes import PRIVATE, SEED_BYTES, NoteRefused, Signer, Verifier, read_signer, read_verifier
-from interfaces.storage.keystore import sync_directory
+from interfaces.targets import sync
 
 FILE = "checkpoint.keys"
 
@@ -52,7 +52,7 @@ class CheckpointKeys:
         lines[-1] = (lines[-1][0], before.verifier.vkey())
         draft = self._draft([*lines, (size, signer.skey())])
         draft.replace(self._file)
-        sync_directory(self._file.parent)
+        sync(self._file.parent)
         return before, signer
 
     def _begin(self) -> None:
@@ -62,7 +62,7 @@ class CheckpointKeys:
         with suppress(FileExistsError):
             os.link(draft, self._file)
         draft.unlink()
-        sync_directory(self._file.parent)
+        sync(self._file.parent)
 
     def _draft(self, lines: Sequence[tuple[int, str]]) -> Path:
         """A durable file beside, which becomes the file as a whole or not at all."""

@@ -11,11 +11,24 @@ from itertools import permutations, product
 from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher as Encryptor
+from cryptography.hazmat.primitives.ciphers import algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
 from application import privacy
-from application.privacy import KeyMissing, Keyring, KeyStoreDamaged, SealBroken, associated_data
+from application.privacy import (
+    Cipher,
+    KeyErased,
+    KeyMissing,
+    Keyring,
+    KeyStoreDamaged,
+    SealBroken,
+    associated_data,
+    keys_of,
+    owner_of,
+)
 from domain.quantities import Sealed
 
 STREAM = UUID("6f0c1d5e-8a41-4d0b-9f57-0a1b2c3d4e5f")
@@ -28,15 +41,28 @@ class KeysInMemory:
 
     def __init__(self) -> None:
         self.keys: dict[str, bytes] = {}
+        self.gone: set[str] = set()
         self.calls: Counter[str] = Counter()
 
     def read(self, names: Collection[str]) -> dict[str, bytes]:
         self.calls["read"] += 1
+        if self.erased(names):
+            raise KeyErased(str(self.erased(names)))
         return {name: self.keys[name] for name in names if name in self.keys}
 
     def create(self, names: Collection[str]) -> dict[str, bytes]:
         self.calls["create"] += 1
+        if self.erased(names):
+            raise KeyErased(str(self.erased(names)))
         return {name: self.keys.setdefault(name, os.urandom(32)) for name in names}
+
+    def erase(self, names: Collection[str]) -> None:
+        self.gone.update(names)
+        for name in names:
+            self.keys.pop(name, None)
+
+    def erased(self, names: Collection[str]) -> set[str]:
+        return self.gone & set(names)
 
     def secret(self, purpose: str) -> bytes:
         self.calls["secret"] += 1
@@ -96,10 +122,10 @@ def test_another_keyring_opens(keyring: Keyring, store: KeysInMemory) -> None:
 
 
 def test_sealed_form_hides_the_text(keyring: Keyring) -> None:
-    """The sealed form holds the key's name, a nonce of 96 bits and as many bytes as the text plus a tag of 16."""
+    """The sealed form holds the key's name, a nonce of 96 bits with a commitment of 256, and the text's bytes plus a tag of 16."""
     sealed = sealed_note(keyring)
 
-    assert (sealed.key, len(sealed.nonce), len(sealed.ciphertext)) == (CASE, 12, len(TEXT.encode()) + 16)
+    assert (sealed.key, len(sealed.nonce), len(sealed.ciphertext)) == (CASE, 12 + 32, len(TEXT.encode()) + 16)
     assert not any(word.encode() in sealed.ciphertext for word in TEXT.split() if len(word) > 2)
 
 
@@ -158,7 +184,7 @@ def test_every_flipped_bit_breaks_the_seal(keyring: Keyring) -> None:
                 opened_note(keyring, replace(sealed, **{part: bytes(flipped)}))
 
 
-@pytest.mark.parametrize("length", [0, 1, 7, 8, 11, 13, 200])
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 11, 12, 13, 43, 44, 45, 200])
 def test_nonce_of_wrong_length_breaks_the_seal(keyring: Keyring, length: int) -> None:
     """A nonce of any other length is damage like any other, not a crash."""
     with pytest.raises(SealBroken):
@@ -190,13 +216,52 @@ def test_no_nonce_twice(keyring: Keyring) -> None:
     assert len({sealed.nonce for sealed in seals}) == len({sealed.ciphertext for sealed in seals}) == 10_000
 
 
-def test_erased_key_is_missing(keyring: Keyring, store: KeysInMemory) -> None:
-    """When a person's key is gone, a process that has not cached it opens nothing of theirs and says so by name."""
+def test_lost_key_is_missing(keyring: Keyring, store: KeysInMemory) -> None:
+    """When a key is nowhere, a process that has not cached it opens nothing sealed under it and says so by name."""
     sealed = sealed_note(keyring)
     del store.keys[CASE]
 
     with pytest.raises(KeyMissing, match=CASE):
         opened_note(Keyring(store), sealed)
+
+
+def test_erased_key_opens_and_seals_nothing(keyring: Keyring, store: KeysInMemory) -> None:
+    """Whoever forgot it with its erasure, or never knew it, is told that it was erased; other people's texts still open."""
+    sealed, other = sealed_note(keyring), keyring.seal("", key="office", position=7, stream=STREAM, field="note")
+    store.erase([CASE])
+    keyring.forget([CASE])
+
+    for ring in (keyring, Keyring(store)):
+        with pytest.raises(KeyErased, match=CASE):
+            opened_note(ring, sealed)
+        with pytest.raises(KeyErased, match=CASE):
+            ring.ensure([CASE, "case:2"])
+        assert opened_note(ring, other) == ""
+
+
+def test_a_key_read_while_it_is_forgotten_is_not_kept(keyring: Keyring, store: KeysInMemory) -> None:
+    """A thread that reads a key from the store while another erases it does not bring it back into memory."""
+    sealed = sealed_note(keyring)
+
+    class ErasedMeanwhile(KeysInMemory):
+        def read(self, names: Collection[str]) -> dict[str, bytes]:
+            found = store.read(names)
+            store.erase(names)
+            late.forget(names)
+            return found
+
+    late = Keyring(ErasedMeanwhile())
+    opened_note(late, sealed)
+    with pytest.raises(KeyErased):
+        opened_note(late, sealed)
+
+
+def test_a_person_has_a_key_for_each_class() -> None:
+    """The one from before there were classes belongs to all of them together, so that no class takes the texts of another along."""
+    assert keys_of(STREAM, ["identity", "voucher"]) == [f"{CASE}:identity", f"{CASE}:voucher"]
+    assert keys_of(STREAM) == [f"{CASE}:identity", f"{CASE}:file", f"{CASE}:voucher", CASE]
+    assert {owner_of(key) for key in keys_of(STREAM)} == {CASE}
+    assert owner_of("office") == "office"
 
 
 def test_sealing_makes_no_keys(store: KeysInMemory) -> None:
@@ -219,7 +284,7 @@ def test_damaged_store_is_no_erasure(keyring: Keyring) -> None:
 
 def test_outcomes_are_distinct() -> None:
     """No handler of one outcome catches another one by accident."""
-    assert not any(issubclass(one, other) for one, other in permutations((KeyMissing, SealBroken, KeyStoreDamaged), 2))
+    assert not any(issubclass(one, other) for one, other in permutations((KeyMissing, KeyErased, SealBroken, KeyStoreDamaged), 2))
 
 
 def test_cached_keys_need_no_store(keyring: Keyring, store: KeysInMemory) -> None:
@@ -287,6 +352,53 @@ def test_fingerprint_is_an_hmac(keyring: Keyring, store: KeysInMemory) -> None:
     assert store.calls["secret"] == 1
 
 
+def colliding(keys: list[bytes], nonce: bytes, place: bytes) -> bytes:
+    """A ciphertext of two blocks with a tag that GCM accepts under both keys: its second block solves for equal tags.
+
+    A tag is the sum, over a field of 2^128 elements, of all blocks times powers of a number that follows from the key.
+    """
+    blocks = [place[at : at + 16].ljust(16, b"\x00") for at in range(0, len(place), 16)]
+    lengths = (8 * len(place)).to_bytes(8, "big") + (8 * 32).to_bytes(8, "big")
+    filler = bytes(16)
+    raw = [Encryptor(algorithms.AES(key), modes.ECB()).encryptor() for key in keys]
+    points = [number(cipher.update(bytes(16))) for cipher in raw]
+    masks = [number(cipher.update(nonce + b"\x00\x00\x00\x01")) for cipher in raw]
+
+    def tag(point: int, mask: int, second: bytes) -> int:
+        total = 0
+        for block in (*blocks, filler, second, lengths):
+            total = product_of(total ^ number(block), point)
+        return total ^ mask
+
+    missing = tag(points[0], masks[0], bytes(16)) ^ tag(points[1], masks[1], bytes(16))
+    factor = product_of(points[0], points[0]) ^ product_of(points[1], points[1])
+    second = product_of(missing, inverse(factor)).to_bytes(16, "big")
+    return filler + second + tag(points[0], masks[0], second).to_bytes(16, "big")
+
+
+def number(block: bytes) -> int:
+    return int.from_bytes(block, "big")
+
+
+def product_of(one: int, other: int) -> int:
+    """In the field of GCM, whose lowest coefficient is the highest bit."""
+    product = 0
+    for bit in range(127, -1, -1):
+        if other >> bit & 1:
+            product ^= one
+        one = one >> 1 ^ (0xE1 << 120 if one & 1 else 0)
+    return product
+
+
+def inverse(element: int) -> int:
+    """Its power 2^128 - 2."""
+    result, square = 1 << 127, element
+    for _ in range(127):
+        square = product_of(square, square)
+        result = product_of(result, square)
+    return result
+
+
 def test_associated_data_is_fixed_for_good() -> None:
     """These bytes are storage: if this test fails, no text sealed so far opens any more."""
     place = associated_data(position=258, stream=STREAM, field="begründung", key="office")
@@ -298,17 +410,88 @@ def test_associated_data_is_fixed_for_good() -> None:
     )
 
 
-def test_a_stored_seal_opens_for_good() -> None:
-    """A text sealed on the first day opens with its key."""
+@pytest.mark.parametrize(
+    ("commitment", "ciphertext"),
+    [
+        ("", "0fc16073a097a769ad03f2efd09b1eef5aa1c0e5946a4081cd810a17d8c085"),
+        (
+            "4f97134fbc8d355f65293978ed52f00f14d23aeac8f81ffe48a044fd05d598ce",
+            "7d0df268c5cbd4e29b5a7b2ab3789c5981cc1e33d2eb8940a2947c33aae96c",
+        ),
+    ],
+    ids=["first day", "with a commitment"],
+)
+def test_a_stored_seal_opens_for_good(commitment: str, ciphertext: str) -> None:
+    """A text sealed on the first day opens with its key, and so does one from the day of the first commitments."""
     store = KeysInMemory()
     store.keys["office"] = bytes(range(32))
-    stored = Sealed(
-        key="office",
-        nonce=bytes(range(12)),
-        ciphertext=bytes.fromhex("0fc16073a097a769ad03f2efd09b1eef5aa1c0e5946a4081cd810a17d8c085"),
-    )
+    stored = Sealed("office", bytes(range(12)) + bytes.fromhex(commitment), bytes.fromhex(ciphertext))
 
     assert opened_note(Keyring(store), stored) == "Höherer Bedarf"
+
+
+def test_without_commitment_only_under_old_names(store: KeysInMemory) -> None:
+    """The key of a retention class never sealed a text without a commitment, so none can be passed off as older."""
+    key = os.urandom(32)
+    store.keys = dict.fromkeys([CASE, f"{CASE}:file"], key)
+    nonce = bytes(12)
+    for name in store.keys:
+        place = associated_data(position=7, stream=STREAM, field="note", key=name)
+        older = Sealed(name, nonce, AESGCM(key).encrypt(nonce, b"von damals", place))
+        if name == CASE:
+            assert opened_note(Keyring(store), older) == "von damals"
+        else:
+            with pytest.raises(SealBroken, match="another key"):
+                opened_note(Keyring(store), older)
+
+
+def test_a_cut_commitment_breaks_the_seal(keyring: Keyring) -> None:
+    """A text with a commitment does not pass as one from before."""
+    sealed = sealed_note(keyring)
+
+    with pytest.raises(SealBroken):
+        opened_note(keyring, replace(sealed, nonce=sealed.nonce[:12]))
+
+
+def test_no_text_opens_under_two_keys() -> None:
+    """A ciphertext made to say two things under two keys, as GCM allows, opens under the one alone that it commits to."""
+    place = associated_data(position=7, stream=STREAM, field="note", key="office")
+    keys = bytes(32), bytes([1] * 32)
+    ciphers = [Cipher.of(key) for key in keys]
+    nonce = bytes(12)
+    ciphertext = colliding([privacy._derived(key, b"stundenpool seal") for key in keys], nonce, place)
+    texts = [cipher.committed.decrypt(nonce, ciphertext, place) for cipher in ciphers]
+    assert texts[0] != texts[1], "it does open under both where nobody looks at the commitment"
+
+    for key, cipher in zip(keys, reversed(ciphers), strict=True):
+        store = KeysInMemory()
+        store.keys["office"] = key
+        with pytest.raises(SealBroken, match="another key"):
+            opened_note(Keyring(store), Sealed("office", nonce + cipher.commitment, ciphertext))
+
+
+def test_moved_texts_never_open() -> None:
+    """Of a hundred texts, none opens in the row, field or under the person of another, in all pairs."""
+    cases = [UUID(int=number) for number in range(5)]
+    people = [key for case in cases for key in keys_of(case)]
+    keyring = Keyring(KeysInMemory())
+    keyring.ensure(people)
+    places = [
+        {"position": number, "stream": cases[number % 5], "field": field}
+        for number, field in enumerate(["note", "reason", "name", "purpose"] * 25)
+    ]
+    seals = [keyring.seal(str(number), key=people[number % 20], **place) for number, place in enumerate(places)]
+
+    for (one, sealed), (other, place) in product(enumerate(seals), enumerate(places)):
+        if one == other:
+            assert keyring.open(sealed, **place) == str(one)
+            continue
+        for key in {sealed.key, seals[other].key}:
+            with pytest.raises(SealBroken):
+                keyring.open(replace(sealed, key=key), **place)
+        if seals[other].key != sealed.key:
+            with pytest.raises(SealBroken):
+                keyring.open(replace(sealed, key=seals[other].key), **places[one])
 
 
 PLACE_PARTS = st.tuples(st.integers(0, 300), st.integers(0, 3), st.text("ab\x00", max_size=3), st.text("ab\x00", max_size=3))

@@ -87,7 +87,7 @@ def test_back_to_an_instant(tmp_path: Path) -> None:
             wait_until_promoted(cluster)
             url = cluster.url(url.rpartition("/")[2])
             with closing(open_store(url, create=False)) as store:
-                examined = examine(store, tmp_path / "keys", rights_apart=False, progress=lambda done, total: None)
+                examined = examine(store, str(tmp_path / "keys"), "", rights_apart=False, progress=lambda done, total: None)
             assert examined.findings == []
             with closing(Office(url, tmp_path / "keys")) as office:
                 log = office.log()

@@ -9,6 +9,7 @@ import pytest
 from interfaces.settings import PREFIX, Settings, SettingsError, examine_settings, read_settings
 from interfaces.storage import libpq, open_store
 from interfaces.storage.keystore import open_keystore
+from interfaces.storage.keystore.masters import open_masters
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
@@ -212,7 +213,59 @@ def test_a_keystore_that_settings_take_is_one_that_can_be_opened(
     monkeypatch.setenv("STUNDENPOOL_KEYSTORE", here)
     settings = read_settings()
     open_keystore(settings.keystore).close()
-    assert (settings.keystore_folder / "master.key").exists()
+    assert (settings.signing_folder / "master.key").exists()
+
+
+KEYS = "postgresql://keys:geheim@db/pool?schema=keys"
+
+
+def test_keys_on_postgresql_are_apart_from_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never in its database and schema, and never with the master key or the signing key."""
+    monkeypatch.setenv("STUNDENPOOL_KEYSTORE", KEYS)
+    monkeypatch.setenv("STUNDENPOOL_DATABASE_URL", "postgresql://pool@db:5432/pool")
+    with pytest.raises(SettingsError, match="MASTER_KEY und STUNDENPOOL_SIGNING_KEYS"):
+        read_settings()
+    monkeypatch.setenv("STUNDENPOOL_MASTER_KEY", "env:HAUPTSCHLUESSEL")
+    monkeypatch.setenv("STUNDENPOOL_SIGNING_KEYS", "/srv/signing")
+    assert read_settings().signing_folder == Path("/srv/signing")
+    for variable in ("DATABASE_URL", "MIGRATION_DATABASE_URL"):
+        with monkeypatch.context() as same:
+            same.setenv(PREFIX + variable, "postgresql://pool@db:5432/pool?schema=keys")
+            with pytest.raises(SettingsError, match="getrennt davon") as refused:
+                read_settings()
+            assert "geheim" not in str(refused.value)
+    [shown] = [stated.value for stated in examine_settings()[0] if stated.variable == "STUNDENPOOL_KEYSTORE"]
+    assert shown == KEYS.replace("geheim", "•••")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["file:///srv/master.key", "env:HAUPTSCHLUESSEL", "pkcs11:token=amt;object=m?module-path=/lib/p.so&pin-source=file:/run/pin"],
+)
+def test_a_place_of_the_master_key_that_settings_take_is_one_that_is_understood(
+    setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the key store too, which looks there only when it opens."""
+    monkeypatch.setenv("STUNDENPOOL_MASTER_KEY", setting)
+    assert open_masters(read_settings().master_key).place
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "master.key", "file:master.key", "file://server/master.key", "env:", "env:1X", "env:A B", "vault:transit/amt", "pkcs11:",
+        "pkcs11:token=amt;object=m?module-path=/lib/p.so&pin-value=1234", "pkcs11:token=amt;object=?module-path=/p&pin-source=/p",
+    ],
+)  # fmt: skip
+def test_another_place_of_the_master_key_is_refused(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PIN in the setting too, and it is not repeated."""
+    with pytest.raises(ValueError, match=r"MASTER_KEY|PKCS#11"):
+        open_masters(setting)
+    monkeypatch.setenv("STUNDENPOOL_MASTER_KEY", setting)
+    with pytest.raises(SettingsError, match="STUNDENPOOL_MASTER_KEY muss") as refused:
+        read_settings()
+    assert "1234" not in str(refused.value)
+    assert "1234" not in str(examine_settings()[0])
 
 
 @pytest.mark.parametrize("setting", ["vault://keys", "file://server/keys", "file:keys", "file:///keys?x=1"])

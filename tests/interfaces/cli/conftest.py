@@ -47,7 +47,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run() -> Run:
     """Runs the command line in this process, as a person would type it."""
-    return lambda *words: CliRunner().invoke(main, [str(word) for word in words], catch_exceptions=False)
+    return lambda *words, input=None: CliRunner().invoke(main, [str(word) for word in words], input, catch_exceptions=False)
 
 
 @pytest.fixture

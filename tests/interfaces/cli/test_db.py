@@ -23,6 +23,7 @@ from domain.quantities import Actor
 from interfaces.cli import stores
 from interfaces.settings import read_settings
 from interfaces.storage import open_store
+from interfaces.storage.keystore import FileKeyStore
 from tests.interfaces.cli.conftest import Run, filled_pool, opened_pool
 from tests.postgres import Cluster
 from tests.tampering import tampering
@@ -130,10 +131,11 @@ def test_keys_that_are_gone_are_found(run: Run) -> None:
     Path("keys/master.key").rename("master.key")
     done = run("db", "check")
     assert done.exit_code == 1
-    assert "liegen keine Schlüssel" in done.stdout
+    assert "master.key is missing" in done.stdout
     Path("keys/keys.db").unlink()
-    run("pool", "open", "pool.toml")  # makes a new, empty key store
-    assert "liegt keiner der" in run("db", "check").stdout
+    assert run("pool", "open", "pool.toml").exit_code == 1, "no new, empty key store"
+    FileKeyStore(Path("keys"))
+    assert "ohne gelöscht zu sein" in run("db", "check").stdout
 
 
 @pytest.mark.usefixtures("sqlite_installation")

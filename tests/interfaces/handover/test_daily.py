@@ -138,7 +138,7 @@ def test_a_log_that_left_the_witness_behind_is_found(
 def test_without_a_key_nothing_is_signed(office: Office, process: Callable[[], Daily], caplog: pytest.LogCaptureFixture) -> None:
     """given a damaged file of keys / then that is said, and no other key takes its place."""
     office.given("open_pool")
-    keys = Path(office.service.settings.keystore_folder) / FILE
+    keys = Path(office.service.settings.signing_folder) / FILE
     keys.write_text("damaged", encoding="utf-8")
     process().look()
     assert sizes(office.service) == []

@@ -183,7 +183,7 @@ def test_every_right_too_many_is_named(postgres: Cluster, excess: str, named: st
 
 def checked(roles: Roles, folder: Path) -> Examined:
     with closing(roles.store()) as store:
-        return examine(store, folder / "keys", rights_apart=True, progress=quietly)
+        return examine(store, str(folder / "keys"), "", rights_apart=True, progress=quietly)
 
 
 # ── triggers, on both stores
@@ -269,11 +269,11 @@ def test_triggers_that_are_gone_are_found_and_come_back(store: Store, tmp_path: 
     for drop in drops:
         with store.turn() as tx:
             tx.fetch(drop)
-        findings = examine(store, tmp_path / "keys", rights_apart=False, progress=quietly).findings
+        findings = examine(store, str(tmp_path / "keys"), "", rights_apart=False, progress=quietly).findings
         assert any(drop.split()[2] in finding and "db migrate" in finding for finding in findings)
         assert len(migrate(store, quietly)) == 1
         assert migrate(store, quietly) == []
-    assert examine(store, tmp_path / "keys", rights_apart=False, progress=quietly).findings == []
+    assert examine(store, str(tmp_path / "keys"), "", rights_apart=False, progress=quietly).findings == []
 
 
 OURS = "receipts_append_only"

@@ -7,15 +7,15 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from application.privacy import KeyMissing, Keyring, KeyStoreDamaged
+from application.privacy import KeyStoreDamaged
 from interfaces.storage.keystore import FileKeyStore, open_keystore
+from interfaces.storage.keystore.files import SqliteRows
 
 ROOT = Path(__file__).parents[3]
 STREAM = UUID(int=1)
@@ -49,59 +49,6 @@ def content(directory: Path) -> bytes:
     return b"".join(file.read_bytes() for file in directory.glob("keys.db*"))
 
 
-def test_keys_are_random_and_stay(store: FileKeyStore, directory: Path) -> None:
-    """Each name has 32 bytes of its own, the same when created again, read again and after a restart."""
-    keys = store.create(["case:1", "case:2", "office"])
-
-    assert {len(key) for key in keys.values()} == {32}
-    assert len(set(keys.values())) == 3
-    assert store.create(["office", "case:1"]) == {name: keys[name] for name in ("office", "case:1")}
-    assert FileKeyStore(directory).read(list(keys)) == keys
-
-
-def test_read_gives_what_exists(store: FileKeyStore) -> None:
-    """Reading makes nothing: names without a key are left out."""
-    keys = store.create(["case:1"])
-
-    assert store.read(["case:1", "case:2"]) == keys
-    assert store.read([]) == {}
-
-
-def test_many_names_at_once(store: FileKeyStore) -> None:
-    """A turn may name more people than SQLite has placeholders."""
-    names = [f"case:{number}" for number in range(40_000)]
-
-    assert store.read(names) == {}
-    assert len(store.create(names)) == len(store.read(names)) == 40_000
-
-
-@pytest.mark.parametrize("name", ["", "case:'\"", "büro:ß🗝", "a" * 10_000])
-def test_any_name_will_do(store: FileKeyStore, name: str) -> None:
-    """Names are data, whatever characters stand in them."""
-    created = store.create([name])
-
-    assert store.read([name, "office"]) == created
-    assert list(created) == [name]
-
-
-def test_secret_per_purpose(store: FileKeyStore, directory: Path) -> None:
-    """Each purpose has a secret of 32 bytes of its own, the same after a restart."""
-    one, other = store.secret("request-fingerprints"), store.secret("cursors")
-
-    assert (len(one), len(other)) == (32, 32)
-    assert one != other
-    assert FileKeyStore(directory).secret("request-fingerprints") == one
-
-
-def test_keyring_seals_across_restarts(store: FileKeyStore, directory: Path) -> None:
-    """A text sealed by one process opens in the next."""
-    keyring = Keyring(store)
-    keyring.ensure(["case:1"])
-    sealed = keyring.seal("Überprüfung", key="case:1", position=1, stream=STREAM, field="note")
-
-    assert Keyring(FileKeyStore(directory)).open(sealed, position=1, stream=STREAM, field="note") == "Überprüfung"
-
-
 def test_key_is_there_before_create_returns(directory: Path) -> None:
     """A process killed the moment it has a key leaves that key to the next one."""
     program = """
@@ -121,8 +68,9 @@ def test_create_waits_for_the_disk(store: FileKeyStore, directory: Path) -> None
     with closing(sqlite3.connect(directory / "keys.db")) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
 
-    with store._transaction() as connection:
-        modes = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    with store.changing() as rows:
+        assert isinstance(rows, SqliteRows)
+        modes = [rows._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
     assert modes == ["delete", 3]
 
 
@@ -148,14 +96,6 @@ print(store.secret("request-fingerprints").hex(), *[keys[name].hex() for name in
     assert all(output == outputs[0] for output in outputs)
 
 
-def test_threads_racing_agree(store: FileKeyStore) -> None:
-    """Threads that create the same names at once get the same keys."""
-    with ThreadPoolExecutor(8) as threads:
-        results = list(threads.map(lambda turn: store.create([f"case:{turn // 8}", "office"]), range(80)))
-
-    assert all(result == store.read(list(result)) for result in results)
-
-
 def test_files_are_the_owners_alone(tmp_path: Path) -> None:
     """The directory has mode 0700 and its files 0600 even where the process is generous, and no draft is left."""
     before = os.umask(0)
@@ -178,21 +118,20 @@ def test_no_key_in_clear(store: FileKeyStore, directory: Path) -> None:
     assert not any(form in stored for key in keys for form in (key, key.hex().encode(), key.hex().upper().encode()))
 
 
-def test_erased_row_vanishes(store: FileKeyStore, directory: Path) -> None:
-    """The commit that deletes a row leaves no trace of its wrapped key in the files, and the key reads as missing."""
+def test_erased_key_vanishes(store: FileKeyStore, directory: Path) -> None:
+    """The commit that erases leaves no trace of a wrapped key in the files; every other key is as it was."""
     for start in range(0, 2_000, 10):
         store.create([f"case:{number}" for number in range(start, start + 10)])
     erased = [f"case:{number}" for number in range(0, 2_000, 3)]
+    kept = store.read([f"case:{number}" for number in range(2_000) if number % 3])
     with closing(sqlite3.connect(directory / "keys.db")) as connection:
         wrapped = dict(connection.execute("SELECT name, wrapped FROM keys"))
-    with store._transaction() as connection:
-        connection.executemany("DELETE FROM keys WHERE name = ?", [(name,) for name in erased])
+    store.erase(erased)
 
     stored = content(directory)
     assert sum(wrapped[name] in stored for name in wrapped) == len(wrapped) - len(erased)
     assert not any(wrapped[name] in stored for name in erased)
-    with pytest.raises(KeyMissing, match="case:3"):
-        Keyring(store).seal("", key="case:3", position=1, stream=STREAM, field="note")
+    assert store.read(list(kept)) == kept
 
 
 def test_missing_master_key(store: FileKeyStore, directory: Path) -> None:
@@ -344,7 +283,7 @@ def test_lost_first_row(store: FileKeyStore, directory: Path) -> None:
 
 def test_blocked_database(store: FileKeyStore, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key store that somebody keeps locked is reported as unusable after a while, and works again afterwards."""
-    monkeypatch.setattr("interfaces.storage.keystore.LOCK_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("interfaces.storage.keystore.files.LOCK_WAIT_SECONDS", 0.05)
     with closing(sqlite3.connect(directory / "keys.db")) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         with pytest.raises(KeyStoreDamaged, match="locked"):
@@ -424,7 +363,7 @@ def test_store_stays_where_it_was_opened(tmp_path: Path, monkeypatch: pytest.Mon
     [
         ("", "KEYSTORE is empty"),
         ("https://keys.example/v1", "scheme 'https'"),
-        ("postgresql://localhost/keys", "scheme 'postgresql'"),
+        ("postgresql://localhost/keys", "needs a MASTER_KEY"),
         ("vault:secret/stundenpool", "scheme 'vault'"),
         ("file://server/keys", "write file:///absolute/path"),
         ("file:keys", "write file:///absolute/path"),
@@ -434,6 +373,6 @@ def test_store_stays_where_it_was_opened(tmp_path: Path, monkeypatch: pytest.Mon
     ],
 )
 def test_other_settings_are_refused(setting: str, sentence: str) -> None:
-    """Anything but a path or a local file URL is refused with a sentence that says what to write."""
+    """Anything but a path, a local file URL or PostgreSQL is refused with a sentence that says what to write."""
     with pytest.raises(ValueError, match=sentence):
         open_keystore(setting)
