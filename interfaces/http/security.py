@@ -1,4 +1,4 @@
-"""Who calls, and what a role may do.
+"""Who calls.
 
 A token is 32 random bytes; stored is only its SHA-256, so neither the database nor a copy of it lets anybody in, and a look-up
 compares nothing that an attacker could measure.
@@ -16,6 +16,7 @@ import anyio.to_thread
 from application.log import Store
 from application.projections.tables import micros
 from domain.quantities import Actor, Role
+from interfaces.http.policies import PROVIDERS
 from interfaces.http.problems import unauthorized
 
 OFFICE = "jugendamt"
@@ -23,29 +24,6 @@ TOKEN_BYTES = 32
 DAYS = 365
 KNOWN_SECONDS = 5.0  # how long a token that was found is believed without looking again
 KNOWN_MAX = 10_000
-
-Policy = frozenset[Role]
-
-PROVIDERS: Policy = frozenset({"worker", "lead"})
-LEADS: Policy = frozenset({"lead"})
-OFFICERS: Policy = frozenset({"officer"})
-AUDITORS: Policy = frozenset({"auditor"})
-LEADS_AND_OFFICERS: Policy = LEADS | OFFICERS
-AUDIT: Policy = OFFICERS | AUDITORS
-AUDIT_AND_LEADS: Policy = AUDIT | LEADS
-CASEWORK: Policy = PROVIDERS | AUDIT
-FIGURES: Policy = CASEWORK | {"planner"}
-REPORTS: Policy = AUDIT | {"planner"}
-ADMINS: Policy = frozenset({"admin"})
-PROOFS: Policy = AUDIT | {"admin"}
-
-
-def provider_of(actor: Actor) -> str | None:
-    """The provider whose cases alone the actor sees; ``None`` for the youth office."""
-    return actor.organisation if actor.role in PROVIDERS else None
-
-
-# ── Tokens
 
 
 def create_token(store: Store, *, role: str, subject: str, provider: str | None = None, days: int = DAYS) -> str:

@@ -163,7 +163,9 @@ class Model:
     ) -> Any:
         refuse(not_found=pool not in self.pools)
         refuse(
-            duplicate_id=any((case["pool"], case["reference"]) == (pool, reference) for case in self.cases.values()),
+            duplicate_id=any(
+                (case["pool"], case["opened_for"], case["reference"]) == (pool, provider, reference) for case in self.cases.values()
+            ),
             pool_closed=self.pools[pool]["closed"],
         )
         self.cases[self.new] = {
@@ -171,6 +173,7 @@ class Model:
             "pool": pool,
             "reference": reference,
             "provider": provider,
+            "opened_for": provider,
             "offer": offer,
             "district": district,
             "service_area": service_area,

@@ -452,7 +452,7 @@ def test_what_a_key_was_answered(office: Office, case: UUID, minutes: int, outco
 
 def test_the_key_of_what_was_not_found_stays_free(office: Office, pool: UUID) -> None:
     """The case may come to be, and then the same request is decided."""
-    case = commands.case_id(pool, "F-1")
+    case = commands.case_id(pool, "traeger-a", "F-1")
     assert said(office, request_work(case, 60, "k")).outcome == "not_found"
     facts: dict[str, Any] = {"provider": "traeger-a", "district": "nord", "service_area": "13", "concern": "housing"}
     office.do(LEAD, commands.open_case, pool=pool, reference="F-1", **facts)
