@@ -196,7 +196,10 @@ def _case_or_none(turn: Turn, case: UUID) -> Case | None:
 def _imported_case(turn: Turn, pool: UUID, provider: str, reference: str) -> Case | None:
     """The case that a file calls so, where it is this provider's."""
     case = _case_or_none(turn, imported_case_id(pool, reference))
-    return case if case is not None and case.provider == provider else None
+    if case is not None and case.provider != provider:
+        turn.look_in_vain(case.id)
+        return None
+    return case
 
 
 def _case_answer(turn: Turn, case: Case, facts: Facts) -> Answer:

@@ -611,3 +611,27 @@ def test_states_that_were_dropped_change_no_answer(
     monkeypatch.setattr(snapshots, "EVERY", every)
 
     assert day_at_the_office(office) == usual
+
+
+def test_what_is_foreign_is_looked_for_like_what_is_missing(
+    office: Office, pool: UUID, case: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """given a case of another provider, held or not / when it is named, or an id that is none / then one look is taken."""
+    looked: list[UUID] = []
+    of_stream = snapshots.of_stream
+
+    def noted(reader: Any, stream: UUID) -> Any:
+        looked.append(stream)
+        return of_stream(reader, stream)
+
+    def looks(stream: UUID) -> int:
+        looked.clear()
+        answer = said(office, Work(OTHER_LEAD, lambda turn: commands.close_case(turn, stream, outcome="moved")))
+        assert answer.outcome == "not_found"
+        return len(looked)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(states, "STATES_MAX", 0)
+        said(office, request_work(case))
+    monkeypatch.setattr(snapshots, "of_stream", noted)
+    assert [looks(case), looks(case), looks(uuid4()), looks(pool), looks(pool)] == [1, 1, 1, 1, 1]

@@ -5,6 +5,7 @@ The table follows the roles of the youth office, not the code; `docs/rollen.md` 
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ from tests.interfaces.http.office import PEOPLE, Office
 from tests.interfaces.http.town import DISTRICTS, LATER, WORDS, Reply, Thing, Town, path_of
 
 ROLES = {"W": "worker", "L": "lead", "O": "officer", "P": "planner", "A": "auditor", "D": "admin", "-": None}
+ROLE_CONCEPT = Path(__file__).parents[3] / "docs" / "rollen.md"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 # Who may call what: Fachkraft (W), Leitung (L), Sachbearbeitung (O), Jugendhilfeplanung (P), Rechnungsprüfung (A) and
@@ -291,6 +293,16 @@ def test_the_table_has_every_route() -> None:
     assert {page.path: page.policy or everybody for page in PAGES} == {
         path: frozenset(ROLES[role] for role in roles) for path, roles in PAGES_MAY.items()
     }
+
+
+def test_the_role_concept_says_the_same() -> None:
+    """`docs/rollen.md`, as offices read it."""
+    rows = re.findall(r"^\| .+? \| `(?:([A-Z]+) )?(/\S*)` \|(.*)\|$", ROLE_CONCEPT.read_text(encoding="utf-8"), re.MULTILINE)
+    published = {
+        (method, path): "".join(r for r, cell in zip("WLOPAD", marks.split("|"), strict=True) if "●" in cell)
+        for method, path, marks in rows
+    }
+    assert published == {**MAY, **{("", path): roles.strip("-") for path, roles in PAGES_MAY.items()}}
 
 
 def test_every_cell(swept: list[Swept]) -> None:
