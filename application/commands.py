@@ -77,9 +77,14 @@ def _pool_answer(turn: Turn, pool: UUID, events: list[PoolEvent]) -> Answer:
 # ── cases
 
 
-def case_id(pool: UUID, reference: str) -> UUID:
-    """A reference stands for one case of its pool, so the case's id follows from it."""
+def imported_case_id(pool: UUID, reference: str) -> UUID:
+    """In files a reference stands for one case of its pool, so the case's id follows from it."""
     return uuid5(pool, f"case/{reference}")
+
+
+def case_id(pool: UUID, provider: str, reference: str) -> UUID:
+    """What a provider opens itself has a reference of its own, whatever others call theirs: the id tells nothing of these."""
+    return uuid5(uuid5(pool, f"provider/{provider}"), f"case/{reference}")
 
 
 def open_case(
@@ -99,10 +104,10 @@ def open_case(
 ) -> Answer:
     """Opens a case of a provider; without a reference it gets a random one, such as ``F-3FA85F64``."""
     reference = reference or f"F-{turn.new_id().hex[:8].upper()}"
-    case = case_id(pool, reference)
+    case = case_id(pool, provider, reference)
     events = cases.open_case(
         turn.pool(pool),
-        _case_or_none(turn, case),
+        _case_or_none(turn, case) or _imported_case(turn, pool, provider, reference),
         reference=reference,
         provider=provider,
         offer=offer,
@@ -186,6 +191,15 @@ def close_case(turn: Turn, case: UUID, *, outcome: Outcome, note: Personal = Non
 def _case_or_none(turn: Turn, case: UUID) -> Case | None:
     state = turn.find(case)
     return state if isinstance(state, Case) else None
+
+
+def _imported_case(turn: Turn, pool: UUID, provider: str, reference: str) -> Case | None:
+    """The case that a file calls so, where it is this provider's."""
+    case = _case_or_none(turn, imported_case_id(pool, reference))
+    if case is not None and case.provider != provider:
+        turn.look_in_vain(case.id)
+        return None
+    return case
 
 
 def _case_answer(turn: Turn, case: Case, facts: Facts) -> Answer:

@@ -3,14 +3,14 @@
 Ids in a file become ids in the log, so a step that is already there is recognised, and one that says something else is refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NoReturn, get_args
 from uuid import UUID, uuid5
 
 from application import written
-from application.commands import case_id
+from application.commands import imported_case_id
 from application.turn import Turn
 from application.written import Row
 from domain import booking as bookings
@@ -40,8 +40,11 @@ class Step:
     apply: Callable[[Turn], bool]
 
 
-def request_step(pool: UUID, row: Row) -> Step:
-    """The request of a row, which opens its case where that is new. Raises ``Malformed``, as all three do."""
+def request_step(pool: UUID, row: Row, cases_called: Mapping[str, Sequence[UUID]]) -> Step:
+    """The request of a row, which opens its case where that is new. Raises ``Malformed``, as all three do.
+
+    ``cases_called`` says which cases have a reference already, beside the one that files call so: providers open theirs themselves.
+    """
     request_id, reference = _name(row, "request_id"), _name(row, "case_ref")
     provider, district = _name(row, "provider"), _name(row, "district")
     at, by = _instant(row, "requested_at"), _name(row, "requested_by")
@@ -51,12 +54,12 @@ def request_step(pool: UUID, row: Row) -> Step:
     purpose = _text(row, "purpose")
 
     def apply(turn: Turn) -> bool:
+        called = (imported_case_id(pool, reference), *cases_called.get(reference, ()))
         booking = booking_id(pool, request_id)
         existing = _booking_or_none(turn, booking)
-        if existing is not None:
-            stands = (existing.case, existing.provider, existing.district, existing.requested)
+        if existing is not None and existing.case in called:
+            stands = (existing.provider, existing.district, existing.requested)
             if (*stands, existing.requested_at, existing.requested_by) == (
-                case_id(pool, reference),
                 provider,
                 district,
                 minutes,
@@ -65,7 +68,7 @@ def request_step(pool: UUID, row: Row) -> Step:
             ):
                 return False
         state = turn.pool(pool)
-        case, opened = _case(turn, state, reference, provider, district, service_area, concern, at)
+        case, opened = _case(turn, state, called, reference, provider, district, service_area, concern, at)
         if existing is not None:
             raise DuplicateId(id=request_id)
         facts = bookings.request_hours(state, case, None, booking=booking, minutes=minutes, purpose=purpose, by=by, at=at)
@@ -78,6 +81,7 @@ def request_step(pool: UUID, row: Row) -> Step:
 def _case(
     turn: Turn,
     pool: Pool,
+    called: Sequence[UUID],
     reference: str,
     provider: str,
     district: str,
@@ -85,11 +89,11 @@ def _case(
     concern: Concern,
     at: datetime,
 ) -> tuple[Case, list[cases.CaseEvent]]:
-    """The case of a request: the one of that reference, or a new one that is opened with the request."""
-    case = case_id(pool.id, reference)
-    existing = turn.find(case)
-    if isinstance(existing, Case):
-        if existing.provider != provider:
+    """The case of a request: the provider's of that reference, or a new one that is opened with the request."""
+    found = [case for case in map(turn.find, called) if isinstance(case, Case)]
+    if found:
+        existing = next((case for case in found if case.provider == provider), None)
+        if existing is None:
             raise ForeignCase(reference=reference)
         if existing.district != district:
             raise DuplicateId(id=reference)
@@ -105,7 +109,7 @@ def _case(
         concern=concern,
         at=at,
     )
-    return cases.evolve(None, case, opened), [opened]
+    return cases.evolve(None, called[0], opened), [opened]
 
 
 def decision_step(pool: UUID, row: Row) -> Step:

@@ -16,6 +16,7 @@ from application.import_steps import Step, StepName, decision_step, identifier, 
 from application.log import Reader, read_event
 from application.projections import audit_trail
 from application.projections import bookings as booking_rows
+from application.projections import cases as case_rows
 from application.receipts import Answer
 from application.turn import Abandoned, Turn
 from application.written import Row, Table
@@ -138,6 +139,8 @@ class _Run:
         self.kind = kind
         self.file_sha256 = table.sha256
         self.session_places: dict[UUID, UUID] = {}  # which booking a session stands in
+        self.cases_called: dict[str, list[UUID]] = {}  # which cases had the reference when it began
+        self._looked = False
         steps, self.malformed = self._read(table.rows)
         self.steps = sorted(steps, key=lambda step: (step.at, step.line, step.name == "decision"))
 
@@ -182,6 +185,10 @@ class _Run:
         if self.kind == "sessions":
             sessions = [session_id(self.pool, step.id) for step in steps]
             self.session_places |= booking_rows.bookings_of_sessions(turn.reader(), sessions)
+        elif not self._looked:
+            self._looked = True
+            for case in case_rows.cases_of_pool(turn.reader(), self.pool):
+                self.cases_called.setdefault(case.reference, []).append(UUID(case.case_id))
         for done, step in enumerate(steps, start=1):
             try:
                 with turn.imported(at=step.at, by=step.by, command=command_of(self.file_sha256, step)):
@@ -240,9 +247,10 @@ class _Run:
     def _steps_of(self, row: Row) -> list[tuple[StepName, Callable[[UUID, Row], Step]]]:
         if self.kind == "sessions":
             return [("session", partial(session_step, places=self.session_places))]
+        request = partial(request_step, cases_called=self.cases_called)
         if row.cells["decision"] is None:
-            return [("request", request_step)]
-        return [("request", request_step), ("decision", decision_step)]
+            return [("request", request)]
+        return [("request", request), ("decision", decision_step)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,10 @@ class States:
             self._held[stream] = (state, version)
         return state, version
 
+    def holds(self, stream: UUID) -> bool:
+        """Whether nothing would have to be read for it."""
+        return stream in self._held
+
     def begin(self, stream: UUID) -> None:
         """Nobody has to look for events of this stream: its id is new."""
         self._held[stream] = (None, 0)

@@ -95,6 +95,7 @@ class Turn:
         self.by = ""
         self._command = ""
         self._expected: int | None = None
+        self._looked_for: set[UUID] = set()  # by the command that is decided now
 
     # ── for commands
 
@@ -116,6 +117,8 @@ class Turn:
 
     def find(self, stream: UUID) -> State | None:
         """Whatever has that id."""
+        if not self._states.holds(stream):
+            self._looked_for.add(stream)
         return self._states.get(self._transaction, stream)[0]
 
     def addressed(self, state: _AnyState) -> _AnyState:
@@ -123,10 +126,19 @@ class Turn:
 
         Raises ``NotFound`` and ``VersionDiffers``.
         """
-        own_alone(self.actor, state)
+        try:
+            own_alone(self.actor, state)
+        except NotFound:
+            self.look_in_vain(state.id)
+            raise
         if self._expected is not None and self._version(state.id) != self._expected:
             raise VersionDiffers()
         return state
+
+    def look_in_vain(self, stream: UUID) -> None:
+        """Takes as long for what is there as for what is not, which is always looked for: nobody tells them apart by time."""
+        if stream not in self._looked_for:
+            self._states.get(self._transaction, self.new_id())
 
     def new_stream(self) -> UUID:
         """The id of a stream that is about to begin, so that nobody has to look whether it has events."""
@@ -205,10 +217,12 @@ class Turn:
         self.at, self.by = self.recorded_at, actor.subject
         self._command = command
         self._expected = expected
+        self._looked_for.clear()
 
     def _existing(self, kind: type[_AnyState], stream: UUID) -> _AnyState:
         state = self.find(stream)
         if not isinstance(state, kind):
+            self.look_in_vain(stream)
             raise NotFound()
         return state
 

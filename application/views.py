@@ -147,7 +147,7 @@ class PoolView(msgspec.Struct, frozen=True):
 
 
 class WaitingView(msgspec.Struct, frozen=True):
-    """A place on the waiting list, 1 being the head; ``offered`` once its minutes were free."""
+    """A place on the waiting list, 1 being the head, for a provider of its own requests; ``offered`` once its minutes were free."""
 
     place: int
     booking: UUID

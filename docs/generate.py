@@ -30,9 +30,14 @@ from domain.pool import PoolEvent, RefusedStep
 from domain.quantities import Actor, Period, Personal, Rules, Sealed
 from domain.refusals import ORDER
 from domain.sampling import Population
+from interfaces.http.app import OPERATIONS, PAGES
 from interfaces.http.metrics import Metrics
+from interfaces.http.policies import FIELDS
 from interfaces.http.problems import status_of
+from interfaces.identity import oidc
 from interfaces.settings import PREFIX, Settings
+from interfaces.web import account, sign_in
+from interfaces.web.pages import ACCOUNT, FINDINGS, OVERVIEW, SIGN_IN, SIGN_OUT, TRACE
 
 DOCS = Path(__file__).parent
 
@@ -252,12 +257,60 @@ def thresholds_section() -> str:
     return "\n".join(["| threshold | default | allowed | meaning and source |", "| --- | ---: | --- | --- |", *rows])
 
 
+PAGE_TITLES = {
+    OVERVIEW: "Seite: Überblick (ohne Zahlen für die Administration)",
+    TRACE: "Seite: Nachweis einer Zahl",
+    FINDINGS: "Seite: Feststellungen",
+    SIGN_IN: "Seite: Anmelden",
+    sign_in.TOKEN: "Anmelden mit einem Token, in der Vorführung",
+    sign_in.CODE: "Seite: Code des zweiten Faktors",
+    sign_in.PASSWORD: "Seite: Neues Passwort",
+    sign_in.FACTOR: "Seite: Zweiten Faktor einrichten",
+    oidc.BEGIN: "Anmelden mit dem Dienstkonto",
+    oidc.RETURN: "Rückweg von der Anmeldestelle",
+    SIGN_OUT: "Abmelden",
+    ACCOUNT: "Seite: Eigenes Konto",
+    account.RENEWAL: "Eigenes Passwort oder eigenen zweiten Faktor erneuern",
+    account.ENDING: "Eigene Sitzungen und Token beenden",
+}
+ROLES = {
+    "worker": "Fachkraft",
+    "lead": "Leitung",
+    "officer": "Sachbearbeitung",
+    "planner": "Planung",
+    "auditor": "Prüfung",
+    "admin": "Administration",
+}
+
+
+def rights_section() -> str:
+    """Every operation and every page, and who may."""
+    operations = [(each.summary, f"`{each.method} {each.path}`", each.policy) for each in OPERATIONS]
+    opened = [(PAGE_TITLES[each.path], f"`{each.path}`", each.policy or frozenset(ROLES)) for each in PAGES]
+    lines = [f"| Vorgang | Aufruf | {' | '.join(ROLES.values())} |", f"| --- | --- {'| :-: ' * len(ROLES)}|"]
+    for summary, call, policy in [*operations, *opened]:
+        lines.append(f"| {summary} | {call} | {' | '.join('●' if role in policy else ' ' for role in ROLES)} |")
+    return "\n".join(lines)
+
+
+def fields_section() -> str:
+    """Every view with those who see its fields."""
+    lines = ["| Sicht | Felder | gesehen von |", "| --- | --- | --- |"]
+    for view, fields_of_view in FIELDS.items():
+        policies = dict.fromkeys(fields_of_view.values())
+        for policy in policies:
+            shown = ", ".join(f"`{name}`" for name, of_field in fields_of_view.items() if of_field == policy)
+            lines.append(f"| `{view}` | {shown} | {', '.join(title for role, title in ROLES.items() if role in policy)} |")
+    return "\n".join(lines)
+
+
 SECTIONS: Mapping[str, Mapping[str, Any]] = {
     "evaluation.md": {"groupings": groupings_section, "figures": figures_section},
     "events.md": {"example": example_section, "events": events_section},
     "findings.md": {"thresholds": thresholds_section, "rules": findings_section},
     "glossary.md": {"refusals": refusals_section},
     "operations.md": {"settings": settings_section, "metrics": metrics_section},
+    "rollen.md": {"rights": rights_section, "fields": fields_section},
     "scale.md": scale.SECTIONS,
     "tour.md": walk.SECTIONS,
 }

@@ -160,7 +160,7 @@ def open_case(
     contact: Personal = None,
     notes: Personal = None,
 ) -> list[CaseEvent]:
-    """Opens a case; a reference stands for one case in its pool."""
+    """Opens a case; a reference stands for one case of its provider in a pool."""
     if existing is not None:
         raise DuplicateId(id=reference)
     pool_open(pool)

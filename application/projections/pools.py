@@ -1,5 +1,6 @@
 """Pools: period, rules and state; the balance beside them is read from the movements."""
 
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -131,12 +132,12 @@ POOLS = Projection(
     },
 )
 
-# ── Readers: a pool is the same for everybody who may ask
+# ── Readers: a pool is the same for everybody who may ask, but for what others are promised
 
 
-def pool(reader: Reader, id: UUID) -> PoolView:
-    """A pool with today's balance; raises ``NotFound``."""
-    return versioned_pool(reader, id).view
+def pool(reader: Reader, id: UUID, provider: str | None = None) -> PoolView:
+    """A pool with today's balance; with the quota of ``provider`` alone, where one is stated. Raises ``NotFound``."""
+    return _view(reader, _the(reader, id), provider)
 
 
 def must_exist(reader: Reader, id: UUID) -> None:
@@ -147,25 +148,35 @@ def must_exist(reader: Reader, id: UUID) -> None:
 
 def versioned_pool(reader: Reader, id: UUID) -> Versioned[PoolView]:
     """The same with its version, which counts decisions over the pool; sessions change the balance without one."""
+    row = _the(reader, id)
+    return Versioned(_view(reader, row), row.version, row.last_position)
+
+
+def list_pools(
+    reader: Reader, *, after: str | None = None, limit: int, provider: str | None = None
+) -> tuple[list[PoolView], str | None]:
+    """Pools in the order of their opening, each as ``pool`` gives it, and where the next page begins."""
+    found, following = page(Live(reader, POOLS), POOLS_TABLE, "1 = 1", (), after, limit)
+    return [_view(reader, row, provider) for row in found], following
+
+
+def _the(reader: Reader, id: UUID) -> PoolRow:
     found = Live(reader, POOLS).rows(POOLS_TABLE, "pool = ?", (str(id),))
     if not found:
         raise NotFound()
-    return Versioned(_view(reader, found[0]), found[0].version, found[0].last_position)
+    return found[0]
 
 
-def list_pools(reader: Reader, *, after: str | None = None, limit: int) -> tuple[list[PoolView], str | None]:
-    """Pools in the order of their opening, and where the next page begins."""
-    found, following = page(Live(reader, POOLS), POOLS_TABLE, "1 = 1", (), after, limit)
-    return [_view(reader, row) for row in found], following
-
-
-def _view(reader: Reader, row: PoolRow) -> PoolView:
-    id = UUID(row.pool)
+def _view(reader: Reader, row: PoolRow, provider: str | None = None) -> PoolView:
+    id, rules = UUID(row.pool), _decode_rules(row.rules)
+    if provider is not None:
+        own = {name: quota for name, quota in rules.provider_quotas.items() if name == provider}
+        rules = replace(rules, provider_quotas=own)
     return PoolView(
         id=id,
         name=row.name,
         period=Period(date.fromisoformat(row.period_start), date.fromisoformat(row.period_end)),
-        rules=_decode_rules(row.rules),
+        rules=rules,
         closed=bool(row.closed),
         exhausted=bool(row.exhausted),
         closed_months=tuple(row.closed_months.split()),

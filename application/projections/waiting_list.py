@@ -73,13 +73,13 @@ def entries(reader: Reader, pool: UUID) -> list[Entry]:
 
 
 def waiting_list(reader: Reader, pool: UUID, provider: str | None) -> list[WaitingView]:
-    """The list in its order. A provider sees its own requests only, with the places that they really have."""
-    condition, params = matching(provider=provider)
+    """The list in its order. A provider sees its own requests only, and their places among these: no other can be counted."""
+    condition, params = matching(pool=pool, provider=provider)
     found = Live(reader, WAITING_LIST).fetch(
         "SELECT place, booking, case_id, provider, district, minutes, priority, requested_at, offered FROM ("
         "SELECT *, ROW_NUMBER() OVER (ORDER BY priority IS NULL, priority, requested_at, booking) AS place "
-        f"FROM {{waiting_list}} WHERE pool = ? AND listed = 1) AS listed WHERE {condition} ORDER BY place",
-        (str(pool), *params),
+        f"FROM {{waiting_list}} WHERE {condition} AND listed = 1) AS listed ORDER BY place",
+        params,
     )
     return [
         WaitingView(place, UUID(booking), UUID(case), owner, district, minutes, priority, instant(requested_at), bool(offered))

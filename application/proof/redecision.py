@@ -20,7 +20,7 @@ from uuid import UUID
 import msgspec
 
 from application.catalogue import BY_CLASS
-from application.commands import case_id
+from application.commands import case_id, imported_case_id
 from application.demonstration import begin_demonstration
 from application.imports import FILE_DIGITS, imported_step
 from application.log import DamagedEvent, Reader, Recorded, read_event
@@ -496,7 +496,8 @@ def _close_pool(before: Before, asked: Asked, event: PoolClosed) -> Facts:
 
 
 def _open_case(before: Before, asked: Asked, event: CaseOpened) -> Facts:
-    case = case_id(event.pool, event.reference)
+    of_file = imported_case_id(event.pool, event.reference)
+    case = of_file if asked.decision[0].stream == of_file else case_id(event.pool, event.provider, event.reference)
     opened = cases.open_case(
         before.pool(event.pool),
         cast("Case | None", _existing(before, asked.decision[0])),

@@ -16,7 +16,7 @@ from interfaces.cli.stores import opened_store, store_of
 from interfaces.demo.city import ADMIN, AUDITOR, OFFICERS, PLANNER, PROVIDERS
 from interfaces.demo.loading import load
 from interfaces.demo.story import SEED
-from interfaces.http.security import OFFICE
+from interfaces.identity.people import OFFICE
 from interfaces.identity.tokens import create_token
 from interfaces.settings import Settings, read_settings
 from interfaces.storage.keystore import open_keystore_of

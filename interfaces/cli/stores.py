@@ -12,7 +12,7 @@ from application.past import Pasts
 from application.projections import PROJECTIONS
 from application.projections.tables import live_slots
 from domain.quantities import Actor
-from interfaces.http.security import OFFICE
+from interfaces.identity.people import OFFICE
 from interfaces.service import Service, open_service
 from interfaces.settings import Settings, read_settings
 from interfaces.storage import open_store

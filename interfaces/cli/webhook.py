@@ -38,7 +38,10 @@ def command() -> None:
 @click.option("--after", metavar="POSITION", type=click.IntRange(min=0), help="Ab dem Ereignis danach; sonst von jetzt an.")
 @subject_option
 def add(url: str, types: tuple[str, ...], pool: UUID | None, after: int | None, subject: str | None) -> None:
-    """Meldet einen Webhook an und gibt zwei Zeilen aus: seine Kennung und sein Geheimnis, das nur jetzt gezeigt wird."""
+    """Meldet einen Webhook an und gibt zwei Zeilen aus: seine Kennung und sein Geheimnis, das nur jetzt gezeigt wird.
+
+    Zugestellt wird, sobald ihn die Sachbearbeitung freigegeben hat.
+    """
     settings = read_settings()
     by = subject or getpass.getuser()
     with opened_store(settings) as store, closing(open_keystore_of(store, settings.keystore, settings.master_key)) as keys:
@@ -83,7 +86,9 @@ def _state(webhook: WebhookView) -> str:
     said = [f"bis Position {webhook.position} zugestellt, {webhook.behind} dahinter"]
     if webhook.failing_since is not None:
         said.append(f"gescheitert seit {_moment(webhook.failing_since)} ({webhook.attempts}-mal, zuletzt: {webhook.last_error})")
-    if webhook.paused is not None:
+    if webhook.paused == "unreleased":
+        said.append("noch nicht freigegeben")
+    elif webhook.paused is not None:
         said.append("angehalten")
     elif webhook.next_attempt is not None:
         said.append(f"nächster Versuch {_moment(webhook.next_attempt)}")

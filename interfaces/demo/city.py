@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from domain.quantities import Actor, Concern, Kind, Outcome, ServiceArea
-from interfaces.http.security import OFFICE
+from interfaces.identity.people import OFFICE
 
 DISTRICTS = (
     "Altstadt-West",

@@ -114,7 +114,8 @@ class Story:
         self._narrator = narrator
         self._open_pool()
         # One by one, the keys of so many people would take longer than everything else.
-        keyring.ensure({key for _, reference in self._arriving for key in keys_of(commands.case_id(self.pool, reference))})
+        arriving = (commands.case_id(self.pool, provider.id, reference) for _, provider, reference in self._arriving)
+        keyring.ensure({key for case in arriving for key in keys_of(case)})
         for life in (self._office(), self._arrivals(), self._import(), self._last_morning()):
             self._begin(life)
         while self._agenda and self._agenda[0][0] < CLOCK:
@@ -301,23 +302,23 @@ class Story:
 
     def _arrivals(self) -> Life:
         """New cases, day by day: slowly at first, few in holidays."""
-        for day, reference in self._arriving:
+        for day, provider, reference in self._arriving:
             yield start_of(day) + timedelta(hours=6)
-            self._begin(self._accompaniment(reference))
+            self._begin(self._accompaniment(provider, reference))
 
-    def _drawn_arrivals(self) -> Iterator[tuple[date, str]]:
-        """On which day which case arrives."""
+    def _drawn_arrivals(self) -> Iterator[tuple[date, Provider, str]]:
+        """On which day which case arrives, and at whose door."""
         day = date(2021, 11, 8)
         while day < berlin_day(CLOCK):
             expected = CASES_A_DAY[f"{day:%Y-%m}"] * (pace(day) if is_working_day(day) else 0)
             for _ in range(int(expected + self._random.random())):
-                yield day, f"F-{self._ids.getrandbits(32):08X}"
+                [provider] = self._random.choices(PROVIDERS, [provider.share for provider in PROVIDERS])
+                yield day, provider, f"F-{self._ids.getrandbits(32):08X}"
             day += timedelta(days=1)
 
-    def _accompaniment(self, reference: str) -> Life:
+    def _accompaniment(self, provider: Provider, reference: str) -> Life:
         """One case, from its opening to its end."""
         yield at_desk(self._random, self._today)
-        provider = self._random.choices(PROVIDERS, [provider.share for provider in PROVIDERS])[0]
         case = self._open_case(provider, reference)
         if self._chance(0.06):
             self._begin(self._amendment(case))
@@ -613,7 +614,7 @@ class Story:
             yield from self._while_exhausted()
             outcome = self._weighted(OUTCOMES)
             note = self._said(city.CLOSING_NOTES[outcome])
-            case = commands.case_id(self.pool, reference)
+            case = commands.imported_case_id(self.pool, reference)
             self._do(PROVIDERS[-1].lead, commands.close_case, case, outcome=outcome, note=note)
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from application.engine import utc_now
 from interfaces.http import parameters
 from interfaces.http.operations import Asking, Change, Changing, Operation, Page, Query
-from interfaces.http.security import ADMINS, AUDITORS
+from interfaces.http.policies import ACCESS, ADMINS
 from interfaces.identity import tokens, trail
 from interfaces.identity.tokens import TokenView
 from interfaces.identity.trail import AccessView
@@ -49,7 +49,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Query(
         path="/access-trail",
-        policy=ADMINS | AUDITORS,
+        policy=ACCESS,
         summary="Zugangsprotokoll: Anmeldungen, Versuche, Änderungen an Konten und Token",
         note="Das Neueste zuerst. Ein Name, zu dem es kein Konto gibt, wird nicht festgehalten.",
         read=list_access,

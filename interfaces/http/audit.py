@@ -8,7 +8,7 @@ from application.story import Story, story
 from interfaces.http import parameters
 from interfaces.http.examples import POOL
 from interfaces.http.operations import Asking, Issuing, Operation, Query
-from interfaces.http.security import AUDIT, PROOFS
+from interfaces.http.policies import AUDIT, PROOFS
 
 _CHECKED = "Zu prüfen gegen die Wurzeln von Prüfpunkten, wie RFC 9162 es beschreibt; Bytes sind Base64."
 

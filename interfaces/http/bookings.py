@@ -10,7 +10,7 @@ from application.views import BookingView, SessionView, Versioned
 from interfaces.http import bodies, parameters
 from interfaces.http.cases import opened_text
 from interfaces.http.operations import Asking, Command, Operation, Page, Query
-from interfaces.http.security import CASEWORK, LEADS, LEADS_AND_OFFICERS, OFFICERS, PROVIDERS
+from interfaces.http.policies import CASEWORK, LEADS, LEADS_AND_OFFICERS, OFFICERS, PROVIDERS
 
 
 class SessionNote(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from application.turn import Turn
 from application.views import CaseView, Versioned
 from interfaces.http import bodies, parameters
 from interfaces.http.operations import Asking, Command, Operation, Page, Query
-from interfaces.http.security import CASEWORK, LEADS_AND_OFFICERS, OFFICERS, PROVIDERS
+from interfaces.http.policies import CASEWORK, LEADS, LEADS_AND_OFFICERS, OFFICERS, PROVIDERS
 
 
 class PersonalView(msgspec.Struct, frozen=True):
@@ -109,7 +109,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Command(
         path="/cases/{case}/amendment",
-        policy=LEADS_AND_OFFICERS,
+        policy=LEADS,
         summary="Stammdaten richtigstellen",
         decide=commands.amend_case,
         body=bodies.CaseAmendment,

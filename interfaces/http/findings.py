@@ -17,7 +17,7 @@ from interfaces.http import bodies, parameters
 from interfaces.http.cases import opened_text
 from interfaces.http.examples import LOGGED
 from interfaces.http.operations import Asking, Command, Operation, Page, Query
-from interfaces.http.security import AUDIT, AUDIT_AND_LEADS, AUDITORS, LEADS_AND_OFFICERS
+from interfaces.http.policies import AUDIT, AUDIT_AND_LEADS, AUDITORS, LEADS_AND_OFFICERS
 
 _TEXTS = {
     "finding-opened": "note",

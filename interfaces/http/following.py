@@ -24,9 +24,9 @@ from application.projections.tables import Live
 from domain.quantities import Actor
 from domain.refusals import Malformed
 from interfaces.cloudevents import encoded
+from interfaces.http.policies import provider_of
 from interfaces.http.problems import Rejected, too_many_streams, unavailable
 from interfaces.http.replies import NOSNIFF, Header, Reply
-from interfaces.http.security import provider_of
 from interfaces.identity.bearers import Bearers
 
 log = logging.getLogger("stundenpool.http")

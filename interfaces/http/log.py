@@ -5,7 +5,7 @@ from application.views import TrailEntry
 from interfaces.cloudevents import EventView, event_view
 from interfaces.http import parameters
 from interfaces.http.operations import Asking, Feed, Operation, Page, Query
-from interfaces.http.security import AUDIT, CASEWORK
+from interfaces.http.policies import AUDIT, CASEWORK
 
 
 def list_events(asking: Asking, wanted: parameters.EventsAfter) -> Page[EventView]:

@@ -20,7 +20,7 @@ from application.proof.notes import Signer
 from application.receipts import Answer
 from domain.quantities import Actor, Sealed
 from interfaces.http.bodies import Body, Nothing
-from interfaces.http.security import Policy, provider_of
+from interfaces.http.policies import Policy, demand_fields, provider_of
 
 PREFIX = "/api/v1"
 JSON = "application/json"
@@ -96,6 +96,7 @@ class Declaration:
     def __post_init__(self) -> None:
         if not self.policy:
             raise TypeError(f"{self.path}: an operation states who may use it")
+        demand_fields(self.view, self.policy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

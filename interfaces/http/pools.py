@@ -8,22 +8,25 @@ from application.views import Balance, ForecastView, PoolView, Versioned, Waitin
 from domain.quantities import berlin_day
 from interfaces.http import bodies, parameters
 from interfaces.http.operations import Asking, Command, Operation, Page, Query
+from interfaces.http.policies import AUDIT, CASEWORK, FIGURES, OFFICERS, may_ask_balance
 from interfaces.http.problems import forbidden
-from interfaces.http.security import AUDIT, CASEWORK, FIGURES, OFFICERS
 
 
 def list_pools(asking: Asking, wanted: parameters.PageOnly) -> Page[PoolView]:
-    return Page(*pools.list_pools(asking.reader, after=wanted.after, limit=wanted.limit))
+    return Page(*pools.list_pools(asking.reader, after=wanted.after, limit=wanted.limit, provider=asking.provider))
 
 
-def get_pool(asking: Asking, _: parameters.KnownAt, pool: UUID) -> Versioned[PoolView]:
+def get_pool(asking: Asking, _: parameters.KnownAt, pool: UUID) -> Versioned[PoolView] | PoolView:
+    """Its version counts what was decided for all providers, and tells theirs nothing that they could use."""
+    if asking.provider is not None:
+        return pools.pool(asking.reader, pool, asking.provider)
     return pools.versioned_pool(asking.reader, pool)
 
 
 def get_balance(asking: Asking, wanted: parameters.BalanceOf, pool: UUID) -> Balance:
-    if wanted.by == "case" and asking.actor.role == "planner":
-        raise forbidden()
     as_of, known_at = parameters.moment(wanted.as_of, "as_of"), parameters.moment(wanted.known_at, "known_at")
+    if not may_ask_balance(asking.actor, wanted.by, as_of, known_at):
+        raise forbidden()
     pools.must_exist(asking.reader, pool)
     return balances.balance(asking.reader, pool, as_of, known_at, wanted.by, asking.provider)
 
@@ -88,7 +91,8 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/pools/{pool}/balance",
         policy=FIGURES,
         summary="Stand eines Pools in beiden Zeiten",
-        note="Alle sehen die Summen des Pools, ein Träger nur seine eigenen Gruppen. Die Jugendhilfeplanung sieht keine Fälle.",
+        note="Alle sehen die Summen des Pools, ein Träger nur seine eigenen Gruppen und Zeiten nur nach Tagen. "
+        "Die Jugendhilfeplanung sieht keine Fälle.",
         read=get_balance,
         parameters=parameters.BalanceOf,
         view=Balance,
@@ -108,7 +112,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/pools/{pool}/waiting-list",
         policy=CASEWORK,
         summary="Warteliste in ihrer Reihenfolge",
-        note="Ein Träger sieht nur seine Anträge, mit ihrem wirklichen Platz.",
+        note="Ein Träger sieht nur seine Anträge, mit ihrem Platz unter diesen.",
         read=get_waiting_list,
         parameters=parameters.KnownAt,
         view=WaitingView,

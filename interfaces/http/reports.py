@@ -7,7 +7,7 @@ from interfaces.evaluation_csv import evaluation_csv
 from interfaces.http import parameters
 from interfaces.http.examples import POOL
 from interfaces.http.operations import Asking, Operation, Query
-from interfaces.http.security import REPORTS
+from interfaces.http.policies import REPORTS
 
 _NOTE = (
     "Jede Kennzahl mit ihrer Definition, insgesamt und nach Monat, Stadtraum, Leistungsbereich, Anlass und Träger, wie das "

@@ -8,7 +8,7 @@ from application.sampling import SampleView
 from interfaces.http import bodies, parameters
 from interfaces.http.examples import LOGGED
 from interfaces.http.operations import Asking, Command, Operation, Page, Query
-from interfaces.http.security import AUDIT, AUDITORS
+from interfaces.http.policies import AUDIT, AUDITORS
 
 
 def drawn(asking: Asking, *, pool: UUID, **wanted: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import msgspec
 from application.privacy import Keyring
 from interfaces.http import bodies, parameters
 from interfaces.http.operations import Asking, Change, Changing, Operation, Page, Query
-from interfaces.http.security import ADMINS
+from interfaces.http.policies import ADMINS, ADMINS_AND_OFFICERS, OFFICERS
 from interfaces.webhooks import subscriptions
 from interfaces.webhooks.subscriptions import RegisteredWebhook, WebhookView
 
@@ -25,6 +25,10 @@ def remove_webhook(changing: Changing, id: UUID) -> WebhookView:
 
 def resume_webhook(changing: Changing, id: UUID) -> WebhookView:
     return subscriptions.resume(changing.transaction, id)
+
+
+def release_webhook(changing: Changing, id: UUID) -> WebhookView:
+    return subscriptions.release(changing.transaction, id)
 
 
 def list_webhooks(asking: Asking, wanted: parameters.Parameters) -> Page[WebhookView]:
@@ -46,8 +50,9 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/webhooks",
         policy=ADMINS,
         summary="Webhook anmelden",
-        note="Jedes Ereignis wird als CloudEvent an die Adresse gesendet, in der Reihenfolge des Protokolls und bis der Empfänger "
-        "es mit 2xx annimmt; signiert nach Standard Webhooks. `secret` steht nur in dieser Antwort.",
+        note="Sobald die Sachbearbeitung ihn freigegeben hat, wird jedes Ereignis als CloudEvent an die Adresse gesendet, in der "
+        "Reihenfolge des Protokolls und bis der Empfänger es mit 2xx annimmt; signiert nach Standard Webhooks. `secret` steht nur "
+        "in dieser Antwort.",
         make=register_webhook,
         body=bodies.WebhookRegistration,
         example={"url": "https://fachverfahren.example/stundenpool", "types": ["hours-approved", "session-logged"]},
@@ -57,7 +62,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Query(
         path="/webhooks",
-        policy=ADMINS,
+        policy=ADMINS_AND_OFFICERS,
         summary="Alle Webhooks mit ihrem Rückstand",
         read=list_webhooks,
         parameters=parameters.Parameters,
@@ -66,7 +71,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Query(
         path="/webhooks/{webhook}",
-        policy=ADMINS,
+        policy=ADMINS_AND_OFFICERS,
         summary="Ein Webhook mit seinem Rückstand",
         read=get_webhook,
         parameters=parameters.Parameters,
@@ -80,6 +85,15 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Webhook abmelden",
         note="Die Antwort sagt, bis zu welcher Position zugestellt war.",
         make=remove_webhook,
+        view=WebhookView,
+        given=REGISTERED,
+    ),
+    Change(
+        path="/webhooks/{webhook}/release",
+        policy=OFFICERS,
+        summary="Webhook freigeben",
+        note="Wer ihn angemeldet hat, verwaltet den Dienst und sieht keine Fälle: Wohin Ereignisse gehen, entscheidet das Fach.",
+        make=release_webhook,
         view=WebhookView,
         given=REGISTERED,
     ),

@@ -15,9 +15,8 @@ from application.log import Reader, Transaction
 from application.privacy import Keyring
 from application.projections.tables import instant, micros
 from domain.quantities import Actor, Role
-from interfaces.http.security import OFFICE
 from interfaces.identity import passwords, second_factor, sessions, tokens, trail
-from interfaces.identity.people import actor_of, is_name
+from interfaces.identity.people import OFFICE, actor_of, is_name
 from interfaces.identity.trail import What
 
 FIRST_PASSWORD = timedelta(days=7)  # in which it has to be used

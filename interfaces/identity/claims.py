@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from domain.quantities import Actor, Role
-from interfaces.http.security import PROVIDERS
+from interfaces.http.policies import PROVIDERS
 from interfaces.identity.people import actor_of
 from interfaces.settings import Settings, read_roles
 

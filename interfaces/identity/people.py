@@ -3,7 +3,9 @@
 from typing import cast, get_args
 
 from domain.quantities import Actor, Role
-from interfaces.http.security import OFFICE, PROVIDERS
+from interfaces.http.policies import PROVIDERS
+
+OFFICE = "jugendamt"
 
 
 def actor_of(role: str, subject: str, provider: str | None) -> Actor:

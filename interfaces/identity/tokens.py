@@ -25,9 +25,8 @@ from application.projections.tables import instant, micros
 from domain.quantities import Actor, Role
 from domain.refusals import NotFound
 from interfaces.http.problems import unauthorized
-from interfaces.http.security import OFFICE
 from interfaces.identity import trail
-from interfaces.identity.people import actor_of
+from interfaces.identity.people import OFFICE, actor_of
 
 TOKEN_BYTES = 32
 DAYS = 365

@@ -7,7 +7,7 @@ from interfaces.http.judging import single_values
 from interfaces.http.resources import Api
 from interfaces.identity.oidc import BEGIN, RETURN, SIGN_IN_SECONDS_MAX, OpenId
 from interfaces.web import session
-from interfaces.web.pages import OVERVIEW, SIGN_OUT, Page, Visit, page
+from interfaces.web.pages import OVERVIEW, Page, Visit, page
 
 
 async def _begin(visit: Visit) -> Response:
@@ -35,7 +35,6 @@ async def _back(visit: Visit) -> Response:
     response = page("passing_on.html", None, passing="signed_in", to=OVERVIEW)
     session.keep(response, await visit.api.sessions.start(actor, how="oidc", address=visit.address), visit.request)
     response.delete_cookie(session.SIGNING_IN, path=RETURN, httponly=True, samesite="lax", secure=openid.encrypted)
-    response.set_cookie(session.SIGNED_IN_ELSEWHERE, "1", path=SIGN_OUT, httponly=True, samesite="strict", secure=openid.encrypted)
     return response
 
 

@@ -16,7 +16,7 @@ from domain.forecast import WEEKS_MIN
 from domain.quantities import Actor, berlin_day, berlin_month, last_day_of_month, start_of_day
 from domain.refusals import NotFound
 from interfaces.http.operations import Asking
-from interfaces.http.security import AUDIT, CASEWORK, FIGURES
+from interfaces.http.policies import sees
 from interfaces.web import charts
 from interfaces.web.formats import day, hours, month, month_name
 from interfaces.web.messages import message
@@ -107,12 +107,12 @@ class Overview:
 
 def may_see_figures(actor: Actor) -> bool:
     """Whether a role sees any of it."""
-    return actor.role in FIGURES
+    return sees(actor, "Overview", "pool")
 
 
 def may_see_other_times(actor: Actor) -> bool:
     """Whether a role is shown the page as of other times than today."""
-    return actor.role in AUDIT
+    return sees(actor, "Overview", "times")
 
 
 def overview(asking: Asking, wanted: UUID | None, times: Times | None = None) -> Overview | None:
@@ -121,13 +121,13 @@ def overview(asking: Asking, wanted: UUID | None, times: Times | None = None) ->
     What was known is read by the ``asking`` itself; the ``times`` say what of that had happened.
     """
     reader, today, as_of = asking.reader, berlin_day(asking.now), times.as_of if times else None
-    choice, _ = pools.list_pools(reader, limit=POOLS_MAX)
+    choice, _ = pools.list_pools(reader, limit=POOLS_MAX, provider=asking.provider)
     if wanted is None and not choice:
         return None
     pool = _chosen(choice, wanted, today)
     if as_of is not None:
         pool = structs.replace(pool, balance=balances.balance(reader, pool.id, as_of))
-    role, head = asking.actor.role, reader.head()
+    actor, head = asking.actor, reader.head()
     return Overview(
         choice=choice,
         pool=pool,
@@ -137,8 +137,8 @@ def overview(asking: Asking, wanted: UUID | None, times: Times | None = None) ->
         forecast=_forecast(balances.forecast_of(reader, pool.id, today), pool, today) if as_of is None else None,
         months=_months(reader, pool, _until(as_of, asking.now)),
         districts=_districts(reader, pool, asking.provider, as_of),
-        waiting=_waiting(asking, pool.id, today) if role in CASEWORK else None,
-        trail=audit_trail.latest(reader, pool=pool.id, limit=TRAIL_SHOWN) if role in AUDIT else None,
+        waiting=_waiting(asking, pool.id, today) if sees(actor, "Overview", "waiting") else None,
+        trail=audit_trail.latest(reader, pool=pool.id, limit=TRAIL_SHOWN) if sees(actor, "Overview", "trail") else None,
         times=times,
         now=asking.now,
         position=head.id if head else 0,

@@ -23,10 +23,11 @@ from interfaces.http import problems
 from interfaces.http.edge import rejected_by
 from interfaces.http.judging import judged, single_values
 from interfaces.http.parameters import FigureOf, known_at_of
+from interfaces.http.policies import AUDIT, CASEWORK, Policy
 from interfaces.http.problems import Problem, Rejected
 from interfaces.http.resources import Api, path_ids
-from interfaces.http.security import AUDIT, CASEWORK, OFFICE, Policy
 from interfaces.identity import oidc
+from interfaces.identity.people import OFFICE
 from interfaces.identity.sessions import Seen, Session
 from interfaces.web import charts, formats, session
 from interfaces.web.findings import TITLES, FindingsShown, findings, positions

@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 COOKIE = "stundenpool"
 SIGNING_IN = "stundenpool-anmeldung"  # a sign-in at the issuer that is under way
-SIGNED_IN_ELSEWHERE = "stundenpool-anmeldestelle"  # whoever signs out here has signed in there
 FORM_BYTES_MAX = 4096
 
 

@@ -110,17 +110,16 @@ async def _with_new_factor(visit: Visit) -> Response:
 
 async def _sign_out(visit: Visit) -> Response:
     """Also at the issuer, for whoever signed in there. A page leads on: forms may not lead elsewhere, not even by a redirect."""
+    farewell = None
     if visit.session is not None:
         await visit.api.sessions.end(session.cookie_of(visit.request))
-    farewell = None
-    if visit.api.openid is not None and session.SIGNED_IN_ELSEWHERE in visit.request.cookies:
-        farewell = await visit.api.openid.farewell()
+        if visit.session.how == "oidc" and visit.api.openid is not None:
+            farewell = await visit.api.openid.farewell()
     if farewell is None:
         response: Response = RedirectResponse(SIGN_IN, 303)
     else:
         response = page("passing_on.html", None, passing="signed_out", to=farewell)
     session.forget(response, visit.request)
-    response.delete_cookie(session.SIGNED_IN_ELSEWHERE, path=SIGN_OUT, httponly=True, samesite="strict")
     return response
 
 

@@ -9,7 +9,8 @@ PAUSE_SECONDS_MAX = 3_600.0
 DOUBLINGS_MAX = 12  # more than it takes to get there
 RETRY_AFTER_SECONDS_MAX = 6 * 3_600.0  # a receiver may ask for more time, but not for ever
 
-Paused = Literal["gone", "failing"]  # the receiver said 410; it failed for longer than anybody waits
+# Nobody has released it yet; the receiver said 410; it failed for longer than anybody waits.
+Paused = Literal["unreleased", "gone", "failing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,13 @@ def failed(standing: Standing, failure: Failure, now: datetime, patience: timede
 
 
 def resumed(standing: Standing) -> Standing:
-    """Somebody has seen to it: the next attempt is due, and patience begins anew."""
-    return Standing(standing.position)
+    """Somebody has seen to it: the next attempt is due, and patience begins anew. What is not released stays so."""
+    return standing if standing.paused == "unreleased" else Standing(standing.position)
+
+
+def released(standing: Standing) -> Standing:
+    """The office lets its events go there."""
+    return Standing(standing.position) if standing.paused == "unreleased" else standing
 
 
 def pause_seconds(attempts: int, retry_after: float | None, chance: float) -> float:

@@ -20,7 +20,7 @@ from application.projections import pools
 from application.projections.tables import instant, micros
 from domain.refusals import Malformed, NotFound
 from interfaces.webhooks import signing
-from interfaces.webhooks.standing import Paused, Standing, resumed
+from interfaces.webhooks.standing import Paused, Standing, released, resumed
 
 WEBHOOKS_MAX = 100
 URL_CHARACTERS_MAX = 2_000
@@ -111,7 +111,10 @@ def register(
     pool: UUID | None = None,
     after: int | None = None,
 ) -> WebhookView:
-    """A new webhook, which begins behind the position ``after``, or now. Raises ``Malformed``, and ``NotFound`` for the pool."""
+    """A new webhook, which once released begins behind the position ``after``, or now.
+
+    Raises ``Malformed``, and ``NotFound`` for the pool.
+    """
     if len(url) > URL_CHARACTERS_MAX or not _URL.fullmatch(url):
         problem = "keine Adresse https://…, oder http://… auf diesem Rechner; ohne Anmeldung, ohne # und ohne Leerzeichen"
         raise Malformed(place="url", problem=problem)
@@ -125,7 +128,7 @@ def register(
     [(known,)] = tx.fetch("SELECT COUNT(*) FROM webhooks")
     if known >= WEBHOOKS_MAX:
         raise Malformed(place="Anfrage", problem=f"mehr als {WEBHOOKS_MAX} Webhooks sind nicht vorgesehen")
-    standing = Standing(head if after is None else after)
+    standing = Standing(head if after is None else after, paused="unreleased")
     wanted = None if types is None else tuple(sorted(set(types)))
     webhook = Webhook(uuid4(), url, wanted, pool, instant(micros(datetime.now(UTC))), by, standing)
     tx.execute(_INSERT, [_row(webhook)])
@@ -146,7 +149,15 @@ def remove(tx: Transaction, id: UUID) -> WebhookView:
 
 def resume(tx: Transaction, id: UUID) -> WebhookView:
     """Goes on at once, paused or not. Raises ``NotFound``."""
-    standing = resumed(_one(tx, id).standing)
+    return _set(tx, id, resumed(_one(tx, id).standing))
+
+
+def release(tx: Transaction, id: UUID) -> WebhookView:
+    """From here on it is delivered. Raises ``NotFound``."""
+    return _set(tx, id, released(_one(tx, id).standing))
+
+
+def _set(tx: Transaction, id: UUID, standing: Standing) -> WebhookView:
     tx.fetch(f"UPDATE webhooks SET {_STANDING} WHERE id = ?", (*_standing_row(standing), str(id)))
     return get(tx, id)
 

@@ -58,6 +58,7 @@ class Model:
     def __init__(self) -> None:
         self.pools: dict[UUID, Thing] = {}
         self.cases: dict[UUID, Thing] = {}
+        self.references: set[tuple[UUID, str, str]] = set()  # for whom cases were opened under them
         self.bookings: dict[UUID, Thing] = {}
         self.movements: list[Thing] = []
         self.versions: dict[UUID, int] = {}
@@ -163,9 +164,10 @@ class Model:
     ) -> Any:
         refuse(not_found=pool not in self.pools)
         refuse(
-            duplicate_id=any((case["pool"], case["reference"]) == (pool, reference) for case in self.cases.values()),
+            duplicate_id=(pool, provider, reference) in self.references,
             pool_closed=self.pools[pool]["closed"],
         )
+        self.references.add((pool, provider, reference))
         self.cases[self.new] = {
             "id": self.new,
             "pool": pool,

@@ -184,10 +184,10 @@ def test_close_pool(office: Office) -> None:
 
 
 def test_open_case(scene: Scene) -> None:
-    """A reference stands for one case of its pool; what is personal is sealed."""
+    """A reference stands for one case of its provider in a pool; what is personal is sealed."""
     facts: dict[str, Any] = {"district": "nord", "service_area": "13", "concern": "housing", "name": "Kim Muster"}
     opening = (LEAD, commands.open_case)
-    case = commands.case_id(scene.pool, "F-9")
+    case = commands.case_id(scene.pool, "traeger-a", "F-9")
 
     then = scene.when(*opening, pool=scene.pool, provider="traeger-a", reference="F-9", **facts)
 
@@ -196,7 +196,10 @@ def test_open_case(scene: Scene) -> None:
     assert isinstance(opened, CaseOpened)
     assert isinstance(opened.name, Sealed)
     assert opened.opened_at == then.at
-    scene.when(*opening, pool=scene.pool, provider="traeger-b", reference="F-9", **facts).refuses("duplicate_id")
+    scene.when(*opening, pool=scene.pool, provider="traeger-a", reference="F-9", **facts).refuses("duplicate_id")
+    scene.when(*opening, pool=scene.pool, provider="traeger-b", reference="F-9", **facts).then(
+        ("case-opened", commands.case_id(scene.pool, "traeger-b", "F-9")), outcome="created"
+    )
     scene.when(*opening, pool=scene.case, provider="traeger-a", reference="F-10", **facts).refuses("not_found")
 
 
@@ -474,7 +477,8 @@ def test_every_command_stands_in_these_lists() -> None:
     """A new one is to be added here."""
     listed = {command for command, _ in ABOUT_A_POOL + ABOUT_A_CASE + ABOUT_A_BOOKING + ABOUT_A_SESSION}
     public = {value for name, value in vars(commands).items() if getattr(value, "__module__", "") == commands.__name__}
-    commanding = {value for value in public if not value.__name__.startswith("_") and value is not commands.case_id}
+    ids = {commands.case_id, commands.imported_case_id}
+    commanding = {value for value in public if not value.__name__.startswith("_")} - ids
     assert commanding - listed == {commands.open_pool, commands.open_case, *ABOUT_A_FINDING, commands.draw_sample}
 
 

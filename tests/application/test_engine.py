@@ -453,7 +453,7 @@ def test_what_a_key_was_answered(office: Office, case: UUID, minutes: int, outco
 
 def test_the_key_of_what_was_not_found_stays_free(office: Office, pool: UUID) -> None:
     """The case may come to be, and then the same request is decided."""
-    case = commands.case_id(pool, "F-1")
+    case = commands.case_id(pool, "traeger-a", "F-1")
     assert said(office, request_work(case, 60, "k")).outcome == "not_found"
     facts: dict[str, Any] = {"provider": "traeger-a", "district": "nord", "service_area": "13", "concern": "housing"}
     office.do(LEAD, commands.open_case, pool=pool, reference="F-1", **facts)
@@ -612,3 +612,27 @@ def test_states_that_were_dropped_change_no_answer(
     monkeypatch.setattr(snapshots, "EVERY", every)
 
     assert day_at_the_office(office) == usual
+
+
+def test_what_is_foreign_is_looked_for_like_what_is_missing(
+    office: Office, pool: UUID, case: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """given a case of another provider, held or not / when it is named, or an id that is none / then one look is taken."""
+    looked: list[UUID] = []
+    of_stream = snapshots.of_stream
+
+    def noted(reader: Any, stream: UUID) -> Any:
+        looked.append(stream)
+        return of_stream(reader, stream)
+
+    def looks(stream: UUID) -> int:
+        looked.clear()
+        answer = said(office, Work(OTHER_LEAD, lambda turn: commands.close_case(turn, stream, outcome="moved")))
+        assert answer.outcome == "not_found"
+        return len(looked)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(states, "STATES_MAX", 0)
+        said(office, request_work(case))
+    monkeypatch.setattr(snapshots, "of_stream", noted)
+    assert [looks(case), looks(case), looks(uuid4()), looks(pool), looks(pool)] == [1, 1, 1, 1, 1]

@@ -493,7 +493,8 @@ class History(RuleBasedStateMachine):
         provider = self.random.choice([None, *PROVIDERS])
         for pool in self.model.pools:
             listed = seen(waiting_list.waiting_list(reader, pool, provider))
-            assert listed == [place for place in self.model.waiting_view(pool) if provider in (None, place["provider"])]
+            waiting = [entry for entry in self.model.waiting_view(pool) if provider in (None, entry["provider"])]
+            assert listed == [entry | {"place": place} for place, entry in enumerate(waiting, start=1)]
         items, _ = worklist.worklist(reader, provider=provider, limit=1_000)
         assert seen(items) == [item for item in self.model.worklist_view() if provider in (None, item["provider"])]
 

@@ -250,14 +250,15 @@ def test_a_place_that_no_list_named_is_malformed(after: str, fresh_url: Callable
         log.ask(list_bookings, after=after, limit=1)
 
 
-def test_the_place_on_the_waiting_list_is_the_real_one(store_url: str) -> None:
-    """given a foreign request ahead of one's own / when the provider looks / then its own stands at place 2."""
+def test_a_place_on_the_waiting_list_counts_no_others(store_url: str) -> None:
+    """given a foreign request ahead of one's own / when the provider looks / then its own stands at place 1."""
     facts = [pool_opened(), case_opened(), case_opened(CASE_2, PROVIDER_2)]
     with opened_log(store_url) as log:
         log.append([*facts, hours_requested(15, BOOKING), hours_requested(15, BOOKING_2, CASE_2, provider=PROVIDER_2)])
         log.append([waitlisted(15, BOOKING), waitlisted(15, BOOKING_2, priority=1)])
         [own] = log.ask(waiting_list, log.recorded[0].stream, OWN)
-        assert (own.place, own.booking) == (2, BOOKING)
+        assert (own.place, own.booking) == (1, BOOKING)
+        assert [entry.booking for entry in log.ask(waiting_list, log.recorded[0].stream, None)] == [BOOKING_2, BOOKING]
 
 
 def test_the_worklist_says_who_agreed_first(store_url: str) -> None:

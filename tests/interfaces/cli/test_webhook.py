@@ -29,7 +29,7 @@ def test_added_listed_resumed_and_removed(run: Run) -> None:
     assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", secret)
     listed = run("webhook", "list")
     assert webhook in listed.stdout
-    assert "bis Position 0 zugestellt, 1 dahinter" in listed.stdout
+    assert "bis Position 0 zugestellt, 1 dahinter, noch nicht freigegeben" in listed.stdout
     [found] = json.loads(run("webhook", "list", "--json").stdout)
     assert (found["id"], found["url"], found["pool"], found["created_by"]) == (webhook, URL, pool, "eva")
     assert found["types"] == ["hours-approved", "pool-opened"]

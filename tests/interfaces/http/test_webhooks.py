@@ -53,7 +53,7 @@ def test_a_new_one_begins_now_and_shows_its_secret_once(office: Office) -> None:
     made = answer.json()
     assert answer.headers["Location"] == f"/api/v1/webhooks/{made['id']}"
     assert made["position"] == int(answer.headers["Position"]) > 0
-    assert (made["behind"], made["state"], made["types"], made["pool"], made["created_by"]) == (0, "active", None, None, "admin-1")
+    assert (made["behind"], made["state"], made["types"], made["pool"], made["created_by"]) == (0, "paused", None, None, "admin-1")
     secret = made.pop("secret")
     assert secret.startswith("whsec_")
     assert len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) == 32
@@ -99,8 +99,13 @@ def test_what_is_removed_is_gone(office: Office) -> None:
     made = registered(office)
     answer = office.call("admin", "DELETE", f"/webhooks/{made['id']}")
     assert (answer.status_code, answer.json()["position"]) == (200, made["position"])
-    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/resumption")):
-        Then(office.call("admin", method, f"/webhooks/{made['id']}{path}")).refuses("not_found", 404)
+    for who, method, path in (
+        ("admin", "GET", ""),
+        ("admin", "DELETE", ""),
+        ("admin", "POST", "/resumption"),
+        ("officer", "POST", "/release"),
+    ):
+        Then(office.call(who, method, f"/webhooks/{made['id']}{path}")).refuses("not_found", 404)
 
 
 @pytest.mark.parametrize("url", REFUSED_URLS)
@@ -164,14 +169,28 @@ def test_there_is_a_limit(office: Office, monkeypatch: pytest.MonkeyPatch) -> No
     Then(office.post("admin", "/webhooks", {"url": URL})).refuses("malformed", 422)
 
 
+def test_what_an_administrator_registers_an_officer_releases(office: Office) -> None:
+    """given a webhook / when its administrator resumes it / then it waits still; an officer releases it, and sees what for."""
+    made = registered(office)
+    assert (made["state"], made["paused"]) == ("paused", "unreleased")
+    path = f"/webhooks/{made['id']}"
+    assert office.post("admin", f"{path}/release").status_code == 403
+    assert office.post("admin", f"{path}/resumption").json()["paused"] == "unreleased"
+    assert office.get("officer", path).json()["url"] == URL
+    released = office.post("officer", f"{path}/release")
+    assert (released.status_code, released.json()["state"], released.json()["paused"]) == (200, "active", None)
+    assert office.post("officer", f"{path}/release").json() == released.json()
+
+
 def test_nobody_but_an_admin(office: Office) -> None:
-    """Neither sees them nor changes them."""
+    """Neither sees them nor changes them, but for officers, who see them."""
     made = registered(office)
     for who in ("worker", "lead", "officer", "planner", "auditor"):
         for method, path in (("GET", ""), ("POST", ""), ("GET", "/{}"), ("DELETE", "/{}"), ("POST", "/{}/resumption")):
-            answer = office.call(who, method, f"/webhooks{path.format(made['id'])}")
-            assert answer.status_code == 403
-            assert URL not in answer.text
+            if (who, method) != ("officer", "GET"):
+                answer = office.call(who, method, f"/webhooks{path.format(made['id'])}")
+                assert answer.status_code == 403
+                assert URL not in answer.text
 
 
 def test_without_its_secret_nothing_is_registered(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

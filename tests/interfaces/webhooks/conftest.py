@@ -37,6 +37,7 @@ def register(office: Office) -> Iterator[Register]:
         answer = office.post("admin", "/webhooks", {"url": url, **wanted})
         assert answer.status_code == 201, answer.text
         made.append(answer.json()["id"])
+        assert office.post("officer", f"/webhooks/{made[-1]}/release").status_code == 200
         shown: dict[str, Any] = answer.json()
         return shown
 

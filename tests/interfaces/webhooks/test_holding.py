@@ -31,7 +31,7 @@ def store(store_url: str) -> Iterator[Store]:
 
 def registered(store: Store) -> Webhook:
     with store.turn() as turn:
-        subscriptions.register(turn, "admin-1", url="https://a.example/")
+        subscriptions.release(turn, subscriptions.register(turn, "admin-1", url="https://a.example/").id)
     return seen(store)
 
 

@@ -80,6 +80,7 @@ def register(office: Office, receiver: Receiver) -> dict[str, Any]:
     answer = office.post("admin", "/webhooks", {"url": receiver.url, "after": 0})
     assert answer.status_code == 201, answer.text
     found: dict[str, Any] = answer.json()
+    assert office.post("officer", f"/webhooks/{found['id']}/release").status_code == 200
     return found
 
 

@@ -98,7 +98,7 @@ def test_the_cookies_are_for_this_alone(person: Person) -> None:
     answer = person.begins().given().comes_back()
     kept = answer.headers.get_list("Set-Cookie")
     assert all("HttpOnly" in each for each in kept)
-    assert [each.split("=")[0] for each in kept] == [session.COOKIE, session.SIGNING_IN, session.SIGNED_IN_ELSEWHERE]
+    assert [each.split("=")[0] for each in kept] == [session.COOKIE, session.SIGNING_IN]
 
 
 def test_nothing_of_a_sign_in_is_twice_the_same(person: Person) -> None:
