@@ -143,9 +143,8 @@ class Town:
     def _settle(self) -> None:
         for state in ("open", "exhausted", "closed"):
             self._settle_pool(state)
-        self._add(
-            "token", None, "good", token=str(token_id(create_token(self.office.service.store, role="planner", subject="plan-2")))
-        )
+        create_token(self.office.service.store, role="planner", subject="plan-2")
+        self._add("token", None, "good", token=self.office.get("admin", "/tokens").json()["items"][0]["id"])
         webhook = self._post("admin", "/webhooks", {"url": "https://fachverfahren.example/"}, 201)["id"]
         self.things.append(Thing("webhook", None, "unreleased", {"webhook": webhook}))
 

@@ -59,7 +59,7 @@ def person(office: Office, known_issuer: MadeUpIssuer) -> Person:
 
 def test_the_sign_in_page_offers_it(person: Person) -> None:
     """With a link: a form could not lead to another site."""
-    page = read(person.opens("/anmelden"))
+    page = read(person.opens("/anmeldung"))
     assert "/anmeldung/oidc" in page.all("href")
     assert "Mit dem Dienstkonto anmelden" in page.text
 
@@ -88,7 +88,7 @@ def test_a_person_signs_in_and_out(person: Person, known_issuer: MadeUpIssuer) -
     assert unescape(farewell).startswith(f"{known_issuer.url}/end?client_id={CLIENT}&post_logout_redirect_uri=http")
     assert not person.is_signed_in
     person.cookies.set(session.COOKIE, kept)
-    assert person.opens("/").headers["Location"] == "/anmelden"
+    assert person.opens("/").headers["Location"] == "/anmeldung"
 
 
 def test_the_cookies_are_for_this_alone(person: Person) -> None:
@@ -266,7 +266,7 @@ def test_without_an_issuer_there_is_nothing_of_it(tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("alone")
     with running_office(f"sqlite:///{folder}/store.db", folder) as office:
         visitor = Visitor(office)
-        assert "Dienstkonto" not in visitor.opens("/anmelden").text
+        assert "Dienstkonto" not in visitor.opens("/anmeldung").text
         assert visitor.opens("/anmeldung/oidc").status_code == 404
         assert visitor.opens("/anmeldung/oidc/zurueck").status_code == 404
         answer = office.request("GET", "/api/v1/pools", headers={"Authorization": f"Bearer {issuer.token()}"})
