@@ -93,6 +93,7 @@ GERMAN: Mapping[str, str] = {
     "account.end.others": "Überall sonst abmelden",
     "how.password": "Passwort und zweitem Faktor",
     "how.token": "Zugangstoken",
+    "how.oidc": "der zentralen Anmeldung",
     "account.tokens": "Ihre Zugangstoken",
     "account.tokens.none": "Auf Ihre Kennung ist kein Zugangstoken ausgestellt.",
     "account.token.full": "Für alles, was Ihre Rolle darf",
