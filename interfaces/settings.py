@@ -163,7 +163,10 @@ def _certificates(written: str) -> str:
 
 def _own_url(written: str) -> str:
     """Where browsers reach this service, without a slash at the end."""
-    return _reached(written.removesuffix("/"), "https://stundenpool.jugendamt.example")
+    reached = _reached(written.removesuffix("/"), "https://stundenpool.jugendamt.example")
+    if urlsplit(reached).path:
+        raise ValueError("muss ohne Pfad sein: die Seiten stehen auf ihrem Rechner ganz oben")
+    return reached
 
 
 def _issuer(written: str) -> str:
