@@ -28,7 +28,7 @@ from domain.refusals import NotFound
 from interfaces.spreadsheets import read_table
 from tests.application.proof.verifying import deviations
 from tests.application.recount import Recount
-from tests.office import OFFICER, Office, running_office
+from tests.office import LEAD, OFFICER, Office, body, running_office
 
 CLERK = Actor("sachbearbeitung", "officer", "jugendamt")
 DATA = Path(__file__).parents[1] / "data"
@@ -120,6 +120,24 @@ def test_a_second_run_adds_nothing(office: Office) -> None:
 
     assert [(report.recorded, report.already_there, len(report.rejects)) for report in again] == [(0, 2, 2), (0, 1, 0)]
     assert office.log() == before
+
+
+def test_a_file_finds_the_cases_that_providers_opened(office: Office) -> None:
+    """given a case that a provider opened itself / when a file names it / then it is that one, and foreign to others."""
+    pool = pool_of_a_winter(office)
+    place = {"district": "nord", "service_area": "13", "concern": "housing"}
+    opened = office.do(LEAD, commands.open_case, pool=pool, provider="traeger-a", reference="fall-1", **place)
+    case = UUID(body(opened)["id"])
+    before, alone = len(office.log()), {"decision": None}
+
+    report = take(office, pool, "requests", requests(alone, alone | {"request_id": "r-2", "provider": "traeger-b"}))
+
+    assert (report.recorded, codes(report)) == (1, [(3, "request", "foreign_case")])
+    requested = [event.data for event in office.log()[before:] if isinstance(event.data, HoursRequested)]
+    assert [request.case for request in requested] == [case]
+    assert not any(isinstance(event.data, CaseOpened) for event in office.log()[before:])
+    again = take(office, pool, "requests", requests(alone))
+    assert (again.recorded, again.already_there) == (0, 1)
 
 
 def test_steps_are_applied_in_the_order_of_their_instants(office: Office) -> None:
