@@ -252,6 +252,7 @@ def test_rotation_may_be_cut_anywhere(
     assert isinstance(store._masters, MasterVariable) or store._masters.successor() is None
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the child soon dies, whatever threads the runner has
 @pytest.mark.parametrize("count", range(1, 5))
 @pytest.mark.parametrize("step", ["os.fsync", "os.replace", "os.open", "os.unlink"])
 def test_rotation_may_be_killed_anywhere(tmp_path: Path, step: str, count: int) -> None:
