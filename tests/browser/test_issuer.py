@@ -112,7 +112,7 @@ def test_a_person_signs_in_and_out(page: Page, joined: Joined) -> None:
 
     page.get_by_role("button", name="Abmelden").click()
     page.get_by_role("button", name="Yes, sign me out").click()
-    page.wait_for_url(f"{joined.url}/anmelden")
+    page.wait_for_url(f"{joined.url}/anmeldung")
     page.get_by_role("link", name="Mit dem Dienstkonto anmelden").click()
     page.get_by_placeholder("and password").wait_for()
 
@@ -122,7 +122,7 @@ def test_a_person_without_a_place_is_told_so(page: Page, joined: Joined) -> None
     sign_in(page, joined, "niemand")
     expect(page.get_by_role("heading", level=1)).to_have_text("Angemeldet, aber ohne Zugang")
     page.goto(f"{joined.url}/")
-    assert page.url == f"{joined.url}/anmelden"
+    assert page.url == f"{joined.url}/anmeldung"
 
 
 def test_whoever_declines_is_not_signed_in(page: Page, joined: Joined) -> None:
@@ -168,6 +168,6 @@ def test_a_system_shows_what_it_was_given(own: Joined, monkeypatch: pytest.Monke
 def test_while_the_issuer_is_away_people_are_told(page: Page, own: Joined) -> None:
     """The button leads to a page that says so; the other ways to sign in are still there."""
     own.issuer.stop()
-    page.goto(f"{own.url}/anmelden")
+    page.goto(f"{own.url}/anmeldung")
     page.get_by_role("link", name="Mit dem Dienstkonto anmelden").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Vorübergehend nicht erreichbar")
