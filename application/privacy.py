@@ -1,7 +1,8 @@
 """Personal texts stand in the log only sealed: AES-256-GCM under a random key of the person they speak of.
 
-A seal is bound to its place, so a text moved to another position, stream, field or person does not open. Whoever
-destroys a person's key destroys every text sealed under it, in the log and in all its copies.
+A person has a key for each retention class, because what is kept of them ends at different times. A seal is bound to its
+place, so a text moved to another position, stream, field or person does not open. Whoever destroys a key destroys every
+text sealed under it, in the log and in all its copies.
 """
 
 import hmac
@@ -16,16 +17,23 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.quantities import Sealed
+from domain.quantities import RetentionClass, Sealed
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
 TAG_BYTES = 16
 CIPHERS_CACHED_MAX = 10_000  # about 2.4 kB each
 
+OFFICE_KEY = "office"
+PERSONAL_CLASSES: tuple[RetentionClass, ...] = ("identity", "file", "voucher")
+
 
 class KeyMissing(Exception):
-    """The person's key does not exist, or no longer: the text cannot be read by anyone."""
+    """Nobody knows a key of that name: it is not the key store that the text was sealed with, or not all of it."""
+
+
+class KeyErased(Exception):
+    """The key was destroyed on purpose: the text cannot be read by anyone, and none is sealed under that name again."""
 
 
 class SealBroken(Exception):
@@ -40,14 +48,22 @@ class KeyStore(Protocol):
     """Where keys live, apart from the log. Every method may raise KeyStoreDamaged."""
 
     def read(self, names: Collection[str]) -> dict[str, bytes]:
-        """The keys among `names` that exist, 32 bytes each."""
+        """The keys among `names` that exist, 32 bytes each. Raises KeyErased where one was erased."""
         ...
 
     def create(self, names: Collection[str]) -> dict[str, bytes]:
         """The keys of all `names`; missing ones are made at random and are durable when this returns.
 
-        Processes that create the same name at once get the same key.
+        Processes that create the same name at once get the same key. Raises KeyErased, having made none, where one was erased.
         """
+        ...
+
+    def erase(self, names: Collection[str]) -> None:
+        """Destroys these keys for good, durably when this returns; the names stay as erased, also those that never had a key."""
+        ...
+
+    def erased(self, names: Collection[str]) -> set[str]:
+        """Those among `names` that were erased."""
         ...
 
     def secret(self, purpose: str) -> bytes:
@@ -60,36 +76,45 @@ class KeyStore(Protocol):
 class Keyring:
     """Seals and opens personal texts, with the keys used last in memory. Safe to share among threads.
 
-    A cached key can outlive its erasure: whoever erases must also drop it here, and every other process must drop it
+    A cached key can outlive its erasure: whoever erases must also `forget` it here, and every other process must do so
     when it catches up with the erasure in the log.
     """
 
     def __init__(self, store: KeyStore) -> None:
         self._store = store
         self._ciphers: OrderedDict[str, AESGCM] = OrderedDict()  # least recently used first
+        self._forgotten = 0  # how often something was
         self._lock = threading.Lock()
 
     def ensure(self, names: Collection[str]) -> None:
         """Make sure that a durable key exists under each name; asks the store only for names that are not cached.
 
-        Never call it for a person whose key was erased: it would make a new one. Raises KeyStoreDamaged.
+        Raises KeyErased and KeyStoreDamaged.
         """
         with self._lock:
             missing = {name for name in names if name not in self._ciphers}
+            forgotten = self._forgotten
         if missing:
-            self._remember(self._store.create(missing))
+            self._remember(self._store.create(missing), forgotten)
+
+    def forget(self, names: Collection[str]) -> None:
+        """Drop these keys from memory; whoever asks for one later gets what the store says then."""
+        with self._lock:
+            self._forgotten += 1
+            for name in names:
+                self._ciphers.pop(name, None)
 
     def seal(self, text: str, *, key: str, position: int, stream: UUID, field: str) -> Sealed:
         """Seal `text` for one place in the log.
 
-        Raises KeyMissing and KeyStoreDamaged; UnicodeEncodeError for lone surrogates, which are no text.
+        Raises KeyMissing, KeyErased, KeyStoreDamaged; UnicodeEncodeError for lone surrogates, which are no text.
         """
         nonce = os.urandom(NONCE_BYTES)
         place = associated_data(position=position, stream=stream, field=field, key=key)
         return Sealed(key=key, nonce=nonce, ciphertext=self._cipher(key).encrypt(nonce, text.encode(), place))
 
     def open(self, sealed: Sealed, *, position: int, stream: UUID, field: str) -> str:
-        """The text that was sealed for this place. Raises KeyMissing, SealBroken, KeyStoreDamaged."""
+        """The text that was sealed for this place. Raises KeyMissing, KeyErased, SealBroken, KeyStoreDamaged."""
         place = associated_data(position=position, stream=stream, field=field, key=sealed.key)
         cipher = self._cipher(sealed.key)
         try:
@@ -120,18 +145,38 @@ class Keyring:
             if cipher is not None:
                 self._ciphers.move_to_end(name)
                 return cipher
+            forgotten = self._forgotten
         found = self._store.read([name])
         if name not in found:
-            raise KeyMissing(f"key {name} does not exist or was erased")
-        return self._remember(found)[name]
+            raise KeyMissing(f"there is no key {name}")
+        return self._remember(found, forgotten)[name]
 
-    def _remember(self, keys: Mapping[str, bytes]) -> dict[str, AESGCM]:
+    def _remember(self, keys: Mapping[str, bytes], forgotten: int) -> dict[str, AESGCM]:
+        """What was read while something was forgotten may be just that, and is not kept."""
         ciphers = {name: AESGCM(key) for name, key in keys.items()}
         with self._lock:
-            self._ciphers.update(ciphers)
+            if forgotten == self._forgotten:
+                self._ciphers.update(ciphers)
             while len(self._ciphers) > CIPHERS_CACHED_MAX:
                 self._ciphers.popitem(last=False)
         return ciphers
+
+
+def key_name(case: UUID | None, retention: RetentionClass) -> str:
+    """The key of a retention class: the person's whose case it is, else the office's."""
+    return OFFICE_KEY if case is None else f"case:{case}:{retention}"
+
+
+def keys_of(case: UUID, classes: Collection[RetentionClass] = PERSONAL_CLASSES) -> list[str]:
+    """The names of a person's keys of these classes; with all of them also those that end with the last: that of the reasons for
+    keeping and erasing, and the one key from before there were classes, which seals texts of each."""
+    names = [key_name(case, retention) for retention in classes]
+    return names if set(PERSONAL_CLASSES) - set(classes) else [*names, key_name(case, "procedure"), f"case:{case}"]
+
+
+def owner_of(key: str) -> str:
+    """Whom a key speaks of: `case:<id>`, or the office."""
+    return key if key == OFFICE_KEY else ":".join(key.split(":")[:2])
 
 
 def says_nothing(sealed: Sealed) -> bool:

@@ -16,21 +16,20 @@ from eventsourcing.persistence import Notification, PersistenceError
 
 from application.catalogue import BY_CLASS
 from application.log import EventMapper, Reader, Recorded, Transaction
-from application.privacy import Keyring
+from application.privacy import Keyring, key_name
 from application.projections.bookings import booking_ids_of_case, booking_ids_of_pool
 from application.projections.tables import Projector
 from application.receipts import Answer, RequestKey
 from application.snapshots import State
 from application.states import States
-from domain.booking import Booking, Facts
+from domain import erasure
+from domain.booking import Booking, Event, Facts, HoursRequested
 from domain.case import Case
-from domain.handling import Handling
+from domain.handling import FindingOpened, Handling
 from domain.pool import Pool
-from domain.quantities import Actor, Sealed
+from domain.quantities import Actor, RetentionClass, Sealed
 from domain.refusals import NotFound, Refusal, VersionDiffers
 from domain.waiting_list import WaitingList
-
-OFFICE_KEY = "office"
 
 Success = Literal["created", "done", "accepted"]
 _AnyState = TypeVar("_AnyState", Pool, Case, Booking, Handling)
@@ -91,7 +90,7 @@ class Turn:
         self._projector = projector
         self._keyring = keyring
         self._mapper = EventMapper(transcoder=None)  # type: ignore[arg-type]  # ours needs none
-        self._pending: list[tuple[Recorded, str]] = []
+        self._pending: list[tuple[Recorded, UUID | None]] = []  # with the case of the person that each is about
         self.actor: Actor
         self.at = recorded_at
         self.by = ""
@@ -150,6 +149,7 @@ class Turn:
 
     def record(self, facts: Facts) -> None:
         """Takes the facts of one decision into the log."""
+        self._refuse_erased(facts)
         first = self.position + 1
         for stream, event in facts:
             self.position += 1
@@ -157,7 +157,7 @@ class Turn:
             cause = first if self.position > first else None
             recorded = Recorded(self.position, stream, version, self.recorded_at, self.actor, self._command, cause, event)
             state = self._states.evolve(stream, version, event)
-            self._pending.append((recorded, _key_name(state)))
+            self._pending.append((recorded, _case_of(state)))
 
     def reader(self) -> Reader:
         """Reads the log and its projections as they are with everything decided so far in this turn."""
@@ -202,6 +202,25 @@ class Turn:
         self._write_events()
         self._transaction.execute(statement, rows)
 
+    def _refuse_erased(self, facts: Facts) -> None:
+        """What is erased takes no further text: there is no key any more to seal it. Raises ``DataErased``."""
+        for stream, event in facts:
+            classes = _classes_of_texts(event)
+            if classes and (case := self._case_before(stream, event)) is not None:
+                erasure.takes_texts(case, classes)
+
+    def _case_before(self, stream: UUID, event: Event) -> Case | None:
+        """The case that an event is about, if it is about one that there was before."""
+        state = self.find(stream)
+        if isinstance(state, Case):
+            return state
+        if isinstance(event, FindingOpened):
+            case = event.matter.case
+        else:
+            case = event.case if isinstance(event, HoursRequested) else getattr(state, "case", None)
+        found = None if case is None else self.find(case)
+        return found if isinstance(found, Case) else None
+
     def _begin_command(self, actor: Actor, command: str, expected: int | None) -> None:
         self.actor = actor
         self.at, self.by = self.recorded_at, actor.subject
@@ -227,19 +246,19 @@ class Turn:
         self.rows += rows
         self._projector.project(self._transaction, sealed)
 
-    def _seal(self, pending: Sequence[tuple[Recorded, str]]) -> list[Recorded]:
+    def _seal(self, pending: Sequence[tuple[Recorded, UUID | None]]) -> list[Recorded]:
         """Personal texts leave the process only sealed, and their keys are durable before their events are."""
-        texts = [(event, key, _texts(event)) for event, key in pending]
-        self._keyring.ensure({key for _, key, fields in texts if fields})
+        texts = [(event, _texts(event, case)) for event, case in pending]
+        self._keyring.ensure({key for _, fields in texts for key, _ in fields.values()})
         return [
-            event.saying(replace(cast(Any, event.data), **self._sealed(event, key, fields))) if fields else event
-            for event, key, fields in texts
+            event.saying(replace(cast(Any, event.data), **self._sealed(event, fields))) if fields else event
+            for event, fields in texts
         ]
 
-    def _sealed(self, event: Recorded, key: str, fields: dict[str, str]) -> dict[str, Sealed]:
+    def _sealed(self, event: Recorded, fields: dict[str, tuple[str, str]]) -> dict[str, Sealed]:
         return {
             name: self._keyring.seal(text, key=key, position=event.position, stream=event.stream, field=name)
-            for name, text in fields.items()
+            for name, (key, text) in fields.items()
         }
 
 
@@ -250,18 +269,27 @@ def own_alone(actor: Actor, state: State) -> None:
         raise NotFound()
 
 
-def _texts(event: Recorded) -> dict[str, str]:
-    """The personal texts of an event that are still plain, by field."""
-    personal = BY_CLASS[type(event.data)].personal
-    return {name: text for name in personal if isinstance(text := getattr(event.data, name), str)}
+def _classes_of_texts(event: Event) -> set[RetentionClass]:
+    """The classes of which an event brings texts that are still plain."""
+    return {retention for name, retention in BY_CLASS[type(event)].personal.items() if isinstance(getattr(event, name), str)}
 
 
-def _key_name(state: State) -> str:
-    """Whose key seals the texts of an event: the accompanied person's, where it is about one, else the office's."""
+def _texts(event: Recorded, case: UUID | None) -> dict[str, tuple[str, str]]:
+    """The personal texts of an event that are still plain, each after the name of its key, by field."""
+    personal = BY_CLASS[type(event.data)].personal.items()
+    return {
+        name: (key_name(case, retention), text)
+        for name, retention in personal
+        if isinstance(text := getattr(event.data, name), str)
+    }
+
+
+def _case_of(state: State) -> UUID | None:
+    """Whose case an event is about; ``None`` where it speaks of no person."""
     match state:
         case Pool():
-            return OFFICE_KEY
+            return None
         case Case():
-            return f"case:{state.id}"
+            return state.id
         case Booking() | Handling():
-            return OFFICE_KEY if state.case is None else f"case:{state.case}"
+            return state.case

@@ -126,7 +126,7 @@ def _event(entry: EventType) -> str:
     hints = get_type_hints(entry.cls)
     in_order = [field.name for field in fields(entry.cls)]
     clear = [f"`{name}` {_kind(hints[name])}" for name in in_order if name in entry.clear]
-    personal = [f"`{name}`" for name in in_order if name in entry.personal]
+    personal = [f"`{name}` {entry.personal[name]}" for name in in_order if name in entry.personal]
     lines = [f"### `{entry.name}`, schema {entry.schema}", "", MEANINGS[entry.name], ""]
     lines += [f"- clear: {' · '.join(clear) or 'none'}"]
     if personal:
@@ -163,7 +163,7 @@ def _kind(hint: Any) -> str:
 
 def example_section() -> str:
     """One event as it stands in the column `state`, with line breaks put in."""
-    sealed: Personal = Sealed("case:8d3c0f0e-6a0a-5f5e-9d1b-2f4f6f0f7a10", bytes(range(12)), bytes(range(32)))
+    sealed: Personal = Sealed("case:8d3c0f0e-6a0a-5f5e-9d1b-2f4f6f0f7a10:voucher", bytes(range(12)), bytes(range(32)))
     approved = HoursApproved(
         "traeger-a", 240, datetime(2022, 3, 1, 9, 30, tzinfo=UTC), "officer-1", None, None, sealed, True, None, False
     )

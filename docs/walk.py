@@ -158,9 +158,10 @@ def service_at(folder: Path, clock: Clock) -> Iterator[Service]:
     with ExitStack() as stack:
         store = stack.enter_context(closing(open_store(settings.database_url, create=True)))
         migrate(store, lambda done, total: None)
-        keyring = Keyring(stack.enter_context(closing(open_keystore(settings.keystore))))
+        keys = stack.enter_context(closing(open_keystore(settings.keystore)))
+        keyring = Keyring(keys)
         engine = stack.enter_context(closing(Engine(store, keyring, problem_bytes, clock)))
-        yield Service(settings, store, keyring, engine, clock, Findings(Thresholds()), Pasts(MemoryTables))
+        yield Service(settings, store, keys, keyring, engine, clock, Findings(Thresholds()), Pasts(MemoryTables))
 
 
 class Walk:

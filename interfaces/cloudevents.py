@@ -49,7 +49,9 @@ def event_view(event: Recorded) -> EventView:
         actorsubject=event.actor.subject,
         actorrole=event.actor.role,
         actororganisation=event.actor.organisation,
-        data={name: None if name in kind.personal else getattr(event.data, name) for name in sorted(kind.clear | kind.personal)},
+        data={
+            name: None if name in kind.personal else getattr(event.data, name) for name in sorted(kind.clear | kind.personal.keys())
+        },
         cause=event.cause,
     )
 

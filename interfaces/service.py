@@ -6,17 +6,20 @@ from dataclasses import dataclass
 
 from application.demonstration import clock_of
 from application.engine import Clock, Engine
+from application.erasure import Erasing
 from application.findings import Findings
 from application.log import Store
 from application.past import Pasts
-from application.privacy import Keyring
+from application.privacy import Keyring, KeyStore
+from domain.erasure import Periods
 from interfaces.http.problems import problem_bytes
 from interfaces.settings import Settings
 from interfaces.storage import open_store
 from interfaces.storage.checkpoint_keys import CheckpointKeys
 from interfaces.storage.keystore import open_keystore
+from interfaces.storage.ledger import ErasureLedger
 from interfaces.storage.memory import MemoryTables
-from interfaces.thresholds import read_thresholds
+from interfaces.thresholds import read_periods, read_thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +28,14 @@ class Service:
 
     settings: Settings
     store: Store
+    keys: KeyStore
     keyring: Keyring
     engine: Engine
     clock: Clock
     findings: Findings
     pasts: Pasts
+    erasing: Erasing
+    periods: Periods
 
     @property
     def checkpoint_keys(self) -> CheckpointKeys:
@@ -39,7 +45,7 @@ class Service:
 
 @contextmanager
 def open_service(settings: Settings) -> Iterator[Service]:
-    """Opens store and keys, starts the engine; on leaving, decides what has arrived and closes everything."""
+    """Opens store and keys, starts the engine, erases what is left to erase; on leaving, decides what has arrived and closes it."""
     with ExitStack() as stack:
         store = stack.enter_context(closing(open_store(settings.database_url, create=False)))
         with store.reading() as reader:
@@ -47,4 +53,8 @@ def open_service(settings: Settings) -> Iterator[Service]:
         keys = stack.enter_context(closing(open_keystore(settings.keystore)))
         keyring = Keyring(keys)
         engine = stack.enter_context(closing(Engine(store, keyring, problem_bytes, clock)))
-        yield Service(settings, store, keyring, engine, clock, Findings(read_thresholds(settings.findings)), Pasts(MemoryTables))
+        findings = Findings(read_thresholds(settings.findings))
+        erasing = Erasing(store, keys, keyring, ErasureLedger(settings.ledger_file))
+        erasing.settle(engine)
+        periods = read_periods(settings.retention)
+        yield Service(settings, store, keys, keyring, engine, clock, findings, Pasts(MemoryTables), erasing, periods)

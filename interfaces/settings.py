@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from dotenv import dotenv_values
 
-from interfaces.thresholds import read_thresholds
+from interfaces.thresholds import read_periods, read_thresholds
 
 PREFIX = "STUNDENPOOL_"
 DOTENV = Path(".env")
@@ -117,6 +117,12 @@ def _findings(written: str) -> str:
     return written
 
 
+def _retention(written: str) -> str:
+    """A file that ``read_periods`` takes."""
+    read_periods(written)
+    return written
+
+
 def _folder(written: str) -> str:
     if not Path(written).is_absolute():
         raise ValueError("muss der Pfad eines Ordners sein, der mit einem Schrägstrich beginnt")
@@ -160,6 +166,10 @@ class Settings:
         "eine Kopie dieser Datenbank (Standby), aus der ein Neuaufbau das Ereignisprotokoll liest; sonst die Datenbank",
     )
     keystore: str = _setting("var/keys", _keystore, "Ablage der Schlüssel, getrennt von der Datenbank")
+    erasure_ledger: str = _setting(
+        "", str, "Löschverzeichnis, eine Datei außerhalb aller Sicherungen; sonst erasures.jsonl bei den Schlüsseln"
+    )
+    retention: str = _setting("", _retention, "TOML-Datei mit Aufbewahrungsfristen in Jahren; sonst die voreingestellten")
     host: str = _setting("127.0.0.1", _host, "Adresse, an der der Dienst lauscht")
     port: int = _setting(8000, _port, "Port, an dem der Dienst lauscht")
     webhook_patience_hours: int = _setting(72, _hours, "Stunden ohne Erfolg, nach denen ein Webhook angehalten wird")
@@ -185,6 +195,11 @@ class Settings:
     def keystore_folder(self) -> Path:
         """The directory of the keys."""
         return Path(unquote(urlsplit(self.keystore).path) if self.keystore.lower().startswith("file:") else self.keystore)
+
+    @property
+    def ledger_file(self) -> Path:
+        """The ledger of erasures."""
+        return Path(self.erasure_ledger) if self.erasure_ledger else self.keystore_folder / "erasures.jsonl"
 
 
 class SettingsError(Exception):

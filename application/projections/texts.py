@@ -11,6 +11,10 @@ from application.log import Reader, Recorded, read_event
 from domain.quantities import Sealed
 
 
+class Restricted(Exception):
+    """The text may be opened for stated purposes only, since its erasure is requested (Art. 18 GDPR)."""
+
+
 class Opener(Protocol):
     """Opens sealed texts: the keyring."""
 
@@ -27,7 +31,7 @@ class SealedText:
     sealed: Sealed
 
     def open(self, opener: Opener) -> str:
-        """The text; raises what the keyring raises, such as ``KeyMissing`` after an erasure."""
+        """The text; raises what the keyring raises, such as ``KeyErased`` after an erasure."""
         return opener.open(self.sealed, position=self.position, stream=self.stream, field=self.field)
 
 

@@ -12,10 +12,12 @@ from interfaces.cli.progress import event_progress, progress_bar
 from interfaces.cli.stores import opened_store, store_of
 from interfaces.handover.failing import NotHandedOver
 from interfaces.handover.witness import Witness
+from interfaces.service import open_service
 from interfaces.settings import Settings, read_settings
 from interfaces.storage.backup import back_up, restore
 from interfaces.storage.check import examine
 from interfaces.storage.checkpoint_keys import CheckpointKeys
+from interfaces.storage.keystore import MASTER_FILE
 from interfaces.storage.migrate import migrate, schema_state
 
 _KEYS_APART = "Die Schlüssel der Personendaten sind nicht darin: „stundenpool keys backup“ sichert sie."
@@ -56,7 +58,15 @@ def restore_(file: Path) -> None:
     for line in brought_up_to_date(settings):
         note(line)
     note(f"Zurückgespielt aus „{file}“. {_KEYS_APART}")
+    _erase_again(settings)
     _check(settings)
+
+
+def _erase_again(settings: Settings) -> None:
+    """What was erased since the backup. Without keys there is nothing to erase, and none are made here that others would miss."""
+    if settings.ledger_file.exists() and (settings.keystore_folder / MASTER_FILE).exists():
+        with open_service(settings):
+            note("Was seit der Sicherung gelöscht wurde, ist nach dem Löschverzeichnis wieder gelöscht.")
 
 
 def brought_up_to_date(settings: Settings) -> list[str]:

@@ -5,14 +5,16 @@ import sqlite3
 import psycopg
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError
 
+from application.erasure import NotErased
 from application.log import DamagedEvent, StoreUnavailable
-from application.privacy import KeyMissing, KeyStoreDamaged, SealBroken
+from application.privacy import KeyErased, KeyMissing, KeyStoreDamaged, SealBroken
 from application.projections.tables import ProjectionOutdated
 from application.proof.tree import LogDiffers
 from application.rebuild import BeingRebuilt, OtherLog
 from domain.refusals import Refusal
 from interfaces.settings import SettingsError
 from interfaces.storage.backup import BackupRefused
+from interfaces.storage.ledger import LedgerDamaged
 from interfaces.targets import TargetRefused
 
 MIGRATE = "Bitte zuerst „stundenpool db migrate“ ausführen."
@@ -28,12 +30,16 @@ def sentence_of(error: Exception) -> str | None:
             return f"Einstellungen: {error}"
         case Refusal():
             return error.message
-        case ProjectionOutdated() | BeingRebuilt() | OtherLog() | BackupRefused() | TargetRefused():
+        case ProjectionOutdated() | BeingRebuilt() | OtherLog() | BackupRefused() | TargetRefused() | LedgerDamaged() | NotErased():
             return str(error)
         case DamagedEvent():
             return f"Das Ereignisprotokoll ist beschädigt: {error}"
-        case KeyStoreDamaged() | KeyMissing() | SealBroken():
+        case KeyStoreDamaged() | KeyMissing():
             return f"Die Ablage der Schlüssel ist nicht zu gebrauchen: {error}"
+        case KeyErased():
+            return f"Die Angaben zu dieser Person wurden gelöscht: {error}"
+        case SealBroken():
+            return f"Eine versiegelte Angabe ist beschädigt: {error}"
         case LogDiffers():
             return f"Das Ereignisprotokoll passt nicht mehr zu seinem Baum; „stundenpool audit verify“ prüft es: {error}"
         case StoreUnavailable():

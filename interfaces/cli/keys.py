@@ -7,6 +7,7 @@ import click
 from interfaces.cli.commands import note
 from interfaces.settings import read_settings
 from interfaces.storage.backup import back_up_keys, restore_keys
+from interfaces.storage.ledger import ErasureLedger
 
 
 @click.group("keys")
@@ -26,5 +27,8 @@ def backup(file: Path) -> None:
 @click.argument("file", metavar="DATEI", type=click.Path(path_type=Path))
 def restore(file: Path) -> None:
     """Legt eine Sicherung der Schlüssel zu ihrem Hauptschlüssel zurück; überschreibt keine Schlüssel."""
-    restore_keys(read_settings().keystore_folder, file)
-    note(f"Zurückgelegt aus „{file}“.")
+    settings = read_settings()
+    erased = {name for entry in ErasureLedger(settings.ledger_file).entries() for name in entry.keys}
+    restore_keys(settings.keystore_folder, file, erased)
+    again = f" Nach dem Löschverzeichnis sind {len(erased)} Schlüssel wieder vernichtet." if erased else ""
+    note(f"Zurückgelegt aus „{file}“.{again}")

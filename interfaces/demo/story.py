@@ -20,7 +20,7 @@ import msgspec
 from application import commands
 from application.demonstration import Narrator, open_demonstration
 from application.imports import import_file
-from application.privacy import Keyring
+from application.privacy import Keyring, keys_of
 from application.receipts import Answer
 from application.turn import Turn
 from application.written import Row, Table
@@ -114,7 +114,7 @@ class Story:
         self._narrator = narrator
         self._open_pool()
         # One by one, the keys of so many people would take longer than everything else.
-        keyring.ensure({f"case:{commands.case_id(self.pool, reference)}" for _, reference in self._arriving})
+        keyring.ensure({key for _, reference in self._arriving for key in keys_of(commands.case_id(self.pool, reference))})
         for life in (self._office(), self._arrivals(), self._import(), self._last_morning()):
             self._begin(life)
         while self._agenda and self._agenda[0][0] < CLOCK:

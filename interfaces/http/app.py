@@ -16,16 +16,15 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from application.privacy import KeyStore
 from interfaces.handover.daily import Daily
-from interfaces.http import audit, bookings, cases, findings, health, log, openapi, pools, reports, samples, webhooks
+from interfaces.http import audit, bookings, cases, erasures, findings, health, log, openapi, pools, reports, samples, webhooks
 from interfaces.http.edge import Edge
+from interfaces.http.erasing import CarryingOut
 from interfaces.http.operations import Operation
 from interfaces.http.problems import RETRY_AFTER_SECONDS
 from interfaces.http.resources import Api, Resources
 from interfaces.http.scrape import Scrape
 from interfaces.service import Service
-from interfaces.storage.keystore import open_keystore
 from interfaces.web import pages
 from interfaces.webhooks.delivering import Deliverer
 
@@ -34,6 +33,7 @@ STATIC = Path(__file__).parent / "static"
 OPERATIONS: tuple[Operation, ...] = (
     *pools.OPERATIONS,
     *cases.OPERATIONS,
+    *erasures.OPERATIONS,
     *bookings.OPERATIONS,
     *log.OPERATIONS,
     *reports.OPERATIONS,
@@ -78,25 +78,25 @@ class Application(FastAPI):
 
 
 def create_app(service: Service, folder: Path | None = None) -> Application:
-    """The application that answers for a service; it opens nothing but a key store of its own, to ask whether it is readable.
+    """The application that answers for a service.
 
     ``folder`` is where the workers of one service find each other.
     """
     api = Api(service)
-    keys = open_keystore(service.settings.keystore)
     app = Application(Resources(api, OPERATIONS))
     app.state.api = api
     app.state.following = api.following
     app.state.webhooks = Deliverer(service.store, service.keyring, timedelta(hours=service.settings.webhook_patience_hours))
     api.metrics.webhooks.behind = app.state.webhooks.behind
     app.state.checkpoints = Daily(service)
+    app.state.erasing = CarryingOut(service)
     api.metrics.unwitnessed.set_function(lambda: app.state.checkpoints.told.unwitnessed)
     api.metrics.unstamped.set_function(lambda: app.state.checkpoints.told.unstamped)
     api.metrics.contradicted.set_function(lambda: app.state.checkpoints.told.contradicted)
-    app.state.scrape = Scrape(api.metrics, service.store, keys, folder)
+    app.state.scrape = Scrape(api.metrics, service.store, service.keys, folder)
     app.add_middleware(Edge, metrics=api.metrics)
     app.router.routes.extend(pages.routes(api))
-    _add_public_routes(app, api, keys)
+    _add_public_routes(app, api)
     app.openapi = cache(lambda: openapi.document(app, OPERATIONS))  # type: ignore[method-assign]
     return app
 
@@ -105,7 +105,7 @@ async def _left_to_the_edge(_: Request, error: Exception) -> NoReturn:
     raise error
 
 
-def _add_public_routes(app: FastAPI, api: Api, keys: KeyStore) -> None:
+def _add_public_routes(app: FastAPI, api: Api) -> None:
     @app.get("/healthz", summary="Lebt der Prozess?", response_class=Response)
     async def healthz() -> Response:
         return _json({"status": "alive"})
@@ -117,7 +117,7 @@ def _add_public_routes(app: FastAPI, api: Api, keys: KeyStore) -> None:
         responses={503: {"description": "Noch nicht; siehe Retry-After"}},
     )
     async def readyz() -> Response:
-        missing = await anyio.to_thread.run_sync(health.missing, api.service.store, keys)
+        missing = await anyio.to_thread.run_sync(health.missing, api.service.store, api.service.keys)
         if missing:
             return _json({"status": "missing", "missing": missing}, 503, **{"Retry-After": str(RETRY_AFTER_SECONDS)})
         return _json({"status": "ready"})

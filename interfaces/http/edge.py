@@ -16,12 +16,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from application.log import StoreUnavailable
-from application.privacy import KeyStoreDamaged
+from application.privacy import KeyErased, KeyMissing, KeyStoreDamaged, SealBroken
 from application.projections.tables import ProjectionOutdated
 from domain.refusals import NotFound
 from interfaces import logs
 from interfaces.http.metrics import Metrics
-from interfaces.http.problems import Rejected, method_not_allowed, problem, rejection, unavailable, unexpected
+from interfaces.http.problems import Rejected, erased, method_not_allowed, problem, rejection, unavailable, unexpected, unreadable
 from interfaces.http.replies import Header, Reply
 from interfaces.logs import Answered
 
@@ -32,7 +32,7 @@ _SAFE_ID = re.compile("[A-Za-z0-9._-]{1,64}")
 _process = secrets.token_hex(4)
 _numbers = count(1)
 
-AWAY = (StoreUnavailable, OperationalError, InterfaceError, KeyStoreDamaged, ProjectionOutdated)
+AWAY = (StoreUnavailable, OperationalError, InterfaceError, KeyStoreDamaged, KeyMissing, ProjectionOutdated)
 
 
 class Edge:
@@ -108,6 +108,11 @@ def rejected_by(error: Exception) -> Rejected:
     if isinstance(error, AWAY):
         log.warning("unavailable: %s", type(error).__name__)
         return unavailable()
+    if isinstance(error, KeyErased):
+        return erased()
+    if isinstance(error, SealBroken):
+        log.error("unreadable: %s", error)  # says where it stands, and nothing of the text
+        return unreadable()
     log.error("unexpected: %s at %s", type(error).__name__, _place(error), extra={"exceptions": logs.exceptions(error)})
     return unexpected()
 

@@ -5,12 +5,10 @@ import logging
 from eventsourcing.persistence import PersistenceError
 
 from application.log import Store
-from application.privacy import KeyStore, KeyStoreDamaged
+from application.privacy import OFFICE_KEY, KeyStore, KeyStoreDamaged
 from interfaces.storage.migrate import schema_state
 
 log = logging.getLogger("stundenpool.http")
-
-OFFICE_KEY = "office"
 
 
 def missing(store: Store, keys: KeyStore) -> list[str]:

@@ -49,6 +49,10 @@ TITLES = {
     "over_provider_quota": "Kontingent des Trägers reicht nicht",
     "over_grant": "Mehr als bewilligt",
     "out_of_turn": "Außer der Reihe",
+    "case_open": "Fall noch offen",
+    "data_erased": "Personenbezogenes gelöscht",
+    "on_hold": "Löschsperre",
+    "not_due": "Noch aufzubewahren",
 }
 
 
@@ -148,6 +152,24 @@ def unexpected() -> Rejected:
         "unexpected",
         "Unerwarteter Fehler",
         "Der Vorgang ist gescheitert; der Fehler ist vermerkt.",
+    )
+
+
+def erased() -> Rejected:
+    return Rejected(
+        HTTPStatus.CONFLICT,
+        "personal_data_erased",
+        "Angaben zur Person gelöscht",
+        "Die Angaben zu dieser Person wurden gelöscht; neue werden nicht mehr aufgenommen.",
+    )
+
+
+def unreadable() -> Rejected:
+    return Rejected(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "seal_broken",
+        "Angabe beschädigt",
+        "Eine versiegelte Angabe wurde verändert oder steht an falscher Stelle; der Fehler ist vermerkt.",
     )
 
 

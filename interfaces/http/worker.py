@@ -64,9 +64,10 @@ async def _serving(app: Application, opened: ExitStack) -> AsyncIterator[Mapping
     with opened:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: logs.uncaught(context.get("exception")))
         _end_with_parent()
-        async with app.state.scrape.telling(), app.state.webhooks.running(), app.state.checkpoints.running():
+        state = app.state
+        async with state.scrape.telling(), state.webhooks.running(), state.checkpoints.running(), state.erasing.running():
             _freeze()
-            yield {"following": app.state.following}
+            yield {"following": state.following}
 
 
 def _end_with_parent() -> None:

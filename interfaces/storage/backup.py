@@ -9,7 +9,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -56,8 +56,11 @@ def back_up_keys(folder: Path, file: Path) -> None:
         _copy_sqlite(folder / KEYS_FILE, draft)
 
 
-def restore_keys(folder: Path, file: Path) -> None:
-    """Puts such a copy back beside the master key that its keys are wrapped under. Raises ``BackupRefused``."""
+def restore_keys(folder: Path, file: Path, erased: Collection[str]) -> None:
+    """Puts such a copy back beside the master key that its keys are wrapped under, without the keys that were erased since.
+
+    Raises ``BackupRefused``.
+    """
     if not file.is_file():
         raise BackupRefused(f"Die Datei „{file}“ gibt es nicht.")
     if not (folder / MASTER_FILE).exists():
@@ -65,7 +68,7 @@ def restore_keys(folder: Path, file: Path) -> None:
     with new_file(folder / KEYS_FILE) as draft:
         _copy_sqlite(file, draft)
         try:
-            FileKeyStore(folder, draft.name)
+            FileKeyStore(folder, draft.name).erase(erased)
         except KeyStoreDamaged as damage:
             raise BackupRefused(f"„{file}“ passt nicht zu {MASTER_FILE} oder ist beschädigt ({damage}).") from damage
 

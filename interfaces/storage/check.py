@@ -228,7 +228,7 @@ def _examine_rights(reader: Reader, examined: Examined, rights_apart: bool) -> N
 
 
 def _examine_keys(keystore: Path, used: set[str], examined: Examined) -> None:
-    """Erased keys are missing for good, so single ones say nothing; that all are missing does."""
+    """Erased keys are gone on purpose; one that is missing without a trace is a loss."""
     if not (keystore / "master.key").exists():
         if used:
             examined.findings.append(f"Das Protokoll enthält versiegelte Texte, aber in „{keystore}“ liegen keine Schlüssel.")
@@ -236,11 +236,16 @@ def _examine_keys(keystore: Path, used: set[str], examined: Examined) -> None:
             examined.notes.append(f"Die Ablage der Schlüssel „{keystore}“ entsteht mit dem ersten Gebrauch.")
         return
     try:
-        found = FileKeyStore(keystore).read(used)
+        store = FileKeyStore(keystore)
+        erased = store.erased(used)
+        found = store.read(used - erased)
     except KeyStoreDamaged as damage:
         examined.findings.append(f"Die Ablage der Schlüssel ist nicht zu gebrauchen: {damage}")
         return
-    if used and not found:
-        examined.findings.append(f"In „{keystore}“ liegt keiner der {len(used)} Schlüssel, mit denen das Protokoll versiegelt ist.")
-    elif missing := len(used) - len(found):
-        examined.notes.append(f"{missing} von {len(used)} Schlüsseln fehlen: gelöscht, oder die Ablage ist unvollständig.")
+    if missing := len(used) - len(erased) - len(found):
+        examined.findings.append(
+            f"In „{keystore}“ fehlen {missing} von {len(used)} Schlüsseln, mit denen das Protokoll versiegelt ist, "
+            "ohne gelöscht zu sein."
+        )
+    if erased:
+        examined.notes.append(f"{len(erased)} von {len(used)} Schlüsseln sind gelöscht.")

@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from application.privacy import KEY_BYTES, NONCE_BYTES, KeyStoreDamaged
+from application.privacy import KEY_BYTES, NONCE_BYTES, KeyErased, KeyStoreDamaged
 
 MASTER_FILE, KEYS_FILE = "master.key", "keys.db"
 LOCK_WAIT_SECONDS = 10.0
@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS keys (
     created INTEGER NOT NULL   -- microseconds since 1970, UTC
 ) STRICT
 """
+ERASED_TABLE = "CREATE TABLE IF NOT EXISTS erased (name TEXT PRIMARY KEY) STRICT"
 
 
 def open_keystore(setting: str) -> "FileKeyStore":
@@ -66,18 +67,32 @@ class FileKeyStore:
             self._lay_out()
         with self._transaction() as connection:
             self._master = self._matching_master(connection)
+            connection.execute(ERASED_TABLE)  # key stores of the first days have none
 
     def read(self, names: Collection[str]) -> dict[str, bytes]:
         with self._connection() as connection:
-            return self._selected(connection, names)
+            keys = self._selected(connection, names)
+            _none_erased(connection, set(names) - keys.keys())
+            return keys
 
     def create(self, names: Collection[str]) -> dict[str, bytes]:
         keys = self.read(names)
         if missing := set(names) - keys.keys():
             with self._transaction() as connection:
+                _none_erased(connection, missing)
                 keys |= self._selected(connection, missing)  # another process may have been faster
                 keys |= _insert(connection, self._master, missing - keys.keys())
         return keys
+
+    def erase(self, names: Collection[str]) -> None:
+        rows = [(name,) for name in names]
+        with self._transaction() as connection:
+            connection.executemany("DELETE FROM keys WHERE name = ?", rows)
+            connection.executemany("INSERT INTO erased (name) VALUES (?) ON CONFLICT DO NOTHING", rows)
+
+    def erased(self, names: Collection[str]) -> set[str]:
+        with self._connection() as connection:
+            return _erased_among(connection, names)
 
     def secret(self, purpose: str) -> bytes:
         name = f"secret:{purpose}"
@@ -173,6 +188,16 @@ class FileKeyStore:
             yield
         except (sqlite3.Error, OSError) as error:
             raise KeyStoreDamaged(f"the key store {self._directory} cannot be used: {error}") from error
+
+
+def _erased_among(connection: sqlite3.Connection, names: Collection[str]) -> set[str]:
+    rows = connection.execute("SELECT name FROM erased WHERE name IN (SELECT value FROM json_each(?))", (json.dumps(list(names)),))
+    return {name for (name,) in rows}
+
+
+def _none_erased(connection: sqlite3.Connection, names: Collection[str]) -> None:
+    if erased := _erased_among(connection, names):
+        raise KeyErased(f"keys were erased: {', '.join(sorted(erased))}")
 
 
 def _insert(connection: sqlite3.Connection, master: AESGCM, names: Collection[str]) -> dict[str, bytes]:

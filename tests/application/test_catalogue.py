@@ -22,23 +22,23 @@ class LetterSent:
     text: str
 
 
-def classify(*fields: str) -> Any:
-    """The class of its fields: clear ones, and after them personal ones."""
-    return catalogue._type("letter-sent", 1, LetterSent, *fields)  # type: ignore[arg-type]
+def classify(clear: str, **personal: str) -> Any:
+    """The class of its fields: clear ones, and after them personal ones by their retention class."""
+    return catalogue._type("letter-sent", 1, LetterSent, clear, **personal)  # type: ignore[arg-type]
 
 
 class TestClassification:
     def test_every_field_is_clear_or_personal(self) -> None:
         """Then the event has a place in the catalogue."""
-        entry = classify("minutes", "text")
-        assert (entry.clear, entry.personal) == ({"minutes"}, {"text"})
+        entry = classify("minutes", file="text")
+        assert (entry.clear, entry.personal) == ({"minutes"}, {"text": "file"})
 
     @pytest.mark.parametrize(
         ("clear", "personal", "named"),
         [
             ("minutes", "", "text"),
             ("", "text", "minutes"),
-            ("minutes text", "text", "both"),
+            ("minutes text", "text", "text"),
             ("minutes", "text reason", "reason"),
             ("minutes note", "text", "note"),
         ],
@@ -47,14 +47,25 @@ class TestClassification:
     def test_an_unclassified_field_does_not_even_import(self, clear: str, personal: str, named: str) -> None:
         """The catalogue is built on import, so the error names event and field before anything is stored."""
         with pytest.raises(TypeError, match=f"letter-sent: .*{named}"):
-            classify(clear, personal)
+            classify(clear, file=personal)
+
+    def test_a_field_is_of_one_retention_class(self) -> None:
+        """It is sealed under one key, and so ends at one time."""
+        with pytest.raises(TypeError, match="text"):
+            classify("minutes", file="text", voucher="text")
+
+    def test_reasons_about_a_pool_are_the_office_s(self) -> None:
+        """And what is the office's is about nothing else: an event about a person has a class that ends with the person's data."""
+        of_office = {entry.cls for entry in CATALOGUE if "office" in entry.personal.values()}
+        assert of_office == {entry.cls for entry in CATALOGUE if entry.personal and entry.cls.__module__ == "domain.pool"}
+        assert all(set(entry.personal.values()) == {"office"} for entry in CATALOGUE if entry.cls in of_office)
 
     def test_a_new_field_of_a_known_event_is_noticed(self) -> None:
         """As it is not classified."""
         grown = make_dataclass("HoursApproved", ["remark"], bases=(BY_NAME["hours-approved"].cls,), frozen=True)
         entry = BY_NAME["hours-approved"]
         with pytest.raises(TypeError, match="remark"):
-            catalogue._type(entry.name, 1, grown, " ".join(entry.clear), " ".join(entry.personal))
+            catalogue._type(entry.name, 1, grown, " ".join(entry.clear), voucher=" ".join(entry.personal))
 
 
 class TestNames:

@@ -96,7 +96,7 @@ class TestGoldenFiles:
     def test_nothing_sealed_stands_in_a_clear_field(self, entry: EventType) -> None:
         """The classes of the catalogue are those of the types: ``Personal`` is personal, everything else is clear."""
         personal = {field.name for field in fields(entry.cls) if Sealed in getattr(field.type, "__args__", ())}
-        assert personal == entry.personal
+        assert personal == entry.personal.keys()
 
 
 def changed(**envelope: Any) -> Callable[[dict[str, Any]], Any]:

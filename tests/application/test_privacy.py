@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from application import privacy
-from application.privacy import KeyMissing, Keyring, KeyStoreDamaged, SealBroken, associated_data
+from application.privacy import KeyErased, KeyMissing, Keyring, KeyStoreDamaged, SealBroken, associated_data, keys_of, owner_of
 from domain.quantities import Sealed
 
 STREAM = UUID("6f0c1d5e-8a41-4d0b-9f57-0a1b2c3d4e5f")
@@ -28,15 +28,28 @@ class KeysInMemory:
 
     def __init__(self) -> None:
         self.keys: dict[str, bytes] = {}
+        self.gone: set[str] = set()
         self.calls: Counter[str] = Counter()
 
     def read(self, names: Collection[str]) -> dict[str, bytes]:
         self.calls["read"] += 1
+        if self.erased(names):
+            raise KeyErased(str(self.erased(names)))
         return {name: self.keys[name] for name in names if name in self.keys}
 
     def create(self, names: Collection[str]) -> dict[str, bytes]:
         self.calls["create"] += 1
+        if self.erased(names):
+            raise KeyErased(str(self.erased(names)))
         return {name: self.keys.setdefault(name, os.urandom(32)) for name in names}
+
+    def erase(self, names: Collection[str]) -> None:
+        self.gone.update(names)
+        for name in names:
+            self.keys.pop(name, None)
+
+    def erased(self, names: Collection[str]) -> set[str]:
+        return self.gone & set(names)
 
     def secret(self, purpose: str) -> bytes:
         self.calls["secret"] += 1
@@ -190,13 +203,52 @@ def test_no_nonce_twice(keyring: Keyring) -> None:
     assert len({sealed.nonce for sealed in seals}) == len({sealed.ciphertext for sealed in seals}) == 10_000
 
 
-def test_erased_key_is_missing(keyring: Keyring, store: KeysInMemory) -> None:
-    """When a person's key is gone, a process that has not cached it opens nothing of theirs and says so by name."""
+def test_lost_key_is_missing(keyring: Keyring, store: KeysInMemory) -> None:
+    """When a key is nowhere, a process that has not cached it opens nothing sealed under it and says so by name."""
     sealed = sealed_note(keyring)
     del store.keys[CASE]
 
     with pytest.raises(KeyMissing, match=CASE):
         opened_note(Keyring(store), sealed)
+
+
+def test_erased_key_opens_and_seals_nothing(keyring: Keyring, store: KeysInMemory) -> None:
+    """Whoever forgot it with its erasure, or never knew it, is told that it was erased; other people's texts still open."""
+    sealed, other = sealed_note(keyring), keyring.seal("", key="office", position=7, stream=STREAM, field="note")
+    store.erase([CASE])
+    keyring.forget([CASE])
+
+    for ring in (keyring, Keyring(store)):
+        with pytest.raises(KeyErased, match=CASE):
+            opened_note(ring, sealed)
+        with pytest.raises(KeyErased, match=CASE):
+            ring.ensure([CASE, "case:2"])
+        assert opened_note(ring, other) == ""
+
+
+def test_a_key_read_while_it_is_forgotten_is_not_kept(keyring: Keyring, store: KeysInMemory) -> None:
+    """A thread that reads a key from the store while another erases it does not bring it back into memory."""
+    sealed = sealed_note(keyring)
+
+    class ErasedMeanwhile(KeysInMemory):
+        def read(self, names: Collection[str]) -> dict[str, bytes]:
+            found = store.read(names)
+            store.erase(names)
+            late.forget(names)
+            return found
+
+    late = Keyring(ErasedMeanwhile())
+    opened_note(late, sealed)
+    with pytest.raises(KeyErased):
+        opened_note(late, sealed)
+
+
+def test_a_person_has_a_key_for_each_class() -> None:
+    """The one from before there were classes belongs to all of them together, so that no class takes the texts of another along."""
+    assert keys_of(STREAM, ["identity", "voucher"]) == [f"{CASE}:identity", f"{CASE}:voucher"]
+    assert keys_of(STREAM) == [f"{CASE}:identity", f"{CASE}:file", f"{CASE}:voucher", CASE]
+    assert {owner_of(key) for key in keys_of(STREAM)} == {CASE}
+    assert owner_of("office") == "office"
 
 
 def test_sealing_makes_no_keys(store: KeysInMemory) -> None:
@@ -219,7 +271,7 @@ def test_damaged_store_is_no_erasure(keyring: Keyring) -> None:
 
 def test_outcomes_are_distinct() -> None:
     """No handler of one outcome catches another one by accident."""
-    assert not any(issubclass(one, other) for one, other in permutations((KeyMissing, SealBroken, KeyStoreDamaged), 2))
+    assert not any(issubclass(one, other) for one, other in permutations((KeyMissing, KeyErased, SealBroken, KeyStoreDamaged), 2))
 
 
 def test_cached_keys_need_no_store(keyring: Keyring, store: KeysInMemory) -> None:

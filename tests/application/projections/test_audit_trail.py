@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from application.catalogue import CATALOGUE
-from application.privacy import KeyMissing, SealBroken
+from application.privacy import KeyErased, KeyMissing, SealBroken
 from application.projections.audit_trail import events, events_at, positions, trail
 from domain.booking import HoursApproved
 from domain.case import CaseAmended, CaseTransferred, PersonalDataErased
@@ -150,9 +150,16 @@ def test_reasons_are_read_out_only_with_an_opener(store_url: str) -> None:
         assert "Zweck: (vertraulich)." in told
 
 
-@pytest.mark.parametrize(("failure", "said"), [(KeyMissing(), "(gelöscht)"), (SealBroken(), "(unlesbar, das Siegel ist verletzt)")])
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (KeyErased(), "(gelöscht)"),
+        (KeyMissing(), "(unlesbar, der Schlüssel fehlt)"),
+        (SealBroken(), "(unlesbar, das Siegel ist verletzt)"),
+    ],
+)
 def test_a_reason_that_does_not_open_hides_no_line(failure: Exception, said: str, store_url: str) -> None:
-    """given a key that was erased, or a broken seal / when the trail is read / then the line says so."""
+    """given a key that was erased or is not there, or a broken seal / when the trail is read / then the line says so."""
 
     class Closed:
         def open(self, sealed: Any, **place: Any) -> str:

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
+from uuid import UUID
 
 import httpx
 import pytest
@@ -17,7 +18,7 @@ from starlette.types import Message
 
 from application import arrivals
 from application.log import StoreUnavailable
-from application.privacy import KeyStoreDamaged
+from application.privacy import KeyErased, KeyMissing, KeyStoreDamaged, SealBroken, keys_of
 from interfaces.http import security
 from interfaces.http.app import create_app
 from interfaces.http.security import create_token, hashed
@@ -177,6 +178,38 @@ class TestFailures:
         assert own_office.get("lead", f"/cases/{own_office.case}").status_code == 503
         (tmp_path / "keys" / "keys.db").unlink()
         assert own_office.request("GET", "/readyz").json()["missing"] == ["Die Ablage der Schlüssel ist nicht lesbar."]
+
+    @pytest.mark.parametrize(
+        ("failure", "status", "name"),
+        [
+            (KeyErased, 200, None),
+            (KeyMissing, 503, "unavailable"),
+            (KeyStoreDamaged, 503, "unavailable"),
+            (SealBroken, 500, "seal_broken"),
+        ],
+    )
+    def test_only_what_was_erased_reads_as_erased(
+        self, own_office: Office, monkeypatch: pytest.MonkeyPatch, failure: type[Exception], status: int, name: str | None
+    ) -> None:
+        """A lost key, a key store that is away and a broken seal are errors, and each says which."""
+        own_office.given(*OPEN)
+
+        def failing(*_: Any, **__: Any) -> NoReturn:
+            raise failure(SECRET)
+
+        monkeypatch.setattr(own_office.service.keyring, "open", failing)
+        answer = own_office.get("lead", f"/cases/{own_office.case}")
+        assert (answer.status_code, answer.json().get("code")) == (status, name)
+        assert SECRET not in answer.text
+
+    def test_nothing_is_written_about_whose_data_were_erased(self, own_office: Office) -> None:
+        """The key is never made again, and the refusal says why."""
+        own_office.given(*OPEN)
+        erased = keys_of(UUID(own_office.case))
+        own_office.service.keys.erase(erased)
+        own_office.service.keyring.forget(erased)
+        own_office.when("lead", "/bookings", {**REQUEST, "purpose": "x"}).refuses("personal_data_erased", 409)
+        assert own_office.get("lead", f"/cases/{own_office.case}").json()["personal"]["name"] is None
 
     def test_where_too_many_wait_the_latest_is_503(self, own_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nothing of it is kept: the same request may come again under its key. The metrics count it, and the turns."""

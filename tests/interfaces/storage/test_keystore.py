@@ -14,7 +14,7 @@ from uuid import UUID
 
 import pytest
 
-from application.privacy import KeyMissing, Keyring, KeyStoreDamaged
+from application.privacy import KeyErased, Keyring, KeyStoreDamaged
 from interfaces.storage.keystore import FileKeyStore, open_keystore
 
 ROOT = Path(__file__).parents[3]
@@ -178,21 +178,36 @@ def test_no_key_in_clear(store: FileKeyStore, directory: Path) -> None:
     assert not any(form in stored for key in keys for form in (key, key.hex().encode(), key.hex().upper().encode()))
 
 
-def test_erased_row_vanishes(store: FileKeyStore, directory: Path) -> None:
-    """The commit that deletes a row leaves no trace of its wrapped key in the files, and the key reads as missing."""
+def test_erased_key_vanishes(store: FileKeyStore, directory: Path) -> None:
+    """The commit that erases leaves no trace of a wrapped key in the files; every other key is as it was."""
     for start in range(0, 2_000, 10):
         store.create([f"case:{number}" for number in range(start, start + 10)])
     erased = [f"case:{number}" for number in range(0, 2_000, 3)]
+    kept = store.read([f"case:{number}" for number in range(2_000) if number % 3])
     with closing(sqlite3.connect(directory / "keys.db")) as connection:
         wrapped = dict(connection.execute("SELECT name, wrapped FROM keys"))
-    with store._transaction() as connection:
-        connection.executemany("DELETE FROM keys WHERE name = ?", [(name,) for name in erased])
+    store.erase(erased)
 
     stored = content(directory)
     assert sum(wrapped[name] in stored for name in wrapped) == len(wrapped) - len(erased)
     assert not any(wrapped[name] in stored for name in erased)
-    with pytest.raises(KeyMissing, match="case:3"):
-        Keyring(store).seal("", key="case:3", position=1, stream=STREAM, field="note")
+    assert store.read(list(kept)) == kept
+
+
+def test_erased_name_never_comes_back(store: FileKeyStore, directory: Path) -> None:
+    """Neither reading nor creating gives it a key again, after a restart either; one that never had a key is erased as well."""
+    store.create(["case:1", "case:2"])
+    store.erase(["case:1", "case:never"])
+    store.erase(["case:1"])
+
+    for opened in (store, FileKeyStore(directory)):
+        for name in ("case:1", "case:never"):
+            with pytest.raises(KeyErased, match=name):
+                opened.read(["case:2", name])
+            with pytest.raises(KeyErased, match=name):
+                opened.create(["case:3", name])
+        assert opened.read(["case:2", "case:3"]).keys() == {"case:2"}
+        assert opened.erased(["case:1", "case:2", "case:3", "case:never"]) == {"case:1", "case:never"}
 
 
 def test_missing_master_key(store: FileKeyStore, directory: Path) -> None:
