@@ -19,9 +19,6 @@ from application.projections import retention
 from application.receipts import Answer
 from application.turn import Turn
 from domain.personal_data import CLASSES, PersonalClass
-from domain.quantities import Actor
-
-OFFICE_PROCESS = Actor("stundenpool", "admin", "jugendamt")  # carries out what two persons decided
 
 _OF_PERSON = re.compile(r"case:([0-9a-f-]{36}):(\w+)")
 
@@ -108,6 +105,6 @@ def _executed(engine: Engine, command: Callable[..., Answer], case: UUID, classe
     def decide(turn: Turn) -> Answer:
         return command(turn, case, classes=classes)
 
-    answer = engine.execute(OFFICE_PROCESS, decide)
+    answer = engine.execute(commands.OFFICE_PROCESS, decide)
     if answer.outcome not in ("done", "already_decided"):  # another process may have been faster
         raise NotErased(f"Die Löschung im Fall {case} ließ sich nicht verzeichnen ({answer.outcome}).")

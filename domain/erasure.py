@@ -186,8 +186,8 @@ def erase_again(case: Case, *, classes: tuple[PersonalClass, ...]) -> list[CaseE
 
 def confirm_erasure(case: Case, *, classes: tuple[PersonalClass, ...]) -> list[CaseEvent]:
     """Holds that the keys of these classes are destroyed."""
-    if not case.data.unconfirmed:
+    if not classes:
+        raise Malformed(place="classes", problem="keine")
+    if without(classes, case.data.unconfirmed):
         raise AlreadyDecided()
-    if without(classes, case.data.unconfirmed) or not classes:
-        raise Malformed(place="classes", problem="nicht alle sind gelöscht")
     return [ErasureConfirmed(case.provider, classes)]

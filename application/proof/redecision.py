@@ -20,7 +20,7 @@ from uuid import UUID
 import msgspec
 
 from application.catalogue import BY_CLASS
-from application.commands import case_id
+from application.commands import OFFICE_PROCESS, case_id
 from application.demonstration import begin_demonstration
 from application.imports import FILE_DIGITS, imported_step
 from application.log import DamagedEvent, Reader, Recorded, read_event
@@ -576,9 +576,10 @@ def _request_erasure(before: Before, asked: Asked, event: ErasureRequested) -> F
 
 
 def _erase_data(before: Before, asked: Asked, event: PersonalDataErased) -> Facts:
-    """Without somebody who asked for it, it comes from the ledger, which the log does not hold."""
+    """Without somebody who asked for it, it comes from the ledger, which the log does not hold, and by no person."""
     case = before.case(asked.stream)
     if event.requested_by is None:
+        _by_the_office_process(asked)
         return [(case.id, each) for each in erasure.erase_again(case, classes=event.classes)]
     return _erase(before, asked, case.data.requested, event.classes, event)
 
@@ -620,7 +621,13 @@ def _lift_hold(before: Before, asked: Asked, event: LegalHoldLifted) -> Facts:
     return [(case.id, each) for each in erasure.lift_hold(case, reason=_text(event.reason))]
 
 
+def _by_the_office_process(asked: Asked) -> None:
+    if asked.main.actor != OFFICE_PROCESS:
+        raise NotFound()
+
+
 def _confirm_erasure(before: Before, asked: Asked, event: ErasureConfirmed) -> Facts:
+    _by_the_office_process(asked)
     case = before.case(asked.stream)
     return [(case.id, each) for each in erasure.confirm_erasure(case, classes=event.classes)]
 
