@@ -45,7 +45,7 @@ class Service:
 
 @contextmanager
 def open_service(settings: Settings) -> Iterator[Service]:
-    """Opens store and keys, starts the engine, erases what is left to erase; on leaving, decides what has arrived and closes it."""
+    """Opens store and keys, starts the engine; on leaving, decides what has arrived and closes everything."""
     with ExitStack() as stack:
         store = stack.enter_context(closing(open_store(settings.database_url, create=False)))
         with store.reading() as reader:
@@ -55,6 +55,5 @@ def open_service(settings: Settings) -> Iterator[Service]:
         engine = stack.enter_context(closing(Engine(store, keyring, problem_bytes, clock)))
         findings = Findings(read_thresholds(settings.findings))
         erasing = Erasing(store, keys, keyring, ErasureLedger(settings.ledger_file))
-        erasing.settle(engine)
         periods = read_periods(settings.retention)
         yield Service(settings, store, keys, keyring, engine, clock, findings, Pasts(MemoryTables), erasing, periods)

@@ -444,7 +444,7 @@ def _rule(data: Event) -> str:
         case DemonstrationStarted() | ImportRecorded() | SampleDrawn() | CaseOpened() | CaseAmended():
             return ""
         case ErasureRequested() | PersonalDataErased():
-            return "Löschen braucht zwei Personen, einen beendeten Fall und das Ende der Frist oder eine begründete Anordnung."
+            return "Löschen braucht zwei Personen, und das Ende der Frist oder eine begründete Anordnung."
         case ErasureWithdrawn() | LegalHoldSet() | LegalHoldLifted() | ErasureConfirmed():
             return ""
         case RequestWithdrawn() | SessionConfirmed():

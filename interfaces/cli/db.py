@@ -65,7 +65,8 @@ def restore_(file: Path) -> None:
 def _erase_again(settings: Settings) -> None:
     """What was erased since the backup. Without keys there is nothing to erase, and none are made here that others would miss."""
     if settings.ledger_file.exists() and (settings.keystore_folder / MASTER_FILE).exists():
-        with open_service(settings):
+        with open_service(settings) as service:
+            service.erasing.settle(service.engine)
             note("Was seit der Sicherung gelöscht wurde, ist nach dem Löschverzeichnis wieder gelöscht.")
 
 

@@ -41,6 +41,7 @@ def application(settings: Settings, folder: Path | None) -> ASGIApp:
 def _application(settings: Settings, folder: Path | None) -> ASGIApp:
     with ExitStack() as stack:
         service = stack.enter_context(open_service(settings))
+        service.erasing.settle(service.engine)
         if service.clock is not utc_now:
             log.warning("a demonstration: its clock stands at %s", service.clock().isoformat(timespec="seconds"))
         app = create_app(service, folder)
