@@ -8,22 +8,27 @@ from datetime import date, datetime
 from uuid import UUID, uuid5
 
 from application.projections import pools as pool_rows
+from application.projections import retention
 from application.receipts import Answer
 from application.sampling import SampleView
 from application.turn import Turn
 from application.views import BookingView, CaseView, FindingView, SessionView
 from domain import booking as bookings
 from domain import case as cases
-from domain import closing
+from domain import closing, erasure
 from domain import handling as handlings
 from domain import pool as pools
 from domain.booking import Booking, Facts
 from domain.case import Case
+from domain.erasure import Periods, due_from
 from domain.findings.finding import Finding
 from domain.handling import FindingEvent, Handling, Matter
+from domain.personal_data import Ground, PersonalClass
 from domain.pool import PoolEvent, SampleDrawn
-from domain.quantities import Concern, Kind, Outcome, Period, Personal, Rules, ServiceArea, berlin_time
+from domain.quantities import Actor, Concern, Kind, Outcome, Period, Personal, Rules, ServiceArea, berlin_day, berlin_time
 from domain.refusals import Malformed, NotFound
+
+OFFICE_PROCESS = Actor("stundenpool", "admin", "jugendamt")  # carries out what two persons decided
 
 # ── pools
 
@@ -186,6 +191,63 @@ def close_case(turn: Turn, case: UUID, *, outcome: Outcome, note: Personal = Non
         at=turn.at,
     )
     return _case_answer(turn, state, facts)
+
+
+def erase(
+    turn: Turn,
+    case: UUID,
+    *,
+    periods: Periods,
+    classes: tuple[PersonalClass, ...] | None = None,
+    ground: Ground | None = None,
+    reason: Personal = None,
+) -> Answer:
+    """Requests that a person's data be erased, or agrees to it as the second person."""
+    state = turn.addressed(turn.case(case))
+    ended_on = retention.person(turn.reader(), case).ended_on
+    events = erasure.erase(
+        state,
+        ended=ended_on is not None,
+        classes=classes,
+        ground=ground,
+        reason=reason,
+        by=turn.by,
+        calendar=due_from(ended_on, periods) if ended_on else {},
+        today=berlin_day(turn.at),
+    )
+    before = state.data.erased
+    turn.record([(case, event) for event in events])
+    return turn.answer("accepted" if state.data.erased == before else "done", CaseView.of(state), case)
+
+
+def withdraw_erasure(turn: Turn, case: UUID, *, reason: Personal = None) -> Answer:
+    """Takes a request for erasure back."""
+    state = turn.addressed(turn.case(case))
+    return _case_answer(turn, state, [(case, event) for event in erasure.withdraw_erasure(state, reason=reason)])
+
+
+def set_hold(turn: Turn, case: UUID, *, reason: Personal = None) -> Answer:
+    """Keeps a person's data whatever the calendar says."""
+    state = turn.addressed(turn.case(case))
+    return _case_answer(turn, state, [(case, event) for event in erasure.set_hold(state, reason=reason)])
+
+
+def lift_hold(turn: Turn, case: UUID, *, reason: Personal = None) -> Answer:
+    """Lets the calendar decide again."""
+    state = turn.addressed(turn.case(case))
+    return _case_answer(turn, state, [(case, event) for event in erasure.lift_hold(state, reason=reason)])
+
+
+def erase_again(turn: Turn, case: UUID, *, classes: tuple[PersonalClass, ...]) -> Answer:
+    """Takes an erasure over from the ledger."""
+    state = turn.case(case)
+    return _case_answer(turn, state, [(case, event) for event in erasure.erase_again(state, classes=classes)])
+
+
+def confirm_erasure(turn: Turn, case: UUID, *, classes: tuple[PersonalClass, ...]) -> Answer:
+    """Holds that keys are destroyed."""
+    state = turn.case(case)
+    return _case_answer(turn, state, [(case, event) for event in erasure.confirm_erasure(state, classes=classes)])
 
 
 def _case_or_none(turn: Turn, case: UUID) -> Case | None:

@@ -203,10 +203,10 @@ def key_name(case: UUID | None, retention: RetentionClass) -> str:
 
 
 def keys_of(case: UUID, classes: Collection[RetentionClass] = PERSONAL_CLASSES) -> list[str]:
-    """The names of a person's keys of these classes; with all of them also that of the one key from before there were classes,
-    which seals texts of each and so ends with the last."""
+    """The names of a person's keys of these classes; with all of them also those that end with the last: that of the reasons for
+    keeping and erasing, and the one key from before there were classes, which seals texts of each."""
     names = [key_name(case, retention) for retention in classes]
-    return names if set(PERSONAL_CLASSES) - set(classes) else [*names, f"case:{case}"]
+    return names if set(PERSONAL_CLASSES) - set(classes) else [*names, key_name(case, "procedure"), f"case:{case}"]
 
 
 def owner_of(key: str) -> str:

@@ -14,7 +14,7 @@ import msgspec
 
 from application import catalogue
 from application.log import Reader
-from domain import booking, case, handling, pool, quantities, waiting_list
+from domain import booking, case, handling, personal_data, pool, quantities, waiting_list
 from domain.booking import Booking
 from domain.case import Case
 from domain.handling import Handling
@@ -67,5 +67,6 @@ def everything(reader: Reader) -> list[Snapshot]:
 @cache
 def program() -> str:
     """A digest of the source that makes states of events: whatever changes there, no snapshot from before is believed."""
-    sources = [inspect.getsource(module) for module in (catalogue, quantities, pool, case, booking, handling, waiting_list)]
+    modules = (catalogue, quantities, pool, case, personal_data, booking, handling, waiting_list)
+    sources = [inspect.getsource(module) for module in modules]
     return hashlib.sha256("".join(sources).encode()).hexdigest()

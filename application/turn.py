@@ -22,11 +22,12 @@ from application.projections.tables import Projector
 from application.receipts import Answer, RequestKey
 from application.snapshots import State
 from application.states import States
-from domain.booking import Booking, Facts
+from domain import erasure
+from domain.booking import Booking, Event, Facts, HoursRequested
 from domain.case import Case
-from domain.handling import Handling
+from domain.handling import FindingOpened, Handling
 from domain.pool import Pool
-from domain.quantities import Actor, Sealed
+from domain.quantities import Actor, RetentionClass, Sealed
 from domain.refusals import NotFound, Refusal, VersionDiffers
 from domain.waiting_list import WaitingList
 
@@ -160,6 +161,7 @@ class Turn:
 
     def record(self, facts: Facts) -> None:
         """Takes the facts of one decision into the log."""
+        self._refuse_erased(facts)
         first = self.position + 1
         for stream, event in facts:
             self.position += 1
@@ -212,6 +214,25 @@ class Turn:
         self._write_events()
         self._transaction.execute(statement, rows)
 
+    def _refuse_erased(self, facts: Facts) -> None:
+        """What is erased takes no further text: there is no key any more to seal it. Raises ``DataErased``."""
+        for stream, event in facts:
+            classes = _classes_of_texts(event)
+            if classes and (case := self._case_before(stream, event)) is not None:
+                erasure.takes_texts(case, classes)
+
+    def _case_before(self, stream: UUID, event: Event) -> Case | None:
+        """The case that an event is about, if it is about one that there was before."""
+        state = self.find(stream)
+        if isinstance(state, Case):
+            return state
+        if isinstance(event, FindingOpened):
+            case = event.matter.case
+        else:
+            case = event.case if isinstance(event, HoursRequested) else getattr(state, "case", None)
+        found = None if case is None else self.find(case)
+        return found if isinstance(found, Case) else None
+
     def _begin_command(self, actor: Actor, command: str, expected: int | None) -> None:
         self.actor = actor
         self.at, self.by = self.recorded_at, actor.subject
@@ -260,6 +281,11 @@ def own_alone(actor: Actor, state: State) -> None:
     owner = getattr(state, "provider", actor.organisation)  # a pool has none: it is everybody's
     if actor.role in ("worker", "lead") and owner != actor.organisation:
         raise NotFound()
+
+
+def _classes_of_texts(event: Event) -> set[RetentionClass]:
+    """The classes of which an event brings texts that are still plain."""
+    return {retention for name, retention in BY_CLASS[type(event)].personal.items() if isinstance(getattr(event, name), str)}
 
 
 def _texts(event: Recorded, case: UUID | None) -> dict[str, tuple[str, str]]:

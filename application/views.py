@@ -90,6 +90,7 @@ class CaseView(msgspec.Struct, frozen=True):
     opened_at: datetime
     outcome: Outcome | None
     closed: bool
+    restricted: bool
     erased: bool
 
     @classmethod
@@ -106,6 +107,7 @@ class CaseView(msgspec.Struct, frozen=True):
             case.opened_at,
             case.outcome,
             case.closed,
+            case.restricted,
             case.erased,
         )
 

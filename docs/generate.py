@@ -26,6 +26,7 @@ from domain.findings.rules import FAMILIES
 from domain.findings.rules import RULES as RULES_OF_FINDINGS
 from domain.findings.thresholds import Thresholds
 from domain.handling import FindingEvent, Matter
+from domain.personal_data import PersonalClass
 from domain.pool import PoolEvent, RefusedStep
 from domain.quantities import Actor, Period, Personal, Rules, Sealed
 from domain.refusals import ORDER
@@ -62,7 +63,12 @@ MEANINGS = {
     "case-amended": "Master data put right; `null` leaves a field as it was.",
     "case-transferred": "Another provider accompanies from now on.",
     "case-closed": "The accompaniment ended, and how.",
-    "personal-data-erased": "The person's key was destroyed. Nothing records it yet; the type is reserved.",
+    "erasure-requested": "The first of two persons wants classes of the person's data erased; they are restricted from now on.",
+    "erasure-withdrawn": "The request was taken back, and with it the restriction.",
+    "legal-hold-set": "Nothing of the person is erased until the hold is lifted.",
+    "legal-hold-lifted": "The calendar decides again.",
+    "personal-data-erased": "The second person agreed: nobody reads these classes any more, and their keys are destroyed.",
+    "erasure-confirmed": "The keys of these classes are destroyed, and the ledger of erasures names them.",
     "hours-requested": "A provider asks for minutes for a case. Provider and district stay what they were at this moment.",
     "request-waitlisted": "The request waits for minutes, or has another priority on the list.",
     "approval-proposed": "The first of two officers agrees to these minutes. Nothing is reserved.",
@@ -112,6 +118,10 @@ RULES_OF_REFUSALS = {
     "over_provider_quota": "3",
     "over_grant": "12, 18",
     "out_of_turn": "20",
+    "case_open": "–",
+    "data_erased": "–",
+    "on_hold": "–",
+    "not_due": "–",
 }
 
 # ── Sections
@@ -151,6 +161,7 @@ _KINDS = {
     SessionFacts: "{starts_at, minutes, kind, worker}",
     tuple[RefusedStep, ...]: "list of {line, step, code, id}",
     tuple[UUID, ...]: "list of ids",
+    tuple[PersonalClass, ...]: "list of classes: identity, file, voucher",
     Population: "{position, provider?, first_day?, last_day?, size, sha256}",
     Matter: "{rule?, rule_version?, sentence?, positions, pool?, case?, booking?, worker?, provider?}",
 }

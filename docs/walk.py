@@ -23,6 +23,7 @@ import anyio
 import httpx
 
 from application.engine import Engine
+from application.erasure import Erasing
 from application.findings import Findings
 from application.log import Reader
 from application.past import Pasts
@@ -35,6 +36,7 @@ from application.projections.worklist import WORK_TABLE
 from application.rebuild import check
 from application.states import States
 from domain import booking as bookings
+from domain.erasure import Periods
 from domain.findings.thresholds import Thresholds
 from interfaces.http.app import create_app
 from interfaces.http.operations import PREFIX
@@ -44,6 +46,7 @@ from interfaces.service import Service
 from interfaces.settings import Settings
 from interfaces.storage import open_store
 from interfaces.storage.keystore import open_keystore
+from interfaces.storage.ledger import ErasureLedger
 from interfaces.storage.memory import MemoryTables
 from interfaces.storage.migrate import migrate
 
@@ -161,7 +164,9 @@ def service_at(folder: Path, clock: Clock) -> Iterator[Service]:
         keys = stack.enter_context(closing(open_keystore(settings.keystore)))
         keyring = Keyring(keys)
         engine = stack.enter_context(closing(Engine(store, keyring, problem_bytes, clock)))
-        yield Service(settings, store, keys, keyring, engine, clock, Findings(Thresholds()), Pasts(MemoryTables))
+        erasing = Erasing(store, keys, keyring, ErasureLedger(settings.ledger_file))
+        findings, pasts = Findings(Thresholds()), Pasts(MemoryTables)
+        yield Service(settings, store, keys, keyring, engine, clock, findings, pasts, erasing, Periods())
 
 
 class Walk:

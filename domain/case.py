@@ -1,13 +1,26 @@
 """Case: one accompanied person or family, under a pseudonymous reference. Events, state, evolve, policies, decisions.
 
-Closing and transferring a case also settle its bookings; these decisions stand in ``domain.closing``.
+Closing and transferring a case also settle its bookings; these decisions stand in ``domain.closing``; what
+becomes of the person's data in ``domain.personal_data`` and ``domain.erasure``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
+from domain import personal_data
+from domain.personal_data import (
+    CLASSES,
+    ErasureConfirmed,
+    ErasureRequested,
+    ErasureWithdrawn,
+    LegalHoldLifted,
+    LegalHoldSet,
+    PersonalData,
+    PersonalDataErased,
+    PersonalDataEvent,
+)
 from domain.pool import Pool, pool_open
 from domain.quantities import Concern, Outcome, Personal, ServiceArea
 from domain.refusals import CaseIsClosed, DuplicateId
@@ -66,15 +79,7 @@ class CaseClosed:
     note_empty: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PersonalDataErased:
-    """The person's key was destroyed; hours and sums stay."""
-
-    provider: str
-    reason_given: bool
-
-
-CaseEvent = CaseOpened | CaseAmended | CaseTransferred | CaseClosed | PersonalDataErased
+CaseEvent = CaseOpened | CaseAmended | CaseTransferred | CaseClosed | PersonalDataEvent
 
 # ── State
 
@@ -93,11 +98,21 @@ class Case:
     concern: Concern
     opened_at: datetime
     outcome: Outcome | None = None
-    erased: bool = False
+    data: PersonalData = field(default_factory=PersonalData)
 
     @property
     def closed(self) -> bool:
         return self.outcome is not None
+
+    @property
+    def restricted(self) -> bool:
+        """Its texts are opened for stated purposes only (Art. 18 GDPR)."""
+        return bool(self.data.requested)
+
+    @property
+    def erased(self) -> bool:
+        """Nothing personal is left."""
+        return self.data.erased == CLASSES
 
 
 def evolve(case: Case | None, stream: UUID, event: CaseEvent) -> Case:
@@ -125,8 +140,10 @@ def evolve(case: Case | None, stream: UUID, event: CaseEvent) -> Case:
             case.provider = event.provider
         case CaseClosed():
             case.outcome = event.outcome
-        case PersonalDataErased():
-            case.erased = True
+        case (
+            ErasureRequested() | ErasureWithdrawn() | LegalHoldSet() | LegalHoldLifted() | PersonalDataErased() | ErasureConfirmed()
+        ):
+            personal_data.evolve(case.data, event)
         case _:
             assert_never(event)
     return case

@@ -18,8 +18,9 @@ Outcome = Literal["goal_reached", "passed_on", "moved", "broken_off", "other"]
 Role = Literal["worker", "lead", "officer", "planner", "auditor", "admin"]
 
 # How long a personal text is kept depends on what it belongs to: master data, the file of the case, or what proves a service and
-# what decided about it. A reason about a pool speaks of no person and is the office's.
-RetentionClass = Literal["identity", "file", "voucher", "office"]
+# what decided about it. Why something is to be erased or kept stays until nothing else is left. A reason about a pool speaks of no
+# person and is the office's.
+RetentionClass = Literal["identity", "file", "voucher", "procedure", "office"]
 
 
 @dataclass(frozen=True, slots=True)

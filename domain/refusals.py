@@ -173,6 +173,26 @@ class OutOfTurn(Refusal):
     )
 
 
+class CaseIsOpen(Refusal):
+    code = "case_open"
+    sentence = "Der Fall „{reference}“ ist noch offen; die Aufbewahrungsfristen beginnen erst mit seinem Abschluss."
+
+
+class DataErased(Refusal):
+    code = "data_erased"
+    sentence = "Das Personenbezogene des Falls „{reference}“ ist gelöscht; dazu wird nichts mehr aufgenommen."
+
+
+class OnHold(Refusal):
+    code = "on_hold"
+    sentence = "Für den Fall „{reference}“ gilt eine Löschsperre. Sie muss erst mit Begründung aufgehoben werden."
+
+
+class NotDue(Refusal):
+    code = "not_due"
+    sentence = "Das Personenbezogene des Falls „{reference}“ ist aufzubewahren; gelöscht werden darf frühestens am {day}."
+
+
 class VersionDiffers(Refusal):
     code = "version_differs"
     sentence = "Die Angaben wurden inzwischen geändert. Bitte neu laden."
@@ -209,4 +229,8 @@ ORDER: tuple[type[Refusal], ...] = (
     OverProviderQuota,
     OverGrant,
     OutOfTurn,
+    CaseIsOpen,
+    DataErased,
+    OnHold,
+    NotDue,
 )

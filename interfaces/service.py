@@ -6,17 +6,20 @@ from dataclasses import dataclass
 
 from application.demonstration import clock_of
 from application.engine import Clock, Engine
+from application.erasure import Erasing
 from application.findings import Findings
 from application.log import Store
 from application.past import Pasts
 from application.privacy import Keyring, KeyStore
+from domain.erasure import Periods
 from interfaces.http.problems import problem_bytes
 from interfaces.settings import Settings
 from interfaces.storage import open_store
 from interfaces.storage.checkpoint_keys import CheckpointKeys
 from interfaces.storage.keystore import open_keystore_of
+from interfaces.storage.ledger import ErasureLedger
 from interfaces.storage.memory import MemoryTables
-from interfaces.thresholds import read_thresholds
+from interfaces.thresholds import read_periods, read_thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Service:
     clock: Clock
     findings: Findings
     pasts: Pasts
+    erasing: Erasing
+    periods: Periods
 
     @property
     def checkpoint_keys(self) -> CheckpointKeys:
@@ -49,4 +54,6 @@ def open_service(settings: Settings) -> Iterator[Service]:
         keyring = Keyring(keys)
         engine = stack.enter_context(closing(Engine(store, keyring, problem_bytes, clock)))
         findings = Findings(read_thresholds(settings.findings))
-        yield Service(settings, store, keys, keyring, engine, clock, findings, Pasts(MemoryTables))
+        erasing = Erasing(store, keys, keyring, ErasureLedger(settings.ledger_file))
+        periods = read_periods(settings.retention)
+        yield Service(settings, store, keys, keyring, engine, clock, findings, Pasts(MemoryTables), erasing, periods)

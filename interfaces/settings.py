@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from dotenv import dotenv_values
 
 from domain.quantities import Role
-from interfaces.thresholds import read_thresholds
+from interfaces.thresholds import read_periods, read_thresholds
 
 PREFIX = "STUNDENPOOL_"
 DOTENV = Path(".env")
@@ -141,6 +141,12 @@ def _findings(written: str) -> str:
     return written
 
 
+def _retention(written: str) -> str:
+    """A file that ``read_periods`` takes."""
+    read_periods(written)
+    return written
+
+
 def _folder(written: str) -> str:
     if not Path(written).is_absolute():
         raise ValueError("muss der Pfad eines Ordners sein, der mit einem Schrägstrich beginnt")
@@ -245,6 +251,10 @@ class Settings:
         "", _master_key, "Ort des Hauptschlüssels: Datei, Umgebungsvariable oder PKCS#11-Token; sonst master.key bei den Schlüsseln"
     )
     signing_keys: str = _setting("", _folder, "Ordner des Schlüssels, der Prüfpunkte unterschreibt; sonst bei den Schlüsseln")
+    erasure_ledger: str = _setting(
+        "", str, "Löschverzeichnis, eine Datei außerhalb aller Sicherungen; sonst erasures.jsonl bei den Schlüsseln"
+    )
+    retention: str = _setting("", _retention, "TOML-Datei mit Aufbewahrungsfristen in Jahren; sonst die voreingestellten")
     host: str = _setting("127.0.0.1", _host, "Adresse, an der der Dienst lauscht")
     port: int = _setting(8000, _port, "Port, an dem der Dienst lauscht")
     webhook_patience_hours: int = _setting(72, _hours, "Stunden ohne Erfolg, nach denen ein Webhook angehalten wird")
@@ -284,6 +294,11 @@ class Settings:
         if self.signing_keys:
             return Path(self.signing_keys)
         return Path(unquote(urlsplit(self.keystore).path) if self.keystore.lower().startswith("file:") else self.keystore)
+
+    @property
+    def ledger_file(self) -> Path:
+        """The ledger of erasures."""
+        return Path(self.erasure_ledger) if self.erasure_ledger else self.signing_folder / "erasures.jsonl"
 
 
 class SettingsError(Exception):

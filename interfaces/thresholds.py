@@ -1,25 +1,38 @@
-"""The thresholds of findings as an office writes them: a TOML file with some of their names; the others stay as they are."""
+"""The numbers that an office sets, thresholds of findings and periods of retention: each a TOML file with some of their names; the
+others stay as they are."""
 
 import tomllib
 from dataclasses import Field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from domain.erasure import Periods
 from domain.findings.thresholds import Thresholds
+
+Numbers = TypeVar("Numbers", Thresholds, Periods)
 
 
 def read_thresholds(file: str) -> Thresholds:
     """What a file says, or the defaults where none is named. Raises ``ValueError`` with German sentences for all that is wrong."""
+    return _read(file, Thresholds, "Schwelle")
+
+
+def read_periods(file: str) -> Periods:
+    """The same for how long personal data are kept."""
+    return _read(file, Periods, "Aufbewahrungsfrist")
+
+
+def _read(file: str, kind: type[Numbers], called: str) -> Numbers:
     if not file:
-        return Thresholds()
+        return kind()
     written = _written(file)
-    known = {field.name: field for field in fields(Thresholds)}
-    problems = [_unknown(name, list(known)) for name in written.keys() - known.keys()]
+    known = {field.name: field for field in fields(kind)}
+    problems = [_unknown(name, list(known), called) for name in written.keys() - known.keys()]
     problems += [problem for name, field in known.items() if name in written and (problem := _problem(field, written[name]))]
     if problems:
         raise ValueError("; ".join(sorted(problems)))
-    return Thresholds(**written)
+    return kind(**written)
 
 
 def _written(file: str) -> dict[str, Any]:
@@ -33,9 +46,9 @@ def _written(file: str) -> dict[str, Any]:
         raise ValueError(f"nennt eine Datei, die kein TOML ist ({error})") from None
 
 
-def _unknown(name: str, known: list[str]) -> str:
+def _unknown(name: str, known: list[str], called: str) -> str:
     meant = get_close_matches(name, known, n=1)
-    return f"„{name}“ ist keine Schwelle" + (f"; gemeint ist vielleicht „{meant[0]}“" if meant else "")
+    return f"„{name}“ ist keine {called}" + (f"; gemeint ist vielleicht „{meant[0]}“" if meant else "")
 
 
 def _problem(field: Field[Any], value: object) -> str | None:

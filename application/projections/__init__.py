@@ -7,8 +7,20 @@ from application.projections.cases import CASES
 from application.projections.evaluation import EVALUATION
 from application.projections.findings import FINDINGS
 from application.projections.pools import POOLS
+from application.projections.retention import RETENTION
 from application.projections.tables import Projection
 from application.projections.waiting_list import WAITING_LIST
 from application.projections.worklist import WORKLIST
 
-PROJECTIONS: tuple[Projection, ...] = (POOLS, CASES, BOOKINGS, WAITING_LIST, WORKLIST, BALANCES, EVALUATION, FINDINGS, AUDIT_TRAIL)
+PROJECTIONS: tuple[Projection, ...] = (
+    POOLS,
+    CASES,
+    RETENTION,
+    BOOKINGS,
+    WAITING_LIST,
+    WORKLIST,
+    BALANCES,
+    EVALUATION,
+    FINDINGS,
+    AUDIT_TRAIL,
+)

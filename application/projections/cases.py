@@ -11,7 +11,19 @@ from application.log import Reader, Recorded
 from application.projections.tables import Live, Projection, Row, Rows, Table, matching, page, pages, stated
 from application.projections.texts import SealedText, place, text_at
 from application.views import CaseView, Versioned
-from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred, PersonalDataErased
+from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred
+from domain.personal_data import (
+    CLASSES,
+    ErasureConfirmed,
+    ErasureRequested,
+    ErasureWithdrawn,
+    LegalHoldLifted,
+    LegalHoldSet,
+    PersonalClass,
+    PersonalDataErased,
+    together,
+    without,
+)
 from domain.quantities import Concern, Outcome, ServiceArea
 from domain.refusals import NotFound
 
@@ -19,7 +31,10 @@ IDS_A_QUERY = 500
 
 
 class CaseRow(Row):
-    """``position`` is where the case was opened, ``last_position`` where it changed last; of texts it says where they stand."""
+    """``position`` is where the case was opened, ``last_position`` where it changed last; of texts it says where they stand.
+
+    Classes of personal data that are requested to be erased, or are erased, are parted by blanks.
+    """
 
     case_id: str
     position: int
@@ -34,12 +49,18 @@ class CaseRow(Row):
     concern: str
     opened_at: str
     outcome: str | None
-    erased: int
+    restricted_classes: str
+    erased_classes: str
     name: int | None
     birth_year: int | None
     contact: int | None
     notes: int | None
     closing_note: int | None
+
+    @property
+    def erased(self) -> bool:
+        """Nothing personal is left."""
+        return self.erased_classes == " ".join(CLASSES)
 
 
 CASES_TABLE = Table("cases", CaseRow, ("case_id",), (("position",), ("pool", "position"), ("provider", "position")))
@@ -62,7 +83,8 @@ def _opened(event: Recorded, data: CaseOpened, rows: Rows) -> None:
         concern=data.concern,
         opened_at=stated(data.opened_at),
         outcome=None,
-        erased=0,
+        restricted_classes="",
+        erased_classes="",
         name=place(event, "name"),
         birth_year=place(event, "birth_year"),
         contact=place(event, "contact"),
@@ -99,23 +121,52 @@ def _closed(event: Recorded, data: CaseClosed, rows: Rows) -> None:
     case.outcome, case.closing_note = data.outcome, place(event, "note")
 
 
+def _restricted(event: Recorded, data: ErasureRequested, rows: Rows) -> None:
+    _counted(event, rows).restricted_classes = " ".join(data.classes)
+
+
+def _unrestricted(event: Recorded, data: ErasureWithdrawn, rows: Rows) -> None:
+    _counted(event, rows).restricted_classes = ""
+
+
 def _erased(event: Recorded, data: PersonalDataErased, rows: Rows) -> None:
     """Forgets where the texts stand as well, although nobody could open them any more."""
     case = _counted(event, rows)
-    case.erased = 1
-    case.name = case.birth_year = case.contact = case.notes = case.closing_note = None
+    case.erased_classes = _joined(together(_classes(case.erased_classes), data.classes))
+    case.restricted_classes = _joined(without(_classes(case.restricted_classes), data.classes))
+    if "identity" in data.classes:
+        case.name = case.birth_year = case.contact = None
+    if "file" in data.classes:
+        case.notes = case.closing_note = None
+
+
+def _joined(classes: tuple[PersonalClass, ...]) -> str:
+    return " ".join(classes)
+
+
+def _classes(joined: str) -> tuple[PersonalClass, ...]:
+    return cast("tuple[PersonalClass, ...]", tuple(joined.split()))
+
+
+def _known(event: Recorded, data: LegalHoldSet | LegalHoldLifted | ErasureConfirmed, rows: Rows) -> None:
+    _counted(event, rows)
 
 
 CASES = Projection(
     name="cases",
-    version=3,
+    version=4,
     tables=(CASES_TABLE,),
     folds={
         CaseOpened: _opened,
         CaseAmended: _amended,
         CaseTransferred: _transferred,
         CaseClosed: _closed,
+        ErasureRequested: _restricted,
+        ErasureWithdrawn: _unrestricted,
+        LegalHoldSet: _known,
+        LegalHoldLifted: _known,
         PersonalDataErased: _erased,
+        ErasureConfirmed: _known,
     },
 )
 
@@ -171,6 +222,11 @@ def cases_of_pool(reader: Reader, pool: UUID) -> Iterator[CaseRow]:
         yield from rows
 
 
+def cases_of_reference(reader: Reader, reference: str) -> list[UUID]:
+    """The cases of that pseudonymous reference, of which each pool has at most one."""
+    return [UUID(id) for (id,) in Live(reader, CASES).fetch("SELECT case_id FROM {cases} WHERE reference = ?", (reference,))]
+
+
 def references(reader: Reader, cases: Iterable[UUID]) -> dict[UUID, str]:
     """The pseudonymous references of these cases."""
     live, asked, found = Live(reader, CASES), [str(case) for case in cases], dict[UUID, str]()
@@ -203,5 +259,6 @@ def _view(row: CaseRow) -> CaseView:
         opened_at=datetime.fromisoformat(row.opened_at),
         outcome=cast("Outcome | None", row.outcome),
         closed=row.outcome is not None,
-        erased=bool(row.erased),
+        restricted=bool(row.restricted_classes),
+        erased=row.erased,
     )

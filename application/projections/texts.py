@@ -11,6 +11,10 @@ from application.log import Reader, Recorded, read_event
 from domain.quantities import Sealed
 
 
+class Restricted(Exception):
+    """The text may be opened for stated purposes only, since its erasure is requested (Art. 18 GDPR)."""
+
+
 class Opener(Protocol):
     """Opens sealed texts: the keyring."""
 

@@ -3,14 +3,14 @@
 Rules are named by their numbers, with words beside them for somebody who has no list at hand.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple, assert_never
 
 from application.catalogue import BY_NAME
 from application.log import Recorded
 from application.privacy import KeyErased, KeyMissing, SealBroken
-from application.projections.texts import Opener, sealed_text
+from application.projections.texts import Opener, Restricted, sealed_text
 from domain.booking import (
     ApprovalProposed,
     BookingSettled,
@@ -27,9 +27,19 @@ from domain.booking import (
     SessionLogged,
     SessionReversed,
 )
-from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred, PersonalDataErased
+from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred
 from domain.findings.finding import counted, named
 from domain.handling import FindingClosed, FindingConfirmed, FindingExplained, FindingOpened, Matter
+from domain.personal_data import (
+    ErasureConfirmed,
+    ErasureRequested,
+    ErasureWithdrawn,
+    Ground,
+    LegalHoldLifted,
+    LegalHoldSet,
+    PersonalClass,
+    PersonalDataErased,
+)
 from domain.pool import (
     BudgetChanged,
     DemonstrationStarted,
@@ -81,6 +91,16 @@ ROLES = {
     "admin": "Administration",
 }
 KINDS = {"direct": "Kontaktzeit", "indirect": "fallspezifische Zeit", "travel": "Fahrzeit", "absence": "Ausfall"}
+RETENTION_CLASSES: Mapping[PersonalClass, str] = {
+    "identity": "Stammdaten",
+    "file": "Fallakte",
+    "voucher": "Leistungsnachweise und Bescheide",
+}
+GROUNDS: Mapping[Ground, str] = {
+    "request": "auf Antrag der Person",
+    "retention": "Frist abgelaufen",
+    "order": "begründete Anordnung",
+}
 OUTCOMES = {
     "goal_reached": "Ziel erreicht",
     "passed_on": "an den ASD übergeben",
@@ -166,8 +186,22 @@ def deed(event: Recorded) -> str:
             return f"übergab den Fall von Träger {data.from_provider} an Träger {data.provider}"
         case CaseClosed():
             return f"schloss den Fall ab, Verbleib: {OUTCOMES[data.outcome]}"
+        case ErasureRequested():
+            return (
+                f"beantragte, Personenbezogenes zu löschen ({_classes(data.classes)}; {GROUNDS[data.ground]}); "
+                "es ist eingeschränkt, und eine zweite Person muss zustimmen"
+            )
+        case ErasureWithdrawn():
+            return "nahm den Antrag auf Löschung zurück"
+        case LegalHoldSet():
+            return "setzte eine Löschsperre"
+        case LegalHoldLifted():
+            return "hob die Löschsperre auf"
         case PersonalDataErased():
-            return "löschte die personenbezogenen Angaben"
+            asked = f"beantragt von {data.requested_by}" if data.requested_by else "nach dem Löschverzeichnis"
+            return f"löschte Personenbezogenes ({_classes(data.classes)}; {GROUNDS[data.ground]}; {asked})"
+        case ErasureConfirmed():
+            return f"bestätigte, dass die Schlüssel vernichtet sind ({_classes(data.classes)})"
         case HoursRequested():
             return f"beantragte {hours(data.minutes)}{_decided(event, data.requested_by, data.requested_at)}"
         case RequestWaitlisted():
@@ -268,6 +302,10 @@ def _finding(event: Recorded, article: str = "die") -> str:
     return f"{article} Feststellung {str(event.stream)[:8]}"
 
 
+def _classes(classes: Sequence[PersonalClass]) -> str:
+    return ", ".join(RETENTION_CLASSES[each] for each in classes)
+
+
 def _matter(matter: Matter) -> str:
     if matter.rule is None:
         return "eigene Beobachtung"
@@ -298,7 +336,12 @@ NAMES: Mapping[type[Event], str] = {  # what kind of event it is, where there is
     CaseAmended: "Stammdaten",
     CaseTransferred: "Trägerwechsel",
     CaseClosed: "Fallabschluss",
+    ErasureRequested: "Löschantrag",
+    ErasureWithdrawn: "Löschantrag zurück",
+    LegalHoldSet: "Löschsperre",
+    LegalHoldLifted: "Löschsperre aufgehoben",
     PersonalDataErased: "Löschung",
+    ErasureConfirmed: "Löschung bestätigt",
     HoursRequested: "Antrag",
     RequestWaitlisted: "Warteliste",
     ApprovalProposed: "Vorschlag",
@@ -349,6 +392,8 @@ def _reasons(event: Recorded, opener: Opener | None) -> str:
                 said.append(f"{label}: (gelöscht)")
             except KeyMissing:
                 said.append(f"{label}: (unlesbar, der Schlüssel fehlt)")
+            except Restricted:
+                said.append(f"{label}: (eingeschränkt)")
             except SealBroken:
                 said.append(f"{label}: (unlesbar, das Siegel ist verletzt)")
     return "".join(f" {reason}." for reason in said)
@@ -396,7 +441,11 @@ def _rule(data: Event) -> str:
             return "Regel 18: Gekürzt wird höchstens bis zum Genutzten."
         case BookingSettled():
             return "Regel 15: Nach der Abrechnung kommt nichts Neues hinzu."
-        case DemonstrationStarted() | ImportRecorded() | SampleDrawn() | CaseOpened() | CaseAmended() | PersonalDataErased():
+        case DemonstrationStarted() | ImportRecorded() | SampleDrawn() | CaseOpened() | CaseAmended():
+            return ""
+        case ErasureRequested() | PersonalDataErased():
+            return "Löschen braucht zwei Personen, und das Ende der Frist oder eine begründete Anordnung."
+        case ErasureWithdrawn() | LegalHoldSet() | LegalHoldLifted() | ErasureConfirmed():
             return ""
         case RequestWithdrawn() | SessionConfirmed():
             return ""

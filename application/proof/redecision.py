@@ -10,7 +10,7 @@ again in all that follow.
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from difflib import SequenceMatcher
 from itertools import zip_longest
 from operator import attrgetter
@@ -20,7 +20,7 @@ from uuid import UUID
 import msgspec
 
 from application.catalogue import BY_CLASS
-from application.commands import case_id, imported_case_id
+from application.commands import OFFICE_PROCESS, case_id, imported_case_id
 from application.demonstration import begin_demonstration
 from application.imports import FILE_DIGITS, imported_step
 from application.log import DamagedEvent, Reader, Recorded, read_event
@@ -31,7 +31,7 @@ from application.states import evolve
 from application.turn import Abandoned, own_alone
 from domain import booking as bookings
 from domain import case as cases
-from domain import closing
+from domain import closing, erasure
 from domain import handling as handlings
 from domain import pool as pools
 from domain.booking import (
@@ -54,9 +54,19 @@ from domain.booking import (
     SessionReversed,
     evolve_waiting_list,
 )
-from domain.case import Case, CaseAmended, CaseClosed, CaseOpened, CaseTransferred, PersonalDataErased
+from domain.case import Case, CaseAmended, CaseClosed, CaseOpened, CaseTransferred
 from domain.closing import SumsDiffer
 from domain.handling import FindingClosed, FindingConfirmed, FindingExplained, FindingOpened, Handling
+from domain.personal_data import (
+    CLASSES,
+    ErasureConfirmed,
+    ErasureRequested,
+    ErasureWithdrawn,
+    LegalHoldLifted,
+    LegalHoldSet,
+    PersonalClass,
+    PersonalDataErased,
+)
 from domain.pool import (
     BudgetChanged,
     DemonstrationStarted,
@@ -75,7 +85,7 @@ from domain.pool import (
     RulesChanged,
     SampleDrawn,
 )
-from domain.quantities import Personal, Sealed
+from domain.quantities import Personal, Sealed, berlin_day
 from domain.refusals import NotFound, Refusal
 from domain.waiting_list import WaitingList
 
@@ -562,6 +572,67 @@ def _close_case(before: Before, asked: Asked, event: CaseClosed) -> Facts:
     )
 
 
+def _request_erasure(before: Before, asked: Asked, event: ErasureRequested) -> Facts:
+    return _erase(before, asked, event.classes, event.classes, event)
+
+
+def _erase_data(before: Before, asked: Asked, event: PersonalDataErased) -> Facts:
+    """Without somebody who asked for it, it comes from the ledger, which the log does not hold, and by no person."""
+    case = before.case(asked.stream)
+    if event.requested_by is None:
+        _by_the_office_process(asked)
+        return [(case.id, each) for each in erasure.erase_again(case, classes=event.classes)]
+    return _erase(before, asked, case.data.requested, event.classes, event)
+
+
+def _erase(
+    before: Before,
+    asked: Asked,
+    classes: tuple[PersonalClass, ...],
+    due: tuple[PersonalClass, ...],
+    event: ErasureRequested | PersonalDataErased,
+) -> Facts:
+    """How long an office kept what, the log does not say: what it took as due is due."""
+    case = before.case(asked.stream)
+    erased = erasure.erase(
+        case,
+        ended=case.closed or before.pool(case.pool).closed,
+        classes=classes,
+        ground=event.ground,
+        reason=_text(event.reason) if isinstance(event, ErasureRequested) else None,
+        by=asked.by,
+        calendar={kept: date.min if kept in due else date.max for kept in CLASSES},
+        today=berlin_day(asked.at),
+    )
+    return [(case.id, each) for each in erased]
+
+
+def _withdraw_erasure(before: Before, asked: Asked, event: ErasureWithdrawn) -> Facts:
+    case = before.case(asked.stream)
+    return [(case.id, each) for each in erasure.withdraw_erasure(case, reason=_text(event.reason))]
+
+
+def _set_hold(before: Before, asked: Asked, event: LegalHoldSet) -> Facts:
+    case = before.case(asked.stream)
+    return [(case.id, each) for each in erasure.set_hold(case, reason=_text(event.reason))]
+
+
+def _lift_hold(before: Before, asked: Asked, event: LegalHoldLifted) -> Facts:
+    case = before.case(asked.stream)
+    return [(case.id, each) for each in erasure.lift_hold(case, reason=_text(event.reason))]
+
+
+def _by_the_office_process(asked: Asked) -> None:
+    if asked.main.actor != OFFICE_PROCESS:
+        raise NotFound()
+
+
+def _confirm_erasure(before: Before, asked: Asked, event: ErasureConfirmed) -> Facts:
+    _by_the_office_process(asked)
+    case = before.case(asked.stream)
+    return [(case.id, each) for each in erasure.confirm_erasure(case, classes=event.classes)]
+
+
 def _request_hours(before: Before, asked: Asked, event: HoursRequested) -> Facts:
     """An import opens the case with its first request."""
     first, opened = asked.decision[0], Facts()
@@ -757,6 +828,12 @@ DECIDED_AGAIN: Mapping[type[Event], Callable[[Before, Asked, Any], Facts]] = {
     CaseAmended: _amend_case,
     CaseTransferred: _transfer_case,
     CaseClosed: _close_case,
+    ErasureRequested: _request_erasure,
+    ErasureWithdrawn: _withdraw_erasure,
+    LegalHoldSet: _set_hold,
+    LegalHoldLifted: _lift_hold,
+    PersonalDataErased: _erase_data,
+    ErasureConfirmed: _confirm_erasure,
     HoursRequested: _request_hours,
     RequestWaitlisted: _waitlist_request,
     ApprovalProposed: _approve_hours,
@@ -775,10 +852,8 @@ DECIDED_AGAIN: Mapping[type[Event], Callable[[Before, Asked, Any], Facts]] = {
     FindingClosed: _close_finding,
     SampleDrawn: _draw_sample,
 }
-# These only ever follow from another event of their decision …
+# These only ever follow from another event of their decision.
 FOLLOWING: frozenset[type[Event]] = frozenset({HoursReserved, HoursReleased, PoolExhausted, PoolReplenished, PlaceOffered})
-# … and this one nobody can decide as yet, so that it deviates wherever it stands.
-UNDECIDED: frozenset[type[Event]] = frozenset({PersonalDataErased})
 
 
 # ── Comparing

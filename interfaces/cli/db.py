@@ -8,6 +8,7 @@ import click
 
 from application.engine import utc_now
 from application.log import Store
+from application.privacy import KeyStoreDamaged
 from application.proof import checkpoints
 from interfaces.cli.commands import Failed, note
 from interfaces.cli.progress import event_progress, progress_bar
@@ -15,6 +16,7 @@ from interfaces.cli.stores import opened_store, store_of
 from interfaces.handover.failing import NotHandedOver
 from interfaces.handover.witness import Witness
 from interfaces.identity.restored import shut_out
+from interfaces.service import open_service
 from interfaces.settings import Settings, read_settings
 from interfaces.storage.backup import back_up, restore
 from interfaces.storage.check import examine
@@ -66,7 +68,21 @@ def restore_(file: Path) -> None:
         revoked = shut_out(turn, utc_now(), getpass.getuser())
     note(f"Zurückgespielt aus „{file}“. {_KEYS_APART}")
     note(f"{_SHUT} Widerrufene Zugangstoken: {revoked}.")
+    _erase_again(settings)
     _check(settings)
+
+
+def _erase_again(settings: Settings) -> None:
+    """What was erased since the backup."""
+    if not settings.ledger_file.exists():
+        return
+    try:
+        with open_service(settings) as service:
+            service.erasing.settle(service.engine)
+    except KeyStoreDamaged:
+        note("Die Schlüssel sind noch nicht da: Das Löschverzeichnis gilt, sobald „stundenpool keys restore“ sie zurückgelegt hat.")
+    else:
+        note("Was seit der Sicherung gelöscht wurde, ist nach dem Löschverzeichnis wieder gelöscht.")
 
 
 def brought_up_to_date(settings: Settings) -> list[str]:

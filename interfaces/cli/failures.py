@@ -5,6 +5,7 @@ import sqlite3
 import psycopg
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError
 
+from application.erasure import NotErased
 from application.log import DamagedEvent, StoreUnavailable
 from application.privacy import KeyErased, KeyMissing, KeyStoreDamaged, SealBroken
 from application.projections.tables import ProjectionOutdated
@@ -15,6 +16,7 @@ from interfaces.identity.accounts import AccountRefused
 from interfaces.settings import SettingsError
 from interfaces.storage.backup import BackupRefused
 from interfaces.storage.keystore.masters import RotationRefused
+from interfaces.storage.ledger import LedgerDamaged
 from interfaces.targets import TargetRefused
 
 MIGRATE = "Bitte zuerst „stundenpool db migrate“ ausführen."
@@ -38,6 +40,8 @@ def sentence_of(error: Exception) -> str | None:
             | TargetRefused()
             | AccountRefused()
             | RotationRefused()
+            | LedgerDamaged()
+            | NotErased()
         ):
             return str(error)
         case DamagedEvent():

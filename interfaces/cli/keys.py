@@ -11,6 +11,7 @@ from interfaces.settings import read_settings
 from interfaces.storage.keystore import open_keystore
 from interfaces.storage.keystore.backup import back_up_keys, restore_keys
 from interfaces.storage.keystore.wrapped import Opening, WrappedKeyStore
+from interfaces.storage.ledger import ErasureLedger
 
 _file = click.Path(path_type=Path)
 
@@ -63,6 +64,8 @@ def restore(file: Path, private: Path) -> None:
     """Ergänzt aus einer Sicherung, was fehlt; überschreibt keinen Schlüssel und bringt keinen gelöschten zurück."""
     locked = private.is_file() and b"ENCRYPTED" in private.read_bytes()
     passphrase = click.prompt("Kennwort des privaten Schlüssels", hide_input=True, err=True) if locked else ""
+    erased = {name for entry in ErasureLedger(read_settings().ledger_file).entries() for name in entry.keys}
     with _keystore("restore") as store:
-        restore_keys(store, file, private, passphrase, erased=())
-    note(f"Zurückgelegt aus „{file}“.")
+        restore_keys(store, file, private, passphrase, erased)
+    again = f" Nach dem Löschverzeichnis bleiben {len(erased)} Schlüssel vernichtet." if erased else ""
+    note(f"Zurückgelegt aus „{file}“.{again}")

@@ -58,11 +58,13 @@ def known(reader: Reader, at: datetime | date | None) -> Reader:
 
 @contextmanager
 def service() -> Iterator[Service]:
-    """Store, keys and engine. A schema that is missing is told at once: the engine would wait for it as for a lost connection."""
+    """Store, keys and engine, and whoever is erased is so. A schema that is missing is told at once: the engine would wait for it
+    as for a lost connection."""
     settings = read_settings()
     with opened_store(settings) as store, store.reading() as reader:
         live_slots(reader, PROJECTIONS)
     with open_service(settings) as opened:
+        opened.erasing.settle(opened.engine)
         yield opened
 
 

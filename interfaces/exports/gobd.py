@@ -170,7 +170,7 @@ class _Writing:
                 case.concern,
                 *_at(datetime.fromisoformat(case.opened_at)),
                 case.outcome,
-                bool(case.erased),
+                case.erased,
             )
 
     def bookings_and_sessions(self) -> None:

@@ -17,8 +17,23 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from interfaces.handover.daily import Daily
-from interfaces.http import access, audit, bookings, cases, findings, health, log, openapi, pools, reports, samples, webhooks
+from interfaces.http import (
+    access,
+    audit,
+    bookings,
+    cases,
+    erasures,
+    findings,
+    health,
+    log,
+    openapi,
+    pools,
+    reports,
+    samples,
+    webhooks,
+)
 from interfaces.http.edge import Edge
+from interfaces.http.erasing import CarryingOut
 from interfaces.http.operations import Operation
 from interfaces.http.problems import RETRY_AFTER_SECONDS
 from interfaces.http.resources import Api, Resources
@@ -32,6 +47,7 @@ STATIC = Path(__file__).parent / "static"
 OPERATIONS: tuple[Operation, ...] = (
     *pools.OPERATIONS,
     *cases.OPERATIONS,
+    *erasures.OPERATIONS,
     *bookings.OPERATIONS,
     *log.OPERATIONS,
     *reports.OPERATIONS,
@@ -90,6 +106,7 @@ def create_app(service: Service, folder: Path | None = None) -> Application:
     app.state.webhooks = Deliverer(service.store, service.keyring, timedelta(hours=service.settings.webhook_patience_hours))
     api.metrics.webhooks.behind = app.state.webhooks.behind
     app.state.checkpoints = Daily(service)
+    app.state.erasing = CarryingOut(service)
     api.metrics.unwitnessed.set_function(lambda: app.state.checkpoints.told.unwitnessed)
     api.metrics.unstamped.set_function(lambda: app.state.checkpoints.told.unstamped)
     api.metrics.contradicted.set_function(lambda: app.state.checkpoints.told.contradicted)

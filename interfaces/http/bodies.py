@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 
 from application.catalogue import BY_NAME
 from application.projections.tables import POSITION_MAX
+from domain.personal_data import Ground, PersonalClass
 from domain.quantities import Concern, Kind, Outcome, Period, Rules, ServiceArea
 from domain.sampling import SIZE_MAX
 from interfaces.http.judging import YEARS_PATTERN
@@ -177,6 +178,18 @@ class CaseClosure(Body, frozen=True):
 
     outcome: Outcome
     note: Text | None = None
+
+
+class Erasure(Body, frozen=True):
+    """Was zu löschen ist und warum; wer nichts angibt, stimmt dem Antrag zu oder beantragt alles"""
+
+    classes: Annotated[list[PersonalClass], Meta(min_length=1, max_length=3)] | None = None
+    ground: Ground | None = None
+    reason: Text | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        classes = None if self.classes is None else tuple(self.classes)
+        return {"classes": classes, "ground": self.ground, "reason": _said(self.reason)}
 
 
 # ── bookings

@@ -8,7 +8,7 @@ import msgspec
 from application import commands
 from application.privacy import KeyErased
 from application.projections import cases
-from application.projections.texts import SealedText
+from application.projections.texts import Restricted, SealedText
 from application.receipts import Answer
 from application.turn import Turn
 from application.views import CaseView, Versioned
@@ -18,7 +18,7 @@ from interfaces.http.policies import CASEWORK, LEADS, LEADS_AND_OFFICERS, OFFICE
 
 
 class PersonalView(msgspec.Struct, frozen=True):
-    """What is personal about a case; ``null`` also where it was erased."""
+    """What is personal about a case; ``null`` also where it was erased, or is restricted and no purpose is stated."""
 
     name: str | None
     birth_year: str | None
@@ -49,7 +49,7 @@ def list_cases(asking: Asking, wanted: parameters.CasesOf) -> Page[CaseView]:
     )
 
 
-def get_case(asking: Asking, _: parameters.KnownAt, case: UUID) -> Versioned[CaseFile]:
+def get_case(asking: Asking, _: parameters.CaseOf, case: UUID) -> Versioned[CaseFile]:
     found = cases.versioned_case(asking.reader, case, asking.provider)
     texts = cases.case_texts(asking.reader, case, asking.provider)
     opened = (opened_text(asking, getattr(texts, name)) for name in PersonalView.__struct_fields__)
@@ -58,10 +58,10 @@ def get_case(asking: Asking, _: parameters.KnownAt, case: UUID) -> Versioned[Cas
 
 
 def opened_text(asking: Asking, text: SealedText | None) -> str | None:
-    """A personal text; ``None`` where there is none, or none any more."""
+    """A personal text; ``None`` where there is none, none any more, or none for this purpose."""
     try:
         return None if text is None else text.open(asking)
-    except KeyErased:
+    except (KeyErased, Restricted):
         return None
 
 
@@ -102,7 +102,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Ein Fall mit den Angaben zur Person",
         note="Wer sie wann gelesen hat, wird festgehalten, bevor die Antwort ergeht.",
         read=get_case,
-        parameters=parameters.KnownAt,
+        parameters=parameters.CaseOf,
         view=CaseFile,
         opens_texts=True,
         given=("open_pool", "open_case"),

@@ -65,6 +65,7 @@ _CASE = {
     "opened_at": "2024-03-01T09:00:00+01:00",
     "outcome": None,
     "closed": False,
+    "restricted": False,
     "erased": False,
 }
 _SESSION = {

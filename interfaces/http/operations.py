@@ -15,9 +15,13 @@ import msgspec
 from application.findings import Findings
 from application.log import Reader, Transaction
 from application.past import Past
-from application.privacy import Keyring, owner_of
+from application.privacy import OFFICE_KEY, KeyErased, Keyring, keys_of, owner_of
+from application.projections import retention
+from application.projections.texts import Restricted
 from application.proof.notes import Signer
 from application.receipts import Answer
+from domain.erasure import Periods
+from domain.personal_data import PersonalData
 from domain.quantities import Actor, Sealed
 from interfaces.http.bodies import Body, Nothing
 from interfaces.http.policies import Policy, demand_fields, provider_of
@@ -39,7 +43,8 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 class Asking:
     """Who asks, when, and in which snapshot of the log. Opens sealed texts, and keeps whose they were.
 
-    Where the ``past`` is asked for, ``now`` lies in it, and the ``reader`` reads what was known then.
+    Where the ``past`` is asked for, ``now`` lies in it, and the ``reader`` reads what was known then. Texts whose erasure is
+    requested open for a stated ``purpose`` alone, and erased ones never, whether or not this process still holds the key.
     """
 
     actor: Actor
@@ -48,7 +53,10 @@ class Asking:
     now: datetime
     findings: Findings
     past: Past | None = None
+    periods: Periods = field(default_factory=Periods)
+    purpose: str | None = None
     opened: set[str] = field(default_factory=set)  # each a person, or the office
+    persons: dict[str, PersonalData] = field(default_factory=dict)  # by owner of keys
 
     @property
     def reader(self) -> Reader:
@@ -61,9 +69,22 @@ class Asking:
         return provider_of(self.actor)
 
     def open(self, sealed: Sealed, *, position: int, stream: UUID, field: str) -> str:
+        owner = owner_of(sealed.key)
+        if owner != OFFICE_KEY:
+            self._may_open(owner, sealed.key)
         text = self.keyring.open(sealed, position=position, stream=stream, field=field)
-        self.opened.add(owner_of(sealed.key))
+        self.opened.add(owner)
         return text
+
+    def _may_open(self, owner: str, key: str) -> None:
+        case = UUID(owner.removeprefix("case:"))
+        if owner not in self.persons:
+            self.persons[owner] = retention.person(self.log, case).data
+        data = self.persons[owner]
+        if key in keys_of(case, data.erased):
+            raise KeyErased(f"{key} was erased")
+        if data.requested and self.purpose is None:
+            raise Restricted(key)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from domain.booking import BookingState
 from domain.findings.rules import RULES
 from domain.handling import HandlingState
 from domain.refusals import Malformed
-from interfaces.http.bodies import Instant, Name
+from interfaces.http.bodies import Day, Instant, Name
 from interfaces.http.judging import YEARS_PATTERN, judged
 
 Cursor = Annotated[str, Meta(pattern="^[0-9]{1,18}$", description="„next“ der vorigen Seite")]
@@ -48,6 +48,25 @@ class KnownAt(Parameters, frozen=True):
     """Of what may be asked as it was known then: whoever answers reads the past."""
 
     known_at: Annotated[Moment, Meta(description="Wie es damals bekannt war; nur für das Jugendamt")] | None = None
+
+
+class CaseOf(KnownAt, frozen=True):
+    """Art. 18 (2) GDPR names what restricted texts may be opened for."""
+
+    purpose: (
+        Annotated[
+            Literal["consent", "claims", "protection", "public_interest"],
+            Meta(
+                description="Wozu eingeschränkte Texte gelesen werden: Einwilligung, Rechtsansprüche, Schutz einer anderen Person, "
+                "wichtiges öffentliches Interesse; wird mit festgehalten"
+            ),
+        ]
+        | None
+    ) = None
+
+
+class DueOn(Parameters, frozen=True):
+    on: Annotated[Day, Meta(description="Stichtag; sonst heute")] | None = None
 
 
 class PageOnly(KnownAt, frozen=True):

@@ -74,9 +74,12 @@ FIELDS: Mapping[str, Mapping[str, Policy]] = {
         "FigureView": {REPORTS: "figure section label unit definition events month value groups"},
         "FigureGroup": {REPORTS: "group value"},
         # Cases and bookings
-        "CaseView": {CASEWORK: "id pool reference provider offer district service_area concern opened_at outcome closed erased"},
+        "CaseView": {
+            CASEWORK: "id pool reference provider offer district service_area concern opened_at outcome closed erased restricted"
+        },
         "CaseFile": {
-            CASEWORK: "id pool reference provider offer district service_area concern opened_at outcome closed erased personal"
+            CASEWORK: "id pool reference provider offer district service_area concern opened_at outcome closed erased restricted "
+            "personal"
         },
         "PersonalView": {CASEWORK: "name birth_year contact notes closing_note"},
         "BookingView": {
@@ -88,6 +91,12 @@ FIELDS: Mapping[str, Mapping[str, Policy]] = {
         "SessionNote": {CASEWORK: "session note"},
         "WaitingView": {CASEWORK: "place booking case provider district minutes priority requested_at offered"},
         "WorkItem": {AUDIT: "booking pool case provider district state minutes requested_at proposed_by review_on"},
+        # Personal data: what is kept, and what is due
+        "RetentionView": {OFFICERS: "case reference provider ended_on due held requested ground requested_by erased confirmed"},
+        "Calendar": {OFFICERS: "on persons"},
+        "SubjectFile": {OFFICERS: "made_at case events reads"},
+        "Happened": {OFFICERS: "position at by type said data texts"},
+        "ReadBy": {OFFICERS: "at subject role organisation what"},
         # The log and its proofs; the catalogue says which fields of an event are personal, and nobody sees those here
         "EventView": {
             CASEWORK: "specversion id source type subject time datacontenttype position streamversion schemaversion actorsubject "

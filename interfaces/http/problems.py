@@ -49,6 +49,10 @@ TITLES = {
     "over_provider_quota": "Kontingent des Trägers reicht nicht",
     "over_grant": "Mehr als bewilligt",
     "out_of_turn": "Außer der Reihe",
+    "case_open": "Fall noch offen",
+    "data_erased": "Personenbezogenes gelöscht",
+    "on_hold": "Löschsperre",
+    "not_due": "Noch aufzubewahren",
 }
 
 

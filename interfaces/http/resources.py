@@ -96,7 +96,7 @@ class Api:
         other way round."""
         service = self.service
         now = service.clock()
-        asking = Asking(actor, log, service.keyring, now, service.findings)
+        asking = Asking(actor, log, service.keyring, now, service.findings, periods=service.periods)
         if known_at is not None:
             if asking.provider is not None:
                 raise problems.forbidden()
@@ -342,6 +342,9 @@ class QueryHandler:
                 self._api.asking(actor, reader, known_at)  # no turn waits for it, who finds it there
         with self._api.service.store.turn() as transaction:
             asking = self._api.asking(actor, transaction, known_at)
+            asking.purpose = getattr(wanted, "purpose", None)
+            if asking.purpose is not None:
+                path = f"{path}?purpose={asking.purpose}"
             answer = self._found(asking, ids, wanted)
             now = micros(self._api.service.clock())
             who = (actor.subject, actor.role, actor.organisation)

@@ -41,6 +41,7 @@ def application(settings: Settings, folder: Path | None) -> ASGIApp:
 def _application(settings: Settings, folder: Path | None) -> ASGIApp:
     with ExitStack() as stack:
         service = stack.enter_context(open_service(settings))
+        service.erasing.settle(service.engine)
         if service.clock is not utc_now:
             log.warning("a demonstration: its clock stands at %s", service.clock().isoformat(timespec="seconds"))
         app = create_app(service, folder)
@@ -64,9 +65,10 @@ async def _serving(app: Application, opened: ExitStack) -> AsyncIterator[Mapping
     with opened:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: logs.uncaught(context.get("exception")))
         _end_with_parent()
-        async with app.state.scrape.telling(), app.state.webhooks.running(), app.state.checkpoints.running():
+        state = app.state
+        async with state.scrape.telling(), state.webhooks.running(), state.checkpoints.running(), state.erasing.running():
             _freeze()
-            yield {"following": app.state.following}
+            yield {"following": state.following}
 
 
 def _end_with_parent() -> None:

@@ -25,8 +25,16 @@ from domain.booking import (
     SessionLogged,
     SessionReversed,
 )
-from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred, PersonalDataErased
+from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred
 from domain.handling import FindingClosed, FindingConfirmed, FindingExplained, FindingOpened, Matter
+from domain.personal_data import (
+    ErasureConfirmed,
+    ErasureRequested,
+    ErasureWithdrawn,
+    LegalHoldLifted,
+    LegalHoldSet,
+    PersonalDataErased,
+)
 from domain.pool import (
     BudgetChanged,
     DemonstrationStarted,
@@ -103,7 +111,7 @@ EVENTS: dict[tuple[str, int], tuple[UUID, Event]] = {
     ),
     ("case-transferred", 1): (CASE, CaseTransferred("traeger-a", "traeger-b", sealed(5), True)),
     ("case-closed", 1): (CASE, CaseClosed("traeger-b", "goal_reached", sealed(6), False)),
-    ("personal-data-erased", 1): (CASE, PersonalDataErased("traeger-b", True)),
+    ("personal-data-erased", 1): (CASE, PersonalDataErased("traeger-b", ("identity", "file", "voucher"), "order", None)),
     ("hours-requested", 1): (BOOKING, HoursRequested(POOL, CASE, "traeger-a", "Grünau", 600, AT, "kraft-1", sealed(1))),
     ("request-waitlisted", 1): (BOOKING, RequestWaitlisted(POOL, "traeger-a", 600, AT, 1, "amt-1", sealed(2), True)),
     ("approval-proposed", 1): (
@@ -134,6 +142,12 @@ EVENTS: dict[tuple[str, int], tuple[UUID, Event]] = {
     ("finding-explained", 1): (FINDING, FindingExplained(sealed(12))),
     ("finding-confirmed", 1): (FINDING, FindingConfirmed(sealed(13), True)),
     ("finding-closed", 1): (FINDING, FindingClosed(sealed(14), True)),
+    ("erasure-requested", 1): (CASE, ErasureRequested("traeger-b", ("identity", "file"), "request", "amt-1", sealed(15), True)),
+    ("erasure-withdrawn", 1): (CASE, ErasureWithdrawn("traeger-b", sealed(16), True)),
+    ("legal-hold-set", 1): (CASE, LegalHoldSet("traeger-b", sealed(17), True)),
+    ("legal-hold-lifted", 1): (CASE, LegalHoldLifted("traeger-b", sealed(18), True)),
+    ("personal-data-erased", 2): (CASE, PersonalDataErased("traeger-b", ("identity", "file"), "request", "amt-1")),
+    ("erasure-confirmed", 1): (CASE, ErasureConfirmed("traeger-b", ("identity", "file"))),
 }
 
 ACTOR = Actor("amt-2", "officer", "jugendamt")

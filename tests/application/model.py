@@ -17,7 +17,8 @@ STATUTE = tuple(
     """malformed key_reused not_found unknown_request foreign_case version_differs duplicate_id pool_closed case_closed
     outside_period month_closed in_future own_request same_officer not_approved settled already_decided session_reversed
     already_closed reason_missing not_a_unit too_long over_request over_budget below_committed over_case_cap
-    over_district_quota over_provider_quota over_grant out_of_turn""".split()  # noqa: SIM905  # as the statute lists them
+    over_district_quota over_provider_quota over_grant out_of_turn case_open data_erased
+    on_hold not_due""".split()  # noqa: SIM905  # as the statute lists them
 )
 # Such a refusal is forgotten: its idempotency key stays free.
 FORGOTTEN = ("malformed", "key_reused", "not_found", "version_differs")
@@ -553,7 +554,7 @@ class Model:
     def case_view(self, case: UUID) -> Thing:
         known = self.cases[case]
         ids = {"id": str(case), "pool": str(known["pool"]), "opened_at": written(known["opened_at"])}
-        return known | ids | {"closed": known["outcome"] is not None, "erased": False}
+        return known | ids | {"closed": known["outcome"] is not None, "restricted": False, "erased": False}
 
     def _booking_view(self, booking: UUID) -> Callable[[], Thing]:
         return lambda: self.booking_view(booking)

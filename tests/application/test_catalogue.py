@@ -75,7 +75,8 @@ class TestNames:
         """
         pool-opened demonstration-started budget-changed rules-changed hours-reserved hours-released pool-exhausted
         pool-replenished place-offered month-closed month-reopened import-recorded sample-drawn pool-closed
-        case-opened case-amended case-transferred case-closed personal-data-erased
+        case-opened case-amended case-transferred case-closed
+        erasure-requested erasure-withdrawn legal-hold-set legal-hold-lifted personal-data-erased erasure-confirmed
         hours-requested request-waitlisted approval-proposed hours-approved request-declined request-withdrawn
         session-logged session-corrected session-reversed session-confirmed grant-reduced booking-settled
         finding-opened finding-explained finding-confirmed finding-closed

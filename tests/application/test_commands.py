@@ -14,6 +14,7 @@ from application.log import Recorded
 from application.receipts import Answer
 from domain.booking import HoursApproved, HoursRequested, RequestWithdrawn, SessionCorrected, SessionLogged
 from domain.case import CaseOpened
+from domain.erasure import Periods
 from domain.pool import HoursReleased, MonthReopened, PlaceOffered, PoolOpened
 from domain.quantities import Actor, Period, Rules, Sealed
 from tests.office import LEAD, OFFICER, OTHER_LEAD, SECOND_OFFICER, WORKER, Office, body, running_office
@@ -447,7 +448,12 @@ ABOUT_A_CASE: list[Saying] = [
     (commands.amend_case, {"district": "süd"}),
     (commands.transfer_case, {"provider": "traeger-b"}),
     (commands.close_case, {"outcome": "moved"}),
+    (commands.erase, {"periods": Periods(), "reason": REASON}),
+    (commands.withdraw_erasure, {"reason": REASON}),
+    (commands.set_hold, {"reason": REASON}),
+    (commands.lift_hold, {"reason": REASON}),
 ]
+BY_THE_PROCESS = {commands.erase_again, commands.confirm_erasure}
 ABOUT_A_BOOKING: list[Saying] = [
     (commands.approve_hours, {}),
     (commands.decline_request, {"reason": REASON}),
@@ -479,7 +485,13 @@ def test_every_command_stands_in_these_lists() -> None:
     public = {value for name, value in vars(commands).items() if getattr(value, "__module__", "") == commands.__name__}
     ids = {commands.case_id, commands.imported_case_id}
     commanding = {value for value in public if not value.__name__.startswith("_")} - ids
-    assert commanding - listed == {commands.open_pool, commands.open_case, *ABOUT_A_FINDING, commands.draw_sample}
+    assert commanding - listed == {
+        commands.open_pool,
+        commands.open_case,
+        commands.draw_sample,
+        *ABOUT_A_FINDING,
+        *BY_THE_PROCESS,
+    }
 
 
 def addressed(scene: Scene) -> list[tuple[Callable[..., Answer], tuple[UUID, ...], dict[str, Any]]]:

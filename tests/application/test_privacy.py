@@ -259,7 +259,7 @@ def test_a_key_read_while_it_is_forgotten_is_not_kept(keyring: Keyring, store: K
 def test_a_person_has_a_key_for_each_class() -> None:
     """The one from before there were classes belongs to all of them together, so that no class takes the texts of another along."""
     assert keys_of(STREAM, ["identity", "voucher"]) == [f"{CASE}:identity", f"{CASE}:voucher"]
-    assert keys_of(STREAM) == [f"{CASE}:identity", f"{CASE}:file", f"{CASE}:voucher", CASE]
+    assert keys_of(STREAM) == [f"{CASE}:identity", f"{CASE}:file", f"{CASE}:voucher", f"{CASE}:procedure", CASE]
     assert {owner_of(key) for key in keys_of(STREAM)} == {CASE}
     assert owner_of("office") == "office"
 

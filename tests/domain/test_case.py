@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from domain.case import CaseAmended, CaseOpened, PersonalDataErased, amend_case, open_case
+from domain.case import CaseAmended, CaseOpened, amend_case, open_case
+from domain.personal_data import CLASSES, PersonalDataErased
 from domain.refusals import DuplicateId, PoolIsClosed
 from tests.domain.facts import (
     CASE,
@@ -89,6 +90,12 @@ class TestFolding:
 
     def test_transfer_closing_and_erasure_are_remembered(self) -> None:
         """Whose the case is, whether it is closed, and whether its person is still known."""
-        case = given(case_opened(), case_transferred("provider-2"), case_closed(), (CASE, PersonalDataErased("provider-2", True)))
+        erased = (CASE, PersonalDataErased("provider-2", CLASSES, "order", None))
+        case = given(
+            case_opened(),
+            case_transferred("provider-2"),
+            case_closed(),
+            erased,
+        )
         state = case.states.cases[CASE]
         assert (state.provider, state.closed, state.outcome, state.erased) == ("provider-2", True, "goal_reached", True)

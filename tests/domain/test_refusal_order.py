@@ -15,7 +15,7 @@ from uuid import UUID
 
 import pytest
 
-from domain import booking, case, closing, handling, pool, refusals, waiting_list
+from domain import booking, case, closing, erasure, handling, pool, refusals, waiting_list
 from domain.booking import (
     approve_hours,
     confirm_session,
@@ -31,7 +31,16 @@ from domain.booking import (
 )
 from domain.case import amend_case, open_case
 from domain.closing import close_case, close_pool, transfer_case
+from domain.erasure import confirm_erasure, erase, erase_again, lift_hold, set_hold, withdraw_erasure
 from domain.handling import Matter, close_finding, confirm_finding, explain_finding, open_finding, raise_finding
+from domain.personal_data import (
+    CLASSES,
+    ErasureConfirmed,
+    ErasureRequested,
+    LegalHoldLifted,
+    LegalHoldSet,
+    PersonalDataErased,
+)
 from domain.pool import change_budget, change_rules, close_month, open_pool, record_import, reopen_month
 from domain.quantities import Period, Rules
 from domain.refusals import (
@@ -40,6 +49,8 @@ from domain.refusals import (
     AlreadyDecided,
     BelowCommitted,
     CaseIsClosed,
+    CaseIsOpen,
+    DataErased,
     DuplicateId,
     ForeignCase,
     InFuture,
@@ -49,7 +60,9 @@ from domain.refusals import (
     MonthIsClosed,
     NotApproved,
     NotAUnit,
+    NotDue,
     NotFound,
+    OnHold,
     OutOfTurn,
     OutsidePeriod,
     OverBudget,
@@ -71,9 +84,11 @@ from domain.refusals import (
 from tests.domain.facts import (
     BOOKING,
     BOOKING_2,
+    CASE,
     DISTRICT,
     NOW,
     OFFICER,
+    OFFICER_2,
     PERIOD,
     POOL,
     PROVIDER,
@@ -188,6 +203,10 @@ POOL_CLOSED = further("pool", pool_closed())
 CASE_CLOSED = further("case", case_closed())
 SETTLED = further("settled", settled())
 OPENED = {"opened": finding_opened()}
+REQUESTED = (CASE, ErasureRequested(PROVIDER, CLASSES, "request", OFFICER_2, REASON, True))
+HELD = (CASE, LegalHoldSet(PROVIDER, REASON, True))
+ERASED = further("erased", (CASE, PersonalDataErased(PROVIDER, CLASSES, "request", OFFICER_2)))
+NEW_YEAR = date(2030, 1, 1)
 TWO_KEPT_APART = Period(date(2022, 3, 16), date(2022, 5, 31))  # the session of 15 March lies before it, in a month that touches it
 
 ENTER: dict[str, Any] = {"session": SESSION_2, "minutes": 60, "starts_at": SERVED_AT, "now": NOW}
@@ -387,6 +406,54 @@ DECISIONS: dict[Decision, tuple[Callable[[], World], dict[type[Refusal], Breaker
         lambda: World(confirm_finding, {}, more=dict(OPENED)),
         {AlreadyDecided: further("handled", finding_confirmed()), AlreadyClosed: further("handled", finding_closed())},
     ),
+    erase: (
+        lambda: World(
+            erase,
+            {
+                "ended": True,
+                "classes": None,
+                "ground": "request",
+                "reason": REASON,
+                "by": OFFICER,
+                "calendar": dict.fromkeys(CLASSES, NEW_YEAR),
+                "today": NEW_YEAR,
+            },
+            more={"requested": REQUESTED},
+        ),
+        {
+            SameOfficer: told(by=OFFICER_2),
+            ReasonMissing: told(reason=None, classes=("identity",)),
+            CaseIsOpen: told(ended=False),
+            DataErased: ERASED,
+            OnHold: further("hold", HELD),
+            NotDue: told(today=date(2029, 12, 31)),
+        },
+    ),
+    withdraw_erasure: (
+        lambda: World(withdraw_erasure, {"reason": REASON}, more={"requested": REQUESTED}),
+        {AlreadyDecided: further("requested", HELD), ReasonMissing: told(reason=None)},
+    ),
+    set_hold: (
+        lambda: World(set_hold, {"reason": REASON}),
+        {AlreadyDecided: further("hold", HELD), ReasonMissing: told(reason=None), DataErased: ERASED},
+    ),
+    lift_hold: (
+        lambda: World(lift_hold, {"reason": REASON}, more={"hold": HELD}),
+        {
+            AlreadyDecided: further("lifted", (CASE, LegalHoldLifted(PROVIDER, REASON, True))),
+            ReasonMissing: told(reason=None),
+        },
+    ),
+    erase_again: (lambda: World(erase_again, {"classes": CLASSES}), {AlreadyDecided: ERASED}),
+    confirm_erasure: (
+        lambda: World(
+            confirm_erasure, {"classes": CLASSES}, more={"erased": (CASE, PersonalDataErased(PROVIDER, CLASSES, "order", None))}
+        ),
+        {
+            Malformed: told(classes=()),
+            AlreadyDecided: further("confirmed", (CASE, ErasureConfirmed(PROVIDER, CLASSES))),
+        },
+    ),
     close_finding: (
         lambda: World(close_finding, {"reason": REASON}, more=dict(OPENED)),
         {AlreadyClosed: further("handled", finding_closed()), ReasonMissing: told(reason=None)},
@@ -430,6 +497,8 @@ IMPOSSIBLE: dict[tuple[Decision, type[Refusal], type[Refusal]], str] = {
     (settle_booking, NotApproved, IsSettled): NEVER_GRANTED,
     (explain_finding, AlreadyDecided, AlreadyClosed): CLOSED,
     (confirm_finding, AlreadyDecided, AlreadyClosed): CLOSED,
+    (erase, SameOfficer, ReasonMissing): "who agrees to a request gives no reason",
+    (erase, SameOfficer, DataErased): "an erasure ends the request",
 }
 
 # Refusals that are not the domain's to give: they are about who asks, and about what stands outside one pool.
@@ -508,7 +577,8 @@ def test_the_order_is_the_statute_s() -> None:
         malformed key_reused not_found unknown_request foreign_case version_differs duplicate_id pool_closed case_closed
         outside_period month_closed in_future own_request same_officer not_approved settled already_decided session_reversed
         already_closed reason_missing not_a_unit too_long over_request over_budget below_committed over_case_cap
-        over_district_quota over_provider_quota over_grant out_of_turn
+        over_district_quota over_provider_quota over_grant out_of_turn case_open
+        data_erased on_hold not_due
     """
     assert [each.code for each in ORDER] == statute.split()
 
@@ -523,7 +593,7 @@ def test_every_refusal_is_given_somewhere() -> None:
 
 FUNCTIONS: dict[str, ast.FunctionDef] = {
     node.name: node
-    for module in (waiting_list, pool, case, booking, closing, handling)
+    for module in (waiting_list, pool, case, booking, closing, handling, erasure)
     for node in ast.parse(inspect.getsource(module)).body
     if isinstance(node, ast.FunctionDef) and node.name != "evolve"
 }

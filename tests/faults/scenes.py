@@ -10,14 +10,17 @@ from uuid import UUID
 from application import commands, sampling
 from application.findings import Findings
 from application.receipts import Answer
+from domain.erasure import Periods
 from domain.findings.finding import Finding
 from domain.findings.thresholds import Thresholds
+from domain.personal_data import CLASSES
 from domain.quantities import Actor, Period, Rules
 from tests.office import AUDITOR, LEAD, OFFICER, SECOND_OFFICER, WORKER, Office, body
 
 MONTH = "2022-02"
 SERVICE = datetime(2022, 3, 1, 9, tzinfo=UTC)
 FOUR_EYES = 600  # minutes
+PERIODS = Periods()
 
 Command = Callable[..., Answer]
 
@@ -60,6 +63,11 @@ class Stage:
     def case(self, pool: UUID | None = None) -> UUID:
         facts = self.case_facts()
         return UUID(self.done(LEAD, commands.open_case, pool=pool or self.pool(), provider="traeger-a", **facts)["id"])
+
+    def closed(self) -> UUID:
+        case = self.case()
+        self.done(LEAD, commands.close_case, case, outcome="moved", note=self.text())
+        return case
 
     def request(self, case: UUID | None = None, minutes: int = 120) -> UUID:
         asked = self.done(WORKER, commands.request_hours, case=case or self.case(), minutes=minutes, purpose=self.text())
@@ -149,6 +157,43 @@ def close_case(stage: Stage) -> Call:
     stage.approved(case)
     stage.request(case)
     return Call(LEAD, commands.close_case, (case,), {"outcome": "goal_reached", "note": stage.text()})
+
+
+def erase(stage: Stage) -> Call:
+    return Call(OFFICER, commands.erase, (stage.closed(),), {"periods": PERIODS, "reason": stage.text()})
+
+
+def agree_to_erasure(stage: Stage) -> Call:
+    case = stage.closed()
+    stage.done(OFFICER, commands.erase, case, periods=PERIODS, reason=stage.text())
+    return Call(SECOND_OFFICER, commands.erase, (case,), {"periods": PERIODS})
+
+
+def confirm_erasure(stage: Stage) -> Call:
+    case = stage.closed()
+    stage.done(OFFICER, commands.erase, case, periods=PERIODS, classes=("file",), reason=stage.text())
+    stage.done(SECOND_OFFICER, commands.erase, case, periods=PERIODS)
+    return Call(commands.OFFICE_PROCESS, commands.confirm_erasure, (case,), {"classes": ("file",)})
+
+
+def erase_again(stage: Stage) -> Call:
+    return Call(commands.OFFICE_PROCESS, commands.erase_again, (stage.closed(),), {"classes": CLASSES})
+
+
+def withdraw_erasure(stage: Stage) -> Call:
+    case = stage.closed()
+    stage.done(OFFICER, commands.erase, case, periods=PERIODS, reason=stage.text())
+    return Call(SECOND_OFFICER, commands.withdraw_erasure, (case,), {"reason": stage.text()})
+
+
+def set_hold(stage: Stage) -> Call:
+    return Call(OFFICER, commands.set_hold, (stage.closed(),), {"reason": stage.text()})
+
+
+def lift_hold(stage: Stage) -> Call:
+    case = stage.closed()
+    stage.done(OFFICER, commands.set_hold, case, reason=stage.text())
+    return Call(OFFICER, commands.lift_hold, (case,), {"reason": stage.text()})
 
 
 # ── bookings
@@ -258,6 +303,13 @@ SCENES: tuple[Callable[[Stage], Call], ...] = (
     amend_case,
     transfer_case,
     close_case,
+    erase,
+    agree_to_erasure,
+    confirm_erasure,
+    erase_again,
+    withdraw_erasure,
+    set_hold,
+    lift_hold,
     request_hours,
     approve_hours,
     propose_approval,

@@ -12,8 +12,17 @@ from application.catalogue import CATALOGUE
 from application.privacy import KeyErased, KeyMissing, SealBroken
 from application.projections.audit_trail import events, events_at, positions, trail
 from domain.booking import HoursApproved
-from domain.case import CaseAmended, CaseTransferred, PersonalDataErased
+from domain.case import CaseAmended, CaseTransferred
 from domain.handling import FindingOpened, Matter
+from domain.personal_data import (
+    CLASSES,
+    ErasureConfirmed,
+    ErasureRequested,
+    ErasureWithdrawn,
+    LegalHoldLifted,
+    LegalHoldSet,
+    PersonalDataErased,
+)
 from domain.pool import BudgetChanged, DemonstrationStarted, ImportRecorded, RefusedStep, SampleDrawn
 from domain.quantities import Actor
 from domain.sampling import Population
@@ -104,7 +113,14 @@ def every_event() -> list[Any]:
         (CASE, CaseAmended(PROVIDER, None, "süd", "13a", None, "Erika Muster", None, None, None, None, False)),
         (CASE, CaseTransferred(PROVIDER, PROVIDER_2, "Umzug", True)),
         case_closed(),
-        (CASE, PersonalDataErased(PROVIDER, True)),
+        (CASE, LegalHoldSet(PROVIDER, "Klage", True)),
+        (CASE, LegalHoldLifted(PROVIDER, "Klage", True)),
+        (CASE, ErasureRequested(PROVIDER, ("identity",), "request", "officer-1", "Klage", True)),
+        (CASE, ErasureWithdrawn(PROVIDER, "Klage", True)),
+        (CASE, ErasureRequested(PROVIDER, CLASSES, "retention", "officer-1", None, False)),
+        (CASE, PersonalDataErased(PROVIDER, CLASSES, "retention", "officer-1")),
+        (CASE, ErasureConfirmed(PROVIDER, CLASSES)),
+        (CASE, PersonalDataErased(PROVIDER, CLASSES, "order", None)),
         finding_opened(note="bitte erläutern"),
         finding_explained(),
         finding_confirmed("nicht belegt"),

@@ -42,8 +42,9 @@ from domain.booking import (
     SessionLogged,
     SessionReversed,
 )
-from domain.case import CaseEvent, PersonalDataErased
+from domain.case import CaseClosed, CaseEvent, CaseOpened
 from domain.handling import FindingEvent
+from domain.personal_data import PersonalDataEvent
 from domain.pool import BudgetChanged, HoursReleased, HoursReserved, PlaceOffered, PoolClosed, PoolEvent, PoolOpened
 from domain.refusals import Malformed, NotFound
 from tests.application.projections.driver import Log, Opener, opened_log
@@ -180,12 +181,14 @@ def test_a_provider_sees_its_own_and_nothing_else(kind: str, fresh_url: Callable
 _SESSIONS = {SessionLogged, SessionCorrected, SessionReversed, SessionConfirmed}
 _GRANTS = {GrantReduced, BookingSettled}
 _CASES = set(get_args(CaseEvent))
+_PERSONAL_DATA = set(get_args(PersonalDataEvent))
 _POOLS = set(get_args(PoolEvent))
 _BOOKINGS = set(get_args(BookingEvent))
 _FINDINGS = set(get_args(FindingEvent))
 IGNORED: dict[str, set[Any]] = {
     "pools": _CASES | _BOOKINGS | _FINDINGS,
     "cases": _POOLS | _BOOKINGS | _FINDINGS,
+    "retention": _FINDINGS | _BOOKINGS | (_POOLS - {PoolClosed}) | (_CASES - {CaseOpened, CaseClosed} - _PERSONAL_DATA),
     "bookings": _CASES | _POOLS | _FINDINGS,
     "waiting_list": _CASES | _FINDINGS | (_POOLS - {PlaceOffered}) | _SESSIONS | _GRANTS | {ApprovalProposed},
     "worklist": _FINDINGS | _CASES | _POOLS | _SESSIONS | _GRANTS,
@@ -194,7 +197,7 @@ IGNORED: dict[str, set[Any]] = {
     | (_POOLS - {PoolOpened, BudgetChanged, HoursReserved, HoursReleased})
     | (_BOOKINGS - {HoursRequested, SessionLogged, SessionCorrected, SessionReversed}),
     "findings": _CASES | _POOLS | _BOOKINGS,
-    "evaluation": _FINDINGS | (_POOLS - {PoolClosed}) | {PersonalDataErased} | _SESSIONS | _GRANTS,
+    "evaluation": _FINDINGS | (_POOLS - {PoolClosed}) | _PERSONAL_DATA | _SESSIONS | _GRANTS,
     "audit_trail": set(),
 }
 

@@ -445,6 +445,7 @@ def test_every_event_is_heard_or_known_to_say_nothing() -> None:
         *("DemonstrationStarted", "BudgetChanged", "HoursReserved", "HoursReleased", "PoolExhausted", "PoolReplenished"),
         *("PlaceOffered", "MonthClosed", "MonthReopened", "CaseAmended", "PersonalDataErased", "RequestWaitlisted"),
         *("ApprovalProposed", "RequestWithdrawn", "SampleDrawn"),
+        *("ErasureRequested", "ErasureWithdrawn", "LegalHoldSet", "LegalHoldLifted", "ErasureConfirmed"),
         *("FindingOpened", "FindingExplained", "FindingConfirmed", "FindingClosed"),
     }
     assert heard | says_nothing == {event.__name__ for event in get_args(Event)}

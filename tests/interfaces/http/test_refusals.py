@@ -38,6 +38,7 @@ def _same_officer(office: Office) -> Then:
     return office.when("officer", APPROVAL)
 
 
+ERASURE = "/cases/{case}/erasure"
 BROKEN: dict[str, Callable[[Office], Then]] = {
     "malformed": lambda office: office.given(*OPEN).when("lead", "/bookings", {"minutes": 5}),
     "key_reused": lambda office: [
@@ -90,6 +91,18 @@ BROKEN: dict[str, Callable[[Office], Then]] = {
         and office.when("lead", SESSIONS, {**SESSION, "minutes": 15})
     ),
     "out_of_turn": _two_waiting,
+    "case_open": lambda office: office.given(*OPEN).when("officer", ERASURE, {"ground": "request", "reason": "Antrag"}),
+    "data_erased": lambda office: [
+        office.given(*OPEN),
+        office.when("officer", ERASURE, {"reason": "unzulässig"}).answers(202, restricted=True, erased=False),
+        office.when("second_officer", ERASURE).answers(200, restricted=False, erased=True),
+        office.when("lead", "/cases/{case}/amendment", {"personal": {"name": "Kim"}}),
+    ][-1],
+    "on_hold": lambda office: [
+        office.given(*OPEN, "close_case", "set_hold", "erase"),
+        office.when("second_officer", ERASURE),
+    ][-1],
+    "not_due": lambda office: office.given(*OPEN, "close_case").when("officer", ERASURE, {"ground": "retention"}),
 }
 STATUS = {"malformed": 422, "key_reused": 422, "not_found": 404, "version_differs": 412}
 

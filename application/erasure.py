@@ -1,0 +1,110 @@
+"""Erasing carried out: what the log says is erased, the ledger names, and its keys are destroyed.
+
+The log decides: with ``PersonalDataErased`` a person is erased, and nobody opens a text of theirs any more. Then the ledger gets
+the names of the keys, then the key store destroys them, and last the log confirms it. Every step may be repeated, and a step that
+a crash cut off is done by the next look, at the latest when the next process starts. The ledger is in no backup of the database
+or the keys, so that whatever comes back from one is erased again before anybody reads it.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from application import commands
+from application.engine import Engine
+from application.log import Store
+from application.privacy import PERSONAL_CLASSES, Keyring, KeyStore, keys_of
+from application.projections import retention
+from application.receipts import Answer
+from application.turn import Turn
+from domain.personal_data import CLASSES, PersonalClass
+
+_OF_PERSON = re.compile(r"case:([0-9a-f-]{36}):(\w+)")
+
+
+class Entry(NamedTuple):
+    """A line of the ledger: the position of the erasure in the log, and the names of the keys that it destroyed."""
+
+    position: int
+    keys: tuple[str, ...]
+
+
+class Ledger(Protocol):
+    """Which keys were destroyed, kept where no backup reaches. What was added stays, durably, when ``add`` returns."""
+
+    def entries(self) -> list[Entry]: ...
+
+    def add(self, entry: Entry) -> None: ...
+
+
+class NotErased(Exception):
+    """An erasure could not be carried out; it will be tried again. The sentence is German."""
+
+
+class Erasing:
+    """Carries out what the log says, and says again to the log what only the ledger knows. Any number of processes may."""
+
+    def __init__(self, store: Store, keys: KeyStore, keyring: Keyring, ledger: Ledger) -> None:
+        self._store = store
+        self._keys = keys
+        self._keyring = keyring
+        self._ledger = ledger
+        self._forgotten_to = 0
+
+    def settle(self, engine: Engine) -> None:
+        """Before anybody is served: whatever a crash cut off, or a backup brought back, is erased. Raises what fails."""
+        entries = self._ledger.entries()
+        self._destroy({name for entry in entries for name in entry.keys})
+        self._record_again(engine, entries)
+        self.carry_out(engine)
+
+    def carry_out(self, engine: Engine) -> int:
+        """Destroys the keys of all who are erased in the log and not confirmed; says how many persons that were."""
+        self.forget()
+        with self._store.reading() as reader:
+            persons = retention.unconfirmed(reader)
+        for person in persons:
+            classes = person.data.unconfirmed
+            names = keys_of(person.case, CLASSES if person.data.erased == CLASSES else classes)
+            self._ledger.add(Entry(person.erased_at, tuple(names)))
+            self._destroy(names)
+            _executed(engine, commands.confirm_erasure, person.case, classes)
+        return len(persons)
+
+    def forget(self) -> None:
+        """Drops from memory the keys of everybody who was erased since the last look, by whichever process."""
+        with self._store.reading() as reader:
+            head = reader.head()
+            persons = retention.erased_after(reader, self._forgotten_to)
+        self._keyring.forget([name for person in persons for name in keys_of(person.case, person.data.erased)])
+        self._forgotten_to = head.id if head else 0
+
+    def _destroy(self, names: Collection[str]) -> None:
+        if left := set(names) - self._keys.erased(names):
+            self._keys.erase(left)
+        self._keyring.forget(names)
+
+    def _record_again(self, engine: Engine, entries: Iterable[Entry]) -> None:
+        """A log that came back from an older backup does not know who was erased since."""
+        named: dict[UUID, tuple[PersonalClass, ...]] = {}
+        for entry in entries:
+            for name in entry.keys:
+                if (found := _OF_PERSON.fullmatch(name)) and found[2] in PERSONAL_CLASSES:
+                    case = UUID(found[1])
+                    named[case] = (*named.get(case, ()), found[2])  # type: ignore[arg-type]  # is one of them
+        with self._store.reading() as reader:
+            known = dict(retention.all_erased(reader))
+            lacking = {case: classes for case, classes in named.items() if set(classes) - set(known.get(case, ()))}
+            lacking = {case: classes for case, classes in lacking.items() if retention.exists(reader, case)}
+        for case, classes in lacking.items():
+            _executed(engine, commands.erase_again, case, classes)
+
+
+def _executed(engine: Engine, command: Callable[..., Answer], case: UUID, classes: tuple[PersonalClass, ...]) -> None:
+    def decide(turn: Turn) -> Answer:
+        return command(turn, case, classes=classes)
+
+    answer = engine.execute(commands.OFFICE_PROCESS, decide)
+    if answer.outcome not in ("done", "already_decided"):  # another process may have been faster
+        raise NotErased(f"Die Löschung im Fall {case} ließ sich nicht verzeichnen ({answer.outcome}).")
