@@ -68,8 +68,8 @@ class Pasts:
         if position > EVENTS_MAX:
             raise Malformed(
                 place="known_at",
-                problem=f"bis dahin waren {position} Ereignisse verzeichnet, nachgespielt werden nur die ersten {EVENTS_MAX}; Salden, "
-                "Vergleiche und Erklärungen von Salden gibt es zu jedem Zeitpunkt",
+                problem=f"bis dahin waren {position} Ereignisse verzeichnet, nachgespielt werden nur die ersten {EVENTS_MAX}; "
+                "Salden, Vergleiche und Erklärungen von Salden gibt es zu jedem Zeitpunkt",
             )
         if not self._lock.acquire(timeout=WAIT_SECONDS_MAX):
             raise StoreUnavailable("another thread is folding a past of the log")
