@@ -125,7 +125,15 @@ class Findings:
     def __init__(self, thresholds: Thresholds) -> None:
         self.thresholds = thresholds
         self._lock = Lock()
+        self._then: tuple[int, Findings] | None = None
         self._begin()
+
+    def at(self, position: int) -> "Findings":
+        """What was found in the log when it ended at this position, for readers of that past. The last one is kept."""
+        then = self._then
+        if then is None or then[0] != position:
+            then = self._then = position, Findings(self.thresholds)
+        return then[1]
 
     def report(self, reader: Reader, *, pool: UUID | None, progress: Progress) -> FindingsReport:
         """Everything that is found, in one pool or in all; ``progress`` is told the events read and all events."""

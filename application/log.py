@@ -136,7 +136,7 @@ def read_event(row: StoredEvent) -> Recorded:
     try:
         entry = BY_NAME[row.topic]
         envelope = _TYPED[row.topic](row.state)
-    except (KeyError, msgspec.DecodeError, UnicodeDecodeError):
+    except (KeyError, TypeError, msgspec.DecodeError, UnicodeDecodeError):
         return _read_slowly(row)
     event = envelope.data
     if envelope.schema != entry.schema or _encode(envelope) != row.state or _instants_without_zone(event) or _plain(entry, event):
@@ -149,7 +149,7 @@ def _read_slowly(row: StoredEvent) -> Recorded:
     """The same for an older schema, or for damage that is to be named: not through the types of one event at once."""
     try:
         envelope = _decode(row.state)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (TypeError, msgspec.DecodeError, UnicodeDecodeError) as error:  # TypeError: SQLite keeps a number as the state as well
         raise DamagedEvent(row, str(error)) from error
     if _encode(envelope) != row.state:
         raise DamagedEvent(row, "not as the log writes it: keys twice or unsorted, or other spaces")
@@ -237,7 +237,7 @@ def read_events(rows: Iterable[StoredRow]) -> list[Recorded]:
         try:
             decode, schema = _BULK[topic]
             event = decode(state)
-        except (KeyError, msgspec.DecodeError, UnicodeDecodeError):
+        except (KeyError, TypeError, msgspec.DecodeError, UnicodeDecodeError):
             found.append(_read_alone(row))
             continue
         if (

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import Notification, StoredEvent
 
+from application import receipts
 from application.log import Found, Question, Reader, StoredRow, StoreUnavailable, read_event, read_events
 from application.projections import PROJECTIONS
 from application.projections.tables import SLOTS, Rows, apply, folds_of
@@ -67,8 +68,8 @@ class Pasts:
         if position > EVENTS_MAX:
             raise Malformed(
                 place="known_at",
-                problem=f"bis dahin waren {position} Ereignisse verzeichnet, nachgespielt werden höchstens {EVENTS_MAX}; Salden "
-                "gibt es zu jedem Zeitpunkt",
+                problem=f"bis dahin waren {position} Ereignisse verzeichnet, nachgespielt werden nur die ersten {EVENTS_MAX}; "
+                "Salden, Vergleiche und Erklärungen von Salden gibt es zu jedem Zeitpunkt",
             )
         if not self._lock.acquire(timeout=WAIT_SECONDS_MAX):
             raise StoreUnavailable("another thread is folding a past of the log")
@@ -124,10 +125,18 @@ def _fold(log: Reader, position: int, tables: Tables) -> None:
     for table in made:
         for statement in table.create_indexes(slot):
             tables.fetch(statement)
+    _copy_refusals(log, position, tables)
+
+
+def _copy_refusals(log: Reader, position: int, tables: Tables) -> None:
+    """A refusal has no instant of its own; it was known with the event that was the log's last when it was given."""
+    known = [attempt for attempt in receipts.refusals(log, 0) if attempt.position <= position]
+    tables.fetch("CREATE TABLE receipts (subject, organisation, idempotency_key, outcome, position, about)")
+    tables.execute("INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?)", known)
 
 
 class _PastReader:
-    """Reads tables of the past, and of the log what had been recorded. What stands beside the log is not there."""
+    """Reads tables of the past, and of the log what had been recorded. Of what stands beside the log there are refusals alone."""
 
     def __init__(self, log: Reader, tables: Tables, position: int) -> None:
         self._log = log

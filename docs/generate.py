@@ -38,7 +38,7 @@ from interfaces.http.problems import status_of
 from interfaces.identity import oidc
 from interfaces.settings import PREFIX, Settings
 from interfaces.web import account, sign_in
-from interfaces.web.pages import ACCOUNT, FINDINGS, OVERVIEW, SIGN_IN, SIGN_OUT, TRACE
+from interfaces.web.pages import ACCOUNT, COMPARISON, FINDING, FINDINGS, OVERVIEW, SIGN_IN, SIGN_OUT, STORY, TRACE
 
 DOCS = Path(__file__).parent
 
@@ -272,6 +272,9 @@ PAGE_TITLES = {
     OVERVIEW: "Seite: Überblick (ohne Zahlen für die Administration)",
     TRACE: "Seite: Nachweis einer Zahl",
     FINDINGS: "Seite: Feststellungen",
+    FINDING: "Seite: Eine Feststellung",
+    STORY: "Seite: Geschichte eines Falls, eines Antrags, einer Fachkraft oder eines Pools",
+    COMPARISON: "Seite: Zwei Zeitpunkte im Vergleich",
     SIGN_IN: "Seite: Anmelden",
     sign_in.TOKEN: "Anmelden mit einem Token, in der Vorführung",
     sign_in.CODE: "Seite: Code des zweiten Faktors",

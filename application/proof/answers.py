@@ -8,8 +8,8 @@ from application import receipts
 from application.engine import UNKEPT
 from application.imports import imported_step
 from application.log import DamagedEvent, Reader, Recorded, read_event
+from application.proof.decisions import Decision, main_event
 from application.proof.deviations import ABSENT, Deviation
-from application.proof.redecision import Decision, main_event
 from application.receipts import Identity, Receipt
 from application.turn import Success
 from domain.refusals import ORDER

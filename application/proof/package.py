@@ -16,6 +16,7 @@ from application.catalogue import CATALOGUE
 from application.log import DamagedEvent, Reader, Transaction, leaf_hash, stored_form
 from application.projections import pools
 from application.projections.balances import By, balance
+from application.projections.trail_lines import name_of
 from application.proof import checkpoints
 from application.proof.checkpoints import Issued
 from application.proof.merkle import Frontier
@@ -24,48 +25,6 @@ from application.proof.tree import LogDiffers
 
 BATCH_EVENTS = 2_000
 GROUPS: tuple[By, ...] = ("district", "provider", "case", "month")
-TITLES = {
-    "pool-opened": "Stundenpool eröffnet",
-    "demonstration-started": "Demonstration begonnen",
-    "budget-changed": "Kontingent geändert",
-    "rules-changed": "Regeln geändert",
-    "hours-reserved": "Stunden reserviert",
-    "hours-released": "Stunden zurückgegeben",
-    "pool-exhausted": "Stundenpool erschöpft",
-    "pool-replenished": "Stundenpool wieder aufgefüllt",
-    "place-offered": "Platz der Warteliste angeboten",
-    "month-closed": "Monat abgeschlossen",
-    "month-reopened": "Monat wieder geöffnet",
-    "import-recorded": "Datei übernommen",
-    "pool-closed": "Stundenpool geschlossen",
-    "case-opened": "Fall eröffnet",
-    "case-amended": "Stammdaten berichtigt",
-    "case-transferred": "Fall übergeben",
-    "case-closed": "Fall geschlossen",
-    "erasure-requested": "Löschung beantragt",
-    "erasure-withdrawn": "Antrag auf Löschung zurückgenommen",
-    "legal-hold-set": "Löschsperre gesetzt",
-    "legal-hold-lifted": "Löschsperre aufgehoben",
-    "personal-data-erased": "Personenbezogenes gelöscht",
-    "erasure-confirmed": "Löschung bestätigt",
-    "hours-requested": "Stunden beantragt",
-    "request-waitlisted": "auf die Warteliste gesetzt",
-    "approval-proposed": "Bewilligung vorgeschlagen",
-    "hours-approved": "Stunden bewilligt",
-    "request-declined": "Antrag abgelehnt",
-    "request-withdrawn": "Antrag zurückgezogen",
-    "session-logged": "Termin erfasst",
-    "session-corrected": "Termin berichtigt",
-    "session-reversed": "Termin storniert",
-    "session-confirmed": "Termin bestätigt",
-    "grant-reduced": "Bewilligung gekürzt",
-    "booking-settled": "Antrag abgerechnet",
-    "finding-opened": "Feststellung eröffnet",
-    "finding-explained": "zur Feststellung Stellung genommen",
-    "finding-confirmed": "Feststellung bestätigt",
-    "finding-closed": "Feststellung abgeschlossen",
-    "sample-drawn": "Stichprobe gezogen",
-}
 
 
 class Statement(NamedTuple):
@@ -122,15 +81,16 @@ def positions(reader: Reader, statement: Statement, progress: Callable[[int, int
 
 
 class _Matter(msgspec.Struct):
+    """What a finding is about, as far as it says to which pools that belongs."""
+
     pool: UUID | None
+    worker: str | None
+    positions: tuple[int, ...]
 
 
 class _Named(msgspec.Struct):
     pool: UUID | None = None
-    matter: _Matter | None = None  # of a finding; one that names no pool may concern any
-
-    def may_concern(self, pool: UUID) -> bool:
-        return self.pool == pool or (self.matter is not None and self.matter.pool in (None, pool))
+    matter: _Matter | None = None
 
 
 class _First(msgspec.Struct):
@@ -143,28 +103,40 @@ _read_first = msgspec.json.Decoder(_First).decode
 
 
 class _Streams:
-    """Which streams belong to a pool: its own, those whose first event names it, and findings that name none."""
+    """Which streams belong to a pool: its own, those whose first event names it, and findings that name none but concern it.
+
+    A finding about a worker's sessions in several pools concerns these, and no other. One that rests on refusals of which nobody
+    knows the pool may concern any.
+    """
 
     def __init__(self, pool: UUID) -> None:
         self._pool = pool
         self._held = {pool}
+        self._positions = bytearray(1)  # by position, whether its event is one of the pool's
 
     def hold(self, row: Notification) -> bool:
         """Whether this event, all before it having been shown, is one of the pool's."""
         stream = UUID(str(row.originator_id))
         if row.originator_version == 1:
             try:
-                if _read_first(row.state).data.may_concern(self._pool):
+                if self._begins(_read_first(row.state).data):
                     self._held.add(stream)
             except msgspec.DecodeError as error:
                 raise DamagedEvent(row, str(error)) from error
+        self._positions.append(stream in self._held)
         return stream in self._held
+
+    def _begins(self, first: _Named) -> bool:
+        matter = first.matter
+        if matter is None or matter.pool is not None:
+            return self._pool in (first.pool, matter and matter.pool)
+        return matter.worker is None or any(self._positions[each] for each in matter.positions if each < len(self._positions))
 
 
 def schemas() -> dict[str, bytes]:
     """The JSON schema of every type of event by its name and version, as ``stored_form`` reads it."""
     found = {}
     for entry in CATALOGUE:
-        schema = {"title": TITLES[entry.name], **msgspec.json.schema(stored_form(entry))}
+        schema = {"title": name_of(entry.name), **msgspec.json.schema(stored_form(entry))}
         found[f"{entry.name}.{entry.schema}"] = msgspec.json.format(msgspec.json.encode(schema))
     return found

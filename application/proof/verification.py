@@ -19,10 +19,11 @@ from application.log import DamagedEvent, Reader, Recorded, leaf_hash, read_even
 from application.proof import checkpoints, tree
 from application.proof.answers import Answers
 from application.proof.checkpoints import Key
+from application.proof.decisions import Decision, Decisions
 from application.proof.deviations import ABSENT, Deviation
 from application.proof.merkle import Frontier, Subtree
 from application.proof.notes import Checkpoint, NoteRefused
-from application.proof.redecision import Decision, Decisions, Redecision
+from application.proof.redecision import Redecision
 from application.proof.tree import BLOCK, BLOCK_LEVEL
 
 BATCH_EVENTS = 8 * BLOCK

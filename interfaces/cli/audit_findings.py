@@ -1,5 +1,6 @@
 """``stundenpool audit findings``."""
 
+from datetime import date, datetime
 from itertools import groupby
 from uuid import UUID
 
@@ -9,8 +10,9 @@ import msgspec
 from application.findings import FindingItem, Findings, FindingsReport
 from application.projections import pools
 from domain.findings.rules import FAMILIES
+from interfaces.cli.moments import Moment
 from interfaces.cli.progress import progress_bar
-from interfaces.cli.stores import opened_store
+from interfaces.cli.stores import known, opened_store
 from interfaces.findings_csv import findings_csv, handling_of
 from interfaces.settings import read_settings
 from interfaces.thresholds import read_thresholds
@@ -18,9 +20,10 @@ from interfaces.thresholds import read_thresholds
 
 @click.command("findings")
 @click.option("--pool", metavar="ID", type=click.UUID, help="Kennung eines Stundenpools; sonst alle.")
+@click.option("--known-at", metavar="ZEITPUNKT", type=Moment(), help="Wie es damals bekannt war; ein Tag zählt bis zu seinem Ende.")
 @click.option("--json", "as_json", is_flag=True, help="Als JSON, mit Regeln, Schwellen und Belegen.")
 @click.option("--csv", "as_csv", is_flag=True, help="Als CSV, eine Zeile je Feststellung.")
-def findings(pool: UUID | None, as_json: bool, as_csv: bool) -> None:
+def findings(pool: UUID | None, known_at: datetime | date | None, as_json: bool, as_csv: bool) -> None:
     """Feststellungen: was die Regeln im Protokoll auffällig finden, und wie weit es bearbeitet ist.
 
     Eine Feststellung ist kein Vorwurf, sondern ein Anlass hinzusehen. Die Zahlen in Klammern sind Positionen des Protokolls.
@@ -29,9 +32,10 @@ def findings(pool: UUID | None, as_json: bool, as_csv: bool) -> None:
         raise click.UsageError("--json und --csv schließen einander aus.")
     settings = read_settings()
     with opened_store(settings) as store, store.reading() as reader, progress_bar("Ereignisse") as progress:
+        past = known(reader, known_at)
         if pool is not None:
-            pools.must_exist(reader, pool)
-        report = Findings(read_thresholds(settings.findings)).report(reader, pool=pool, progress=progress)
+            pools.must_exist(past, pool)
+        report = Findings(read_thresholds(settings.findings)).report(past, pool=pool, progress=progress)
     if as_csv:
         click.echo(findings_csv(report), nl=False)
     else:

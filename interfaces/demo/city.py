@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from domain.quantities import Actor, Concern, Kind, Outcome, ServiceArea
 from interfaces.identity.people import OFFICE
@@ -139,6 +140,43 @@ OFFICERS = tuple(Actor(f"sb-{number:02}", "officer", OFFICE) for number in range
 PLANNER = Actor("planung-01", "planner", OFFICE)
 AUDITOR = Actor("rpa-01", "auditor", OFFICE)
 ADMIN = Actor("admin-01", "admin", OFFICE)
+
+# ── what the auditor looks into
+
+
+class Inquiry(NamedTuple):
+    """A finding of this rule as it goes on: what the provider says to it, and how it ends, as far as it did."""
+
+    rule: str
+    note: str
+    explanation: str | None = None
+    confirmed: str | None = None
+    closed: str | None = None
+
+
+INQUIRIES = (
+    Inquiry(
+        "overlap-worker",
+        "Wo war die Fachkraft wirklich?",
+        "Ein Termin wurde am falschen Tag eingetragen.",
+        confirmed="Der Dienstplan nennt nur einen der Termine.",
+    ),
+    Inquiry(
+        "duplicate",
+        "Derselbe Termin zweimal?",
+        "Zweimal gespeichert, weil die Seite nicht antwortete.",
+        confirmed="Die Eintragung liegt doppelt vor.",
+        closed="Der Träger storniert den zweiten Eintrag.",
+    ),
+    Inquiry(
+        "changed-after-month",
+        "Warum so spät geändert?",
+        "Der Nachweis kam nach einer Krankheit verspätet.",
+        closed="Der Nachweis lag bei der Einsicht vor.",
+    ),
+    Inquiry("late-entry", "Bitte den üblichen Weg der Nachweise beschreiben.", "Die Fachkraft arbeitet ohne Gerät unterwegs."),
+    Inquiry("before-approval", "Auf wessen Zusage hin begann die Begleitung?"),
+)
 
 # ── people
 

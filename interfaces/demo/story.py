@@ -7,7 +7,7 @@ story, with the same ids, wherever and whenever it is told.
 
 import hashlib
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -19,17 +19,20 @@ import msgspec
 
 from application import commands
 from application.demonstration import Narrator, open_demonstration
+from application.findings import Findings
 from application.imports import import_file
 from application.privacy import Keyring, keys_of
 from application.receipts import Answer
+from application.sampling import draw
 from application.turn import Turn
 from application.written import Row, Table
 from domain.booking import OPEN_STATES
-from domain.pool import Pool
+from domain.findings.thresholds import Thresholds
+from domain.pool import Pool, SampleDrawn
 from domain.quantities import Actor, Kind, Outcome, Period, Rules, berlin_day, berlin_month
 from domain.waiting_list import Entry
 from interfaces.demo import city
-from interfaces.demo.city import OFFICERS, PROVIDERS, Provider
+from interfaces.demo.city import AUDITOR, OFFICERS, PROVIDERS, Provider
 from interfaces.demo.days import (
     at_desk,
     is_working_day,
@@ -59,6 +62,8 @@ RULES: dict[str, Any] = {
     "district_quotas": {"Hafenquartier": 800 * 60, "Mühlgrund": 560 * 60},
     "provider_quotas": {"Wegwarte": 800 * 60},
 }
+AUDITED = datetime(2022, 4, 25, 7, 15, 44, tzinfo=UTC)
+SAMPLE_SEED = "Würfel vom 25. April 2022: 4 1 6 6 2"
 CASE_CAP_MINUTES, CASE_CAP_LATER_MINUTES = 40 * 60, 60 * 60
 CAP_RAISED = datetime(2022, 2, 1, 9, 5, 12, tzinfo=UTC)
 
@@ -102,6 +107,7 @@ class Story:
         self._cases: list[Accompanied] = []
         self._arriving = list(self._drawn_arrivals())
         self._bookings: dict[UUID, dict[str, Any]] = {}  # as they were last answered
+        self._found = Findings(Thresholds())
 
     def clock(self) -> datetime:
         return self.now.astimezone(UTC)
@@ -116,7 +122,7 @@ class Story:
         # One by one, the keys of so many people would take longer than everything else.
         arriving = (commands.case_id(self.pool, provider.id, reference) for _, provider, reference in self._arriving)
         keyring.ensure({key for case in arriving for key in keys_of(case)})
-        for life in (self._office(), self._arrivals(), self._import(), self._last_morning()):
+        for life in (self._office(), self._arrivals(), self._import(), self._audit(), self._last_morning()):
             self._begin(life)
         while self._agenda and self._agenda[0][0] < CLOCK:
             self.now, _, life = heappop(self._agenda)
@@ -291,6 +297,37 @@ class Story:
         requested = self._do(case.worker, commands.request_hours, case=case.id, minutes=24 * 60, purpose=purpose)
         yield self.now + timedelta(minutes=7)
         self._do(OFFICERS[1], commands.approve_hours, UUID(requested["id"]), review_on=PERIOD.end)
+
+    # ── the auditors
+
+    def _audit(self) -> Life:
+        """Late in April somebody looks at the pool: a sample, and what the rules have found. Some of it is still open in May."""
+        yield AUDITED
+        self._do(AUDITOR, commands.draw_sample, pool=self.pool, sample=self._look(self._sample))
+        found = self._look(lambda turn: self._found.report(turn.reader(), pool=self.pool, progress=lambda done, total: None))
+        for inquiry in city.INQUIRIES:
+            yield self.now + timedelta(minutes=17)
+            first = next(each for each in found.findings if each.rule == inquiry.rule and each.provider is not None)
+            self._begin(self._inquiry(first.id, inquiry))
+
+    def _sample(self, turn: Turn) -> SampleDrawn:
+        whole: dict[str, Any] = dict.fromkeys(("share_percent", "provider", "first_day", "last_day"))
+        return replace(draw(turn.reader(), self.pool, size=25, seed=SAMPLE_SEED, **whole), sample=self.new_id())
+
+    def _inquiry(self, finding: UUID, inquiry: city.Inquiry) -> Life:
+        """A finding from its opening on: the provider says how it came about, the auditor confirms or closes it."""
+        seen = self._look(lambda turn: self._found.holding(turn.reader(), finding))
+        self._do(AUDITOR, commands.open_finding, finding, found=seen, note=inquiry.note)
+        if inquiry.explanation is not None:
+            yield self.now + timedelta(days=3, minutes=50)
+            [lead] = [provider.lead for provider in PROVIDERS if provider.id == seen.provider]
+            self._do(lead, commands.explain_finding, finding, explanation=inquiry.explanation)
+        if inquiry.confirmed is not None:
+            yield self.now + timedelta(days=4, minutes=40)
+            self._do(AUDITOR, commands.confirm_finding, finding, reason=inquiry.confirmed)
+        if inquiry.closed is not None:
+            yield self.now + timedelta(days=1, minutes=20)
+            self._do(AUDITOR, commands.close_finding, finding, reason=inquiry.closed)
 
     def _review_day(self) -> date | None:
         """By when somebody looks again; some forget to say."""

@@ -87,8 +87,8 @@ OPERATIONS: tuple[Operation, ...] = (
         note="Was jetzt gilt, nach der letzten Position, auf der es beruht, mit den Schwellen, nach denen es gilt. Eine "
         "Feststellung ist kein Vorwurf, sondern ein Anlass hinzusehen. Was keinem einzelnen Pool zuzuordnen ist, steht bei jedem. "
         "Was einmal eröffnet wurde, bleibt stehen, auch wenn es nicht mehr gilt, ebenso was eine Person festgestellt hat. "
-        "Die erste Abfrage nach einem Start liest das ganze Protokoll; bis sie fertig ist, werden weitere mit 503 um Geduld "
-        "gebeten.",
+        "Mit known_at steht da, was damals bekannt war, nach den Regeln und Schwellen von heute. Die erste Abfrage nach einem "
+        "Start liest das ganze Protokoll; bis sie fertig ist, werden weitere mit 503 um Geduld gebeten.",
         read=list_findings,
         parameters=parameters.FindingsOf,
         view=FindingsPage,

@@ -176,7 +176,7 @@ class EvaluationOf(KnownAt, frozen=True, kw_only=True):
     pool: UUID
 
 
-class FindingsOf(Parameters, frozen=True):
+class FindingsOf(KnownAt, frozen=True):
     pool: UUID | None = None
     rule: (
         Annotated[str, Meta(extra_json_schema={"enum": sorted(rule.code for rule in RULES)}, description="Kennung einer Regel")]
@@ -187,7 +187,7 @@ class FindingsOf(Parameters, frozen=True):
     limit: Limit = 100
 
 
-class OpenedFindings(Parameters, frozen=True):
+class OpenedFindings(KnownAt, frozen=True):
     pool: UUID | None = None
     state: HandlingState | None = None
     after: Cursor | None = None

@@ -100,9 +100,19 @@ class Api:
         if known_at is not None:
             if asking.provider is not None:
                 raise problems.forbidden()
-            asking.past = service.pasts.at(log, known_at)
-            asking.now = min(now, asking.past.instant)
+            past = asking.past = service.pasts.at(log, known_at)
+            asking.now = min(now, past.instant)
+            if past.tables is not None:
+                asking.findings = service.findings.at(past.position)
         return asking
+
+    def note_reads(self, transaction: Transaction, asking: Asking, path: str) -> None:
+        """Records whose texts were opened for an answer to ``path``, in the transaction that opened them."""
+        now, actor = micros(self.service.clock()), asking.actor
+        who = (actor.subject, actor.role, actor.organisation)
+        notes = [(str(uuid4()), now, *who, f"GET {path}", about) for about in sorted(asking.opened)]
+        if notes:
+            transaction.execute(NOTE_READ, notes)
 
     async def reading(self, read: Callable[[], T]) -> T:
         """Reads in a thread of its own."""
@@ -346,11 +356,7 @@ class QueryHandler:
             if asking.purpose is not None:
                 path = f"{path}?purpose={asking.purpose}"
             answer = self._found(asking, ids, wanted)
-            now = micros(self._api.service.clock())
-            who = (actor.subject, actor.role, actor.organisation)
-            notes = [(str(uuid4()), now, *who, f"GET {path}", about) for about in sorted(asking.opened)]
-            if notes:
-                transaction.execute(NOTE_READ, notes)
+            self._api.note_reads(transaction, asking, path)
         return answer
 
     def _answer_and_keep(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Reply:

@@ -7,10 +7,9 @@
     python3 pruefer.py paket-1.zip paket-2.zip                alle Stundenpools eines Protokolls, einzeln und zusammen
 
 Nötig ist allein Python ab 3.9. --key nimmt auch den Schlüssel selbst. Rückgabe: 0 bestanden, 1 nicht bestanden, 2 falscher Aufruf.
-
-Wie es prüft: Jedes Ereignis hat ein „Blatt“, die Prüfsumme seiner gespeicherten Bytes. Über allen Blättern steht ein Baum aus
-Prüfsummen (RFC 9162), dessen Wurzel ein unterschriebener „Prüfpunkt“ nennt (Ed25519, RFC 8032). Ändert sich ein Byte, so ändert
-sich die Wurzel. Danach werden die Ereignisse der Reihe nach gebucht und mit den Salden verglichen, die das Amt angibt.
+Wie es prüft: Jedes Ereignis hat ein „Blatt“, die Prüfsumme seiner Bytes. Über allen steht ein Baum aus Prüfsummen (RFC 9162), und
+dessen Wurzel nennt ein unterschriebener „Prüfpunkt“ (Ed25519, RFC 8032). Ändert sich ein Byte, so ändert sich die Wurzel. Danach
+werden die Ereignisse der Reihe nach gebucht und mit den Salden verglichen, die das Amt angibt.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import struct
 import sys
 import zipfile
@@ -35,7 +35,7 @@ STEPS = {
     "Das Archiv": "Jede Datei ist die, die im Verzeichnis (manifest.json) steht.",
     "Die Unterschriften": "Jeder Prüfpunkt ist mit einem bekannten Schlüssel unterschrieben.",
     "Der Baum": "Aus den Blättern aller Ereignisse ergibt sich die Wurzel, die jeder Prüfpunkt nennt.",
-    "Die Ereignisse": "Jedes ergibt Byte für Byte das Blatt, das an seiner Position im Baum steht.",
+    "Die Ereignisse": "Jedes ergibt Byte für Byte sein Blatt im Baum und hat die Form, die das Schema seiner Art beschreibt.",
     "Die Zusammenhänge": "Ströme ohne Lücke, Zeit nie rückwärts, nie mehr gebunden als da, nie mehr geleistet als bewilligt.",
     "Die Salden": "Jede Zahl, die das Amt angibt, ist aus den Ereignissen nachgerechnet.",
     "Ihr eigener Nachweis": "Verglichen mit dem Schlüssel und den Prüfpunkten, die Sie selbst aufbewahrt haben.",
@@ -49,14 +49,13 @@ class Refused(Exception):
 
 
 class Step:
-    """Ein Schritt der Prüfung: was geprüft wurde, was sich ergab, und jede Abweichung."""
+    """Ein Schritt der Prüfung. Was in seinem Block nicht ist, was es sein soll, ist eine Abweichung."""
 
     def __init__(self, title: str, meaning: str) -> None:
         self.title, self.meaning, self.facts, self.faults = title, meaning, list[str](), list[str]()
         self.wrong, self.fact = self.faults.append, self.facts.append
 
-    def __enter__(self) -> None:
-        """Was darin nicht ist, was es sein soll, ist eine Abweichung dieses Schritts."""
+    def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: object, trace: object) -> bool:
         known = isinstance(error, (Refused, *UNREADABLE))
@@ -64,10 +63,9 @@ class Step:
         return known
 
     def show(self, number: int) -> None:
-        faults = [f"ABWEICHUNG: {fault}" for fault in self.faults[:SHOWN]]
+        head = f"\n{number}. {self.title}: {'NICHT IN ORDNUNG' if self.faults else 'in Ordnung'}\n   {self.meaning}"
         more = [f"… und {len(self.faults) - SHOWN} weitere Abweichungen."] if len(self.faults) > SHOWN else []
-        head = f"\n{number}. {self.title}: {'NICHT IN ORDNUNG' if faults else 'in Ordnung'}\n   {self.meaning}"
-        say("\n   - ".join([head, *self.facts, *faults, *more]))
+        say("\n   - ".join([head, *self.facts, *(f"ABWEICHUNG: {fault}" for fault in self.faults[:SHOWN]), *more]))
 
 
 def say(text: str) -> None:
@@ -82,8 +80,7 @@ def shown(value: object) -> str:
 
 def hours(minutes: int) -> str:
     """735 Minuten sind 12,25 Std. (735 Min.)."""
-    hundredths = (abs(minutes) * 10 + 3) // 6
-    return f"{'-' * (minutes < 0)}{hundredths // 100},{hundredths % 100:02d} Std. ({minutes} Min.)"
+    return f"{minutes / 60:.2f} Std. ({minutes} Min.)".replace(".", ",", 1)
 
 
 # Ed25519 nach RFC 8032, ohne fremde Bibliothek. Punkte sind X, Y, Z, T mit x = X/Z, y = Y/Z, x·y = T/Z.
@@ -129,9 +126,8 @@ def is_signed(key: bytes, text: bytes, signature: bytes) -> bool:
     return (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
 
 
-# Ein öffentlicher Schlüssel; und was ein Prüfpunkt sagt, und welche der bekannten Schlüssel ihn unterschrieben haben.
-Key = NamedTuple("Key", [("name", str), ("id", str), ("public", bytes)])
-Checkpoint = NamedTuple("Checkpoint", [("size", int), ("root", str), ("issued", str), ("by", "list[Key]")])
+Key = NamedTuple("Key", [("name", str), ("id", str), ("public", bytes)])  # ein öffentlicher Schlüssel
+Checkpoint = NamedTuple("Checkpoint", [("size", int), ("root", str), ("issued", str), ("by", "list[Key]")])  # by: wessen Schlüssel
 
 
 def read_keys(text: str) -> list[Key]:
@@ -201,27 +197,21 @@ class Package:
             raise Refused("Das ist kein vollständiges ZIP-Archiv: abgeschnitten, beschädigt oder etwas anderes.") from None
         entries = self._zip.infolist()
         self.sizes = {each.filename: each.file_size for each in entries}
-        if any(each.compress_type or each.flag_bits & 1 for each in entries):
-            raise Refused("Im Archiv ist etwas gepackt oder verschlüsselt; ein Prüfpaket enthält alles ungepackt.")
-        if len(self.sizes) < len(entries) or sum(self.sizes.values()) > path.stat().st_size:
-            raise Refused("Das Archiv enthält etwas mehrmals oder behauptet, mehr zu enthalten, als es groß ist.")
+        packed = any(each.compress_type or each.flag_bits & 1 for each in entries)
+        if packed or len(self.sizes) < len(entries) or sum(self.sizes.values()) > path.stat().st_size:
+            raise Refused("Das Archiv enthält etwas gepackt, verschlüsselt oder mehrmals oder mehr, als es groß ist.")
 
     def parts(self, name: str, lines: bool = False) -> Iterator[bytes]:
         """Der Inhalt einer Datei, Zeile für Zeile oder Stück für Stück."""
-        if name not in self.sizes:
-            raise Refused(f"„{shown(name)}“ fehlt im Archiv.")
         try:
             with self._zip.open(name) as file:
                 yield from file if lines else iter(lambda: file.read(1 << 20), b"")
         except DAMAGED:
-            raise Refused(f"„{shown(name)}“ ist beschädigt und lässt sich nicht lesen.") from None
-
-    def read(self, name: str) -> bytes:
-        return b"".join(self.parts(name))
+            raise Refused(f"„{shown(name)}“ fehlt im Archiv oder ist beschädigt.") from None
 
     def json(self, name: str) -> Any:
         try:
-            return json.loads(self.read(name))
+            return json.loads(b"".join(self.parts(name)))
         except UNREADABLE:
             raise Refused(f"„{shown(name)}“ ist kein JSON.") from None
 
@@ -245,18 +235,41 @@ class Package:
 
 
 def instant(text: str) -> datetime:
-    found = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
-    if found.tzinfo is None:
-        raise ValueError("ohne Zeitzone")
-    return found.astimezone(timezone.utc)
+    return datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
 
 
 def berlin_month(text: str) -> str:
     """Der Kalendermonat eines Zeitpunkts in Deutschland, nach der Sommerzeit, wie sie seit 1996 gilt."""
-    at = instant(text)  # sie beginnt und endet um ein Uhr UTC am letzten Sonntag im März und im Oktober, beide mit 31 Tagen
+    at = instant(text).astimezone(timezone.utc)  # Sie wechselt um ein Uhr UTC am letzten Sonntag im März und im Oktober.
     begin, end = (31 - (date(at.year, month, 31).weekday() + 1) % 7 for month in (3, 10))
-    summer = (3, begin, 1) <= (at.month, at.day, at.hour) < (10, end, 1)
-    return (at + timedelta(hours=2 if summer else 1)).isoformat()[:7]
+    return (at + timedelta(hours=1 + ((3, begin, 1) <= (at.month, at.day, at.hour) < (10, end, 1)))).isoformat()[:7]
+
+
+TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
+FORMS = {"date-time": r"\S{16,}[-+Z][\d:]*", "date": r"[-\d]{10}", "uuid": r"[-\da-f]{36}", "base64": r"[+/\w]*=*", "": "(?s:.*)"}
+KNOWN = {"title", "description", "$defs", "$ref", "anyOf", "type", "enum", "minLength", "maxLength", "format", "contentEncoding"}
+KNOWN |= {"properties", "required", "additionalProperties", "items"}
+
+
+def misfits(value: Any, schema: Any, defs: Any, place: str) -> Iterator[str]:
+    """Die Stellen, an denen ein Wert nicht seinem JSON-Schema entspricht. Vom Schema muss alles bekannt sein, was es sagt."""
+    kind, form = schema.get("type"), schema.get("format", schema.get("contentEncoding", ""))
+    if not (schema.keys() <= KNOWN and kind in (None, *TYPES) and form in FORMS):
+        raise Refused(f"Das Schema sagt über „{shown(place)}“ etwas, das dieses Programm nicht kennt.")
+    if "$ref" in schema:  # „#/$defs/…“
+        yield from misfits(value, defs[schema["$ref"][8:]], defs, place)
+    fits: Any = "anyOf" not in schema or any(not [*misfits(value, each, defs, place)] for each in schema["anyOf"])
+    fits = fits and type(value) is TYPES.get(kind, type(value)) and value in schema.get("enum", (value,))
+    if fits and isinstance(value, str):
+        fits = schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)) and re.fullmatch(FORMS[form], value)
+    if not fits:
+        yield place
+    elif isinstance(value, (dict, list)):
+        parts = value if isinstance(value, dict) else dict(enumerate(value, 1))
+        named, others = schema.get("properties", {}), schema.get("additionalProperties", schema.get("items", {}))
+        for name in sorted({*parts, *schema.get("required", ())}):
+            inside, strange = f"{place}.{name}", name not in parts or (name not in named and others is False)
+            yield from [inside] if strange else misfits(parts[name], named.get(name, others), defs, inside)
 
 
 class Books:
@@ -264,9 +277,9 @@ class Books:
 
     def __init__(self, pool: str, step: Step) -> None:
         self.pool, self.wrong, self.budget, self.committed = pool, step.wrong, 0, 0
-        self.cases, self.requests = set[str](), dict[str, dict[str, str]]()  # Fälle; je Antrag Fall, Träger, Stadtraum
+        self.requests = dict[str, dict[str, str]]()  # je Antrag Fall, Träger und Stadtraum
         self.sums = defaultdict[str, Counter[str]](Counter)  # Minuten je Antrag
-        self.months = defaultdict[str, Counter[str]](Counter)  # Minuten je Monat, in dem sie wirken
+        self.groups = {by: defaultdict[str, Counter[str]](Counter) for by in (*GROUPS, "pool")}  # und je Gruppe
         self.sessions: dict[bytes, int] = {}  # was von jedem Termin zuletzt gesagt wurde, als Prüfzahl; 0 ist storniert
         self.versions, self.positions, self.recorded_at = Counter[str](), set[int](), instant("0001-01-02T00:00Z")
 
@@ -275,8 +288,9 @@ class Books:
         version, expected, at = event["version"], self.versions[stream] + 1, instant(event["recorded_at"])
         if version != expected:
             self.wrong(f"{place}: Im Strom {stream} müsste Version {expected} folgen, es ist aber {version}: Etwas fehlt.")
-        owner = stream if kind == "pool-opened" else data["matter"]["pool"] or self.pool if "matter" in data else data.get("pool")
-        if expected == 1 and owner != self.pool:
+        matter = data.get("matter", data)  # eine Feststellung ohne Pool beruht auf Terminen mehrerer oder kann jeden betreffen
+        spread = matter is not data and matter["pool"] is None and (not matter["worker"] or {*matter["positions"]} & self.positions)
+        if expected == 1 and not spread and self.pool != (stream if kind == "pool-opened" else matter.get("pool")):
             self.wrong(f"{place}: Hier beginnt etwas, das nicht zu diesem Stundenpool gehört oder dessen Anfang fehlt.")
         if at < self.recorded_at:
             self.wrong(f"{place}: Die Zeit der Aufzeichnung läuft rückwärts, auf {shown(event['recorded_at'])}.")
@@ -286,11 +300,9 @@ class Books:
         self.positions.add(event["position"])
         if kind in ("pool-opened", "budget-changed"):
             self.budget += data["budget_minutes" if kind == "pool-opened" else "change_minutes"]
-        elif kind == "case-opened":
-            self.cases.add(stream)
         elif kind == "hours-requested":
             self.requests[stream] = {by: data[by] for by in ("district", "provider", "case")}
-            if data["case"] not in self.cases:
+            if not self.versions[data["case"]]:
                 self.wrong(f"{place}: Der Fall {data['case']}, für den hier beantragt wird, fehlt im Paket.")
         elif kind == "hours-approved":
             self.sums[stream]["approved"] += data["minutes"]
@@ -298,21 +310,18 @@ class Books:
             self.sums[stream]["reduced"] = self.sums[stream]["granted"] - data["to_minutes"]
         elif kind == "booking-settled":
             self.sums[stream]["settled"] = 1
-        elif kind == "hours-reserved":
-            self._move(place, data["booking"], "granted", data["minutes"], data["decided_at"])
-        elif kind == "hours-released":
-            self._move(place, data["booking"], "released", data["minutes"], data["released_at"])
+        elif kind in ("hours-reserved", "hours-released"):
+            moved, when = ("granted", "decided_at") if kind == "hours-reserved" else ("released", "released_at")
+            self._move(place, data["booking"], moved, data["minutes"], data[when])
         elif kind in ("session-logged", "session-corrected", "session-reversed"):
-            now = data if kind == "session-logged" else data.get("now")
-            self._session(place, stream, data["session"], now, data.get("before"))
+            self._session(place, stream, data["session"], data if kind == "session-logged" else data.get("now"), data.get("before"))
         if self.committed > self.budget and kind in ("hours-reserved", "budget-changed"):
             self.wrong(f"{place}: Gebunden sind {hours(self.committed)}, das Kontingent hat nur {hours(self.budget)}.")
 
     def _session(self, place: str, stream: str, session: str, now: Any, before: Any) -> None:
         """Ein Termin wird erfasst (ohne „before“), berichtigt oder storniert (ohne „now“)."""
         number, said = bytes.fromhex((stream + session).replace("-", "")), ("starts_at", "minutes", "kind", "worker")
-        known = self.sessions.get(number)
-        if known != (None if before is None else hash(tuple(before[name] for name in said))):
+        if self.sessions.get(number) != (None if before is None else hash(tuple(before[name] for name in said))):
             found = "gibt es schon: doppelt erfasst" if before is None else "fehlt im Paket, ist storniert oder war anders als hier"
             self.wrong(f"{place}: Der Termin {session} {found}.")
         self.sessions[number] = 0 if now is None else hash(tuple(now[name] for name in said))
@@ -322,10 +331,9 @@ class Books:
 
     def _move(self, place: str, stream: str, kind: str, minutes: int, at: str) -> None:
         """Eine Bewegung von Minuten, gebucht auf den Antrag und auf den Monat, in dem sie wirkt."""
-        if not isinstance(minutes, int):
-            raise ValueError("Minuten sind ganze Zahlen")
-        sums, month = self.sums[stream], self.months[berlin_month(at)]
-        sums[kind], month[kind] = sums[kind] + minutes, month[kind] + minutes
+        sums, groups = self.sums[stream], {**self.requests.get(stream, {}), "month": berlin_month(at), "pool": "im Ganzen"}
+        for each in (sums, *(self.groups[by][key] for by, key in groups.items())):
+            each[kind] += minutes
         self.committed += {"granted": minutes, "released": -minutes}.get(kind, 0)
         left = sums["granted"] - sums["released"]
         if sums["consumed"] > left or min(sums.values()) < 0:
@@ -347,21 +355,16 @@ class Books:
 
     def balances(self) -> dict[str, dict[str, Counter[str]]]:
         """Die Salden nach Gruppen, und unter „pool“ die des ganzen Stundenpools. Gruppen ohne Minuten fehlen."""
-        found = {by: defaultdict[str, Counter[str]](Counter) for by in (*GROUPS, "pool")}
-        for stream, sums in self.sums.items():
-            for by, key in (*self.requests.get(stream, {}).items(), ("pool", "im Ganzen")):
-                found[by][key].update({kind: sums[kind] for kind in MOVED})
-        found["month"].update({month: Counter(sums) for month, sums in sorted(self.months.items())})
-        whole = found["pool"]["im Ganzen"]
-        for by, groups in found.items():
+        whole = self.groups["pool"]["im Ganzen"]
+        for by, groups in self.groups.items():
             carried = 0
-            for key, sums in [*groups.items()]:
+            for key, sums in sorted(groups.items()):
                 sums["reserved"] = carried + sums["granted"] - sums["released"] - sums["consumed"]
                 carried = sums["reserved"] if by == "month" else 0  # da zählt, was an seinem Ende reserviert ist
                 if by != "pool" and not any(sums[kind] for kind in MOVED):
                     del groups[key]
         whole.update(budget=self.budget, available=self.budget - whole["granted"] + whole["released"])
-        return dict(found)
+        return dict(self.groups)
 
 
 def examine(path: Path, held: list[Key], kept: dict[str, bytes], steps: list[Step]) -> tuple[bytes, set[int]]:
@@ -370,11 +373,11 @@ def examine(path: Path, held: list[Key], kept: dict[str, bytes], steps: list[Ste
     manifest = (package := Package(path)).manifest(archive)
     size, keys, leaves = manifest["size"], list(held), b""
     with signed:
-        keys += read_keys(package.read(KEYS).decode(errors="replace"))
+        keys += read_keys(b"".join(package.parts(KEYS)).decode(errors="replace"))
     notes, signers = list[tuple[Step, Checkpoint]](), list[Key]()
     for name in sorted({each for each in package.sizes if each.startswith("pruefpunkte/")} | {manifest["checkpoint"]}):
         with signed:
-            checkpoint = read_checkpoint(name, package.read(name), keys)
+            checkpoint = read_checkpoint(name, b"".join(package.parts(name)), keys)
             notes.append((tree, checkpoint))
             if (checkpoint.size, checkpoint.root) == (size, manifest.get("root")):
                 signers += checkpoint.by
@@ -389,7 +392,7 @@ def examine(path: Path, held: list[Key], kept: dict[str, bytes], steps: list[Ste
         with own:
             notes.append((own, read_checkpoint(name, note, keys)))
     with tree:
-        leaves = package.read(LEAVES)
+        leaves = b"".join(package.parts(LEAVES))
     if len(leaves) != 32 * size:
         tree.wrong(f"„{LEAVES}“ hat {len(leaves) // 32} Blätter; nach dem Verzeichnis sind es {shown(size)} Ereignisse.")
     found, sound = roots(leaves, {each.size for _, each in notes}), 0
@@ -413,17 +416,17 @@ def examine(path: Path, held: list[Key], kept: dict[str, bytes], steps: list[Ste
 
 def examine_events(package: Package, manifest: dict[str, Any], leaves: bytes, step: Step, books: Books) -> None:
     """Jedes Ereignis des Pakets: seine Schreibweise, seine Stelle und sein Blatt; dann wird es gebucht."""
-    titles, last, count = dict[str, str](), 0, 0
+    schemas, last, count = dict[str, Any](), 0, 0
     for count, line in enumerate(package.parts(EVENTS, lines=True), 1):
         place = f"Zeile {count}"
         try:
             event, state = json.loads(line), line[:-1]
             kind, position = f"{event['type']}.{event['schema']}", event["position"]
-            if kind not in titles:
-                titles[kind] = kind
-                with step:
-                    titles[kind] = package.json(f"schemata/{kind}.json")["title"]
-            place = f"Position {shown(position)} („{shown(titles[kind])}“)"
+            if kind not in schemas:
+                schemas[kind] = package.json(f"schemata/{kind}.json")
+            place = f"Position {shown(position)} („{shown(schemas[kind]['title'])}“)"
+            if strange := [*misfits(event, schemas[kind], schemas[kind]["$defs"], kind)]:
+                step.wrong(f"{place}: Nicht so, wie es im Schema steht, ist „{shown('“, „'.join(strange))}“.")
             if json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() != state:
                 step.wrong(f"{place}: Das Ereignis ist nicht so geschrieben, wie das Protokoll schreibt.")
             if position <= last:
@@ -441,8 +444,7 @@ def examine_events(package: Package, manifest: dict[str, Any], leaves: bytes, st
 
 def compare_balances(ours: dict[str, dict[str, Counter[str]]], stated: Any, step: Step) -> None:
     """Die Salden, die das Amt angibt, neben den nachgerechneten."""
-    theirs: dict[str, Any] = {by: {each["key"]: each for each in stated[by]} for by in GROUPS}
-    theirs["pool"] = {"im Ganzen": stated["pool"]}
+    theirs = {"pool": {"im Ganzen": stated["pool"]}, **{by: {each["key"]: each for each in stated[by]} for by in GROUPS}}
     if any(len(theirs[by]) < len(stated[by]) for by in GROUPS):
         step.wrong("Etwas ist in den Salden doppelt aufgeführt.")
     for by, label in {"pool": "Stundenpool", **GROUPS}.items():
@@ -459,8 +461,8 @@ def main(words: list[str]) -> int:
     for before, word in zip(["", *words], words):
         given[before if before in given else ""] += [] if word in given else [word]
     try:
-        texts = [Path(word).read_text("utf-8") if Path(word).is_file() else word for word in given["--key"]]
-        held = [key for text in texts for key in read_keys(text)]
+        keys = (Path(word).read_text("utf-8") if Path(word).is_file() else word for word in given["--key"])
+        held = read_keys("\n".join(keys))
         kept, paths = {word: Path(word).read_bytes() for word in given["--checkpoint"]}, [Path(word) for word in given[""]]
         if not paths or not all(path.is_file() for path in paths) or words[-1] in given:
             raise Refused("Es fehlt das Paket, oder eine Datei dieses Namens gibt es nicht.")
@@ -487,8 +489,7 @@ def main(words: list[str]) -> int:
         size, there = min(len(leaves) for leaves, _ in results), Counter(each for _, positions in results for each in positions)
         wrong = [position for position in range(1, size // 32 + 1) if not there[position]]
         if wrong or len({leaves[:size] for leaves, _ in results}) > 1:
-            first = f"{len(wrong)} Positionen liegen in keinem Paket, als erste {(*wrong, 'keine')[0]}"
-            together.wrong(f"{first}: Es fehlt ein Paket, oder es fehlen Ereignisse, oder die Protokolle sind verschieden.")
+            together.wrong(f"{len(wrong)} Positionen liegen in keinem Paket, zuerst {wrong[:1]}; oder die Protokolle weichen ab.")
         together.show(len(STEPS) + 1)
     say("Was diese Prüfung nicht zeigen kann, steht in LIESMICH.txt.")
     return 0 if sound and not together.faults else 1

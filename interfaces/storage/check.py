@@ -93,7 +93,8 @@ class _Log:
             self._examined.findings.append(
                 f"Position {row.id}: auf Version {version} von {row.originator_id} folgt Version {row.originator_version}."
             )
-        self._versions[row.originator_id] = row.originator_version
+        # SQLite keeps a text where a number belongs; then the next one is compared with what should have stood here.
+        self._versions[row.originator_id] = row.originator_version if type(row.originator_version) is int else version + 1
 
     def _event(self, row: Notification) -> None:
         try:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, get_args
-from uuid import UUID
+from urllib.parse import urlencode
+from uuid import UUID, uuid4
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -15,29 +16,43 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from application import written
-from application.explain import OfBalance
-from application.projections.trail_lines import name_of
+from application.explain import LABELS, OfBalance
+from application.projections.trail_lines import name_of, person
 from domain.quantities import Actor, Role, berlin_day
 from domain.refusals import Malformed, Refusal
 from interfaces.http import problems
 from interfaces.http.edge import rejected_by
 from interfaces.http.judging import judged, single_values
-from interfaces.http.parameters import FigureOf, known_at_of
-from interfaces.http.policies import AUDIT, CASEWORK, Policy
+from interfaces.http.parameters import FigureOf, StoryOf, known_at_of
+from interfaces.http.policies import AUDIT, AUDIT_AND_LEADS, AUDITORS, CASEWORK, Policy
 from interfaces.http.problems import Problem, Rejected
 from interfaces.http.resources import Api, path_ids
 from interfaces.identity import oidc
 from interfaces.identity.people import OFFICE
 from interfaces.identity.sessions import Seen, Session
-from interfaces.web import charts, formats, session
-from interfaces.web.findings import TITLES, FindingsShown, findings, positions
+from interfaces.web import charts, formats, forms, session
+from interfaces.web.findings import (
+    COMMANDS,
+    RAISING,
+    TEXTS,
+    TITLES,
+    DeedForm,
+    FindingShown,
+    FindingsShown,
+    RaisingForm,
+    finding,
+    findings,
+    positions,
+)
 from interfaces.web.messages import counted, message
 from interfaces.web.overview import Times, may_see_figures, may_see_other_times, overview
+from interfaces.web.story import MANNERS, ComparisonShown, compared, story_of
 from interfaces.web.trace import trace
 
 STATIC = Path(__file__).parent / "static"
 ASSETS = "/assets"
-OVERVIEW, TRACE, FINDINGS = "/", "/nachweis", "/feststellungen"
+OVERVIEW, TRACE = "/", "/nachweis"
+FINDINGS, FINDING, STORY, COMPARISON = "/feststellungen", "/feststellung", "/geschichte", "/vergleich"
 SIGN_IN, SIGN_OUT, ACCOUNT = "/anmeldung", "/abmelden", "/konto"
 
 HEADERS = {
@@ -186,15 +201,111 @@ async def _trace(visit: Visit) -> Response:
 
 
 async def _findings(visit: Visit) -> Response:
-    """What an auditor should look at."""
+    """What an auditor should look at, and a provider say something to."""
+    wanted = judged(single_values(visit.request.query_params.multi_items()), FindingsShown, strict=False)
+    return await _findings_page(visit, wanted)
+
+
+async def _findings_page(visit: Visit, wanted: FindingsShown, status: int = 200, **sent: Any) -> Response:
     actor = visit.actor
     assert actor is not None, "the policy lets nobody in who is not signed in"
-    wanted = judged(single_values(visit.request.query_params.multi_items()), FindingsShown, strict=False)
+    known_at = _moment(wanted.known_at or "", "known_at")
 
     def read() -> Response:
         with visit.api.service.store.reading() as reader:
-            shown = findings(visit.api.asking(actor, reader), wanted)
-        return page("findings.html", actor, shown=shown)
+            shown = findings(visit.api.asking(actor, reader, known_at), wanted, known_at)
+        return page("findings.html", actor, status, shown=shown, key=uuid4(), **{"wrong": None, "said": None, **sent})
+
+    return await visit.api.reading(read)
+
+
+async def _raise(visit: Visit) -> Response:
+    """An auditor opens a finding of their own."""
+    actor = visit.actor
+    assert actor is not None, "the policy lets nobody in who is not signed in"
+    form = judged(await forms.fields(visit.request), RaisingForm, strict=False)
+    if actor.role not in RAISING.policy:
+        raise problems.forbidden()
+    said = {"pool": str(form.pool), "note": form.note}
+    said |= {name: text for name in ("provider", "worker") if (text := getattr(form, name).strip())}
+    wrong = await forms.decided(visit.api, actor, RAISING, (), said, form.key)
+    if wrong is None:
+        return RedirectResponse(f"{FINDINGS}?{urlencode({'pool': form.pool, 'state': 'open'})}", 303)
+    return await _findings_page(visit, FindingsShown(form.pool), 422, wrong=wrong, said=form)
+
+
+async def _finding(visit: Visit) -> Response:
+    """One finding: what it rests on, what was done to it, and what can be."""
+    wanted = judged(single_values(visit.request.query_params.multi_items()), FindingShown, strict=False)
+    return await (_finding_with_texts(visit, wanted.finding) if wanted.texts else _finding_page(visit, wanted.finding))
+
+
+async def _finding_with_texts(visit: Visit, id: UUID) -> Response:
+    """The page goes out once it is recorded who read whose texts."""
+    actor, api = visit.actor, visit.api
+    assert actor is not None, "the policy lets nobody in who is not signed in"
+
+    def read() -> Response:
+        with api.service.store.turn() as transaction:
+            asking = api.asking(actor, transaction)
+            shown = finding(asking, id, texts=True)
+            api.note_reads(transaction, asking, FINDING)
+        return page("finding.html", actor, shown=shown, key=uuid4(), wrong=None, said=None)
+
+    return await api.reading(read)
+
+
+async def _finding_page(visit: Visit, id: UUID, status: int = 200, **sent: Any) -> Response:
+    actor = visit.actor
+    assert actor is not None, "the policy lets nobody in who is not signed in"
+
+    def read() -> Response:
+        with visit.api.service.store.reading() as reader:
+            shown = finding(visit.api.asking(actor, reader), id)
+        return page("finding.html", actor, status, shown=shown, key=uuid4(), **{"wrong": None, "said": None, **sent})
+
+    return await visit.api.reading(read)
+
+
+async def _handle(visit: Visit) -> Response:
+    """Somebody opens, explains, confirms or closes a finding."""
+    actor = visit.actor
+    assert actor is not None, "the policy lets nobody in who is not signed in"
+    form = judged(await forms.fields(visit.request), DeedForm, strict=False)
+    command = COMMANDS[form.deed]
+    if actor.role not in command.policy:
+        raise problems.forbidden()
+    wrong = await forms.decided(visit.api, actor, command, [form.finding], {TEXTS[form.deed]: form.text}, form.key)
+    if wrong is None:
+        return RedirectResponse(f"{FINDING}?{urlencode({'finding': form.finding})}", 303)
+    return await _finding_page(visit, form.finding, 422, wrong=wrong, said=form)
+
+
+async def _story(visit: Visit) -> Response:
+    """What happened to a case, a booking or a pool, or by and to a worker."""
+    actor = visit.actor
+    assert actor is not None, "the policy lets nobody in who is not signed in"
+    wanted = judged(single_values(visit.request.query_params.multi_items()), StoryOf, strict=False)
+
+    def read() -> Response:
+        with visit.api.service.store.reading() as reader:
+            shown = story_of(visit.api.asking(actor, reader), wanted)
+        return page("story.html", actor, shown=shown)
+
+    return await visit.api.reading(read)
+
+
+async def _comparison(visit: Visit) -> Response:
+    """Two instants compared."""
+    actor = visit.actor
+    assert actor is not None, "the policy lets nobody in who is not signed in"
+    wanted = judged(single_values(visit.request.query_params.multi_items()), ComparisonShown, strict=False)
+    first, second = _moment(wanted.from_, "from"), _moment(wanted.to, "to")
+
+    def read() -> Response:
+        with visit.api.service.store.reading() as reader:
+            shown = compared(visit.api.asking(actor, reader), wanted, first, second)
+        return page("comparison.html", actor, shown=shown)
 
     return await visit.api.reading(read)
 
@@ -202,7 +313,10 @@ async def _findings(visit: Visit) -> Response:
 PAGES = (
     Page(OVERVIEW, frozenset(get_args(Role)), {"GET": _overview}),
     Page(TRACE, CASEWORK, {"GET": _trace}),
-    Page(FINDINGS, AUDIT, {"GET": _findings}),
+    Page(FINDINGS, AUDIT_AND_LEADS, {"GET": _findings, "POST": _raise}),
+    Page(FINDING, AUDIT_AND_LEADS, {"GET": _finding, "POST": _handle}),
+    Page(STORY, AUDIT, {"GET": _story}),
+    Page(COMPARISON, AUDIT, {"GET": _comparison}),
 )
 
 
@@ -250,10 +364,18 @@ def _environment() -> Environment:
         figure_name=OfBalance,
         event_name=name_of,
         findings_path=FINDINGS,
+        finding_path=FINDING,
+        story_path=STORY,
+        comparison_path=COMPARISON,
+        manners=MANNERS,
+        person=person,
+        movement_names=LABELS,
         titles=TITLES,
         positions=positions,
         casework=CASEWORK,
         audit=AUDIT,
+        auditors=AUDITORS,
+        handling=AUDIT_AND_LEADS,
         sign_in_path=SIGN_IN,
         sign_out_path=SIGN_OUT,
         account_path=ACCOUNT,

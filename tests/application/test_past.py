@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from application import past
 from application.explain import OfEvaluation, explain
+from application.findings import Findings, FindingsReport
 from application.log import Reader
 from application.past import Past, Pasts
 from application.projections.audit_trail import trail
 from application.projections.balances import balance
 from application.projections.bookings import session_notes
 from application.projections.evaluation import evaluation
+from domain.findings.thresholds import Thresholds
 from domain.quantities import BERLIN
 from domain.refusals import Malformed, NotFound
 from interfaces.storage.memory import MemoryTables
@@ -56,6 +58,7 @@ def test_the_past_is_what_stood_there(kind: str, fresh_url: Callable[[str], str]
             assert asked(log, known, lambda reader: reader.head()) == then.ask(lambda reader: reader.head())
             assert asked(log, known, trail, provider=None, limit=500) == then.ask(trail, provider=None, limit=500)
             assert asked(log, known, evaluation, POOL) == then.ask(evaluation, POOL)
+            assert asked(log, known, found) == then.ask(found)
             assert asked(log, known, balance, POOL, by="case") == log.ask(balance, POOL, None, instant, "case")
             for event in then.recorded[-5:]:
                 assert asked(log, known, session_notes, event.stream, None) == then.ask(session_notes, event.stream, None)
@@ -64,6 +67,10 @@ def test_the_past_is_what_stood_there(kind: str, fresh_url: Callable[[str], str]
                 )
 
     hold()
+
+
+def found(reader: Reader) -> FindingsReport:
+    return Findings(Thresholds()).report(reader, pool=None, progress=lambda done, total: None)
 
 
 def story(log: Log) -> None:

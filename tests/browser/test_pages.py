@@ -125,6 +125,33 @@ def test_findings_have_no_barriers(window: Window) -> None:
     window.is_without_barriers()
 
 
+def test_a_finding_has_no_barriers(window: Window) -> None:
+    """The list with its form, one finding with its events and forms, and the story of its case."""
+    window.signs_in_as("auditor")
+    window.page.get_by_role("link", name="Feststellungen zu diesem Pool").click()
+    window.page.get_by_role("heading", name="Eigene Feststellung eröffnen").wait_for()
+    window.is_without_barriers()
+    window.page.locator("tbody th a").first.click()
+    window.page.get_by_role("heading", name="Worauf sie beruht").wait_for()
+    window.is_without_barriers()
+    window.page.get_by_role("link", name="Geschichte des Falls").first.click()
+    window.page.get_by_role("heading", name="Geschichte des Falls").wait_for()
+    window.is_without_barriers()
+
+
+def test_two_instants_compared_have_no_barriers(window: Window) -> None:
+    """The form alone, and what it asks for."""
+    window.signs_in_as("auditor")
+    window.page.get_by_role("link", name="Zwei Zeitpunkte vergleichen").click()
+    window.page.get_by_role("heading", name="Zwei Zeitpunkte vergleichen").wait_for()
+    window.is_without_barriers()
+    window.page.get_by_label("erster Zeitpunkt").fill("28.02.2022")
+    window.page.get_by_label("zweiter Zeitpunkt").fill("31.05.2022")
+    window.page.get_by_role("button", name="Vergleichen").click()
+    window.page.get_by_role("heading", name="Dazwischen verzeichnet").wait_for()
+    window.is_without_barriers()
+
+
 def test_the_page_is_used_by_keyboard(desk: Window) -> None:
     """The first key press offers to skip to the content; what has the focus shows it."""
     desk.signs_in_as("officer")

@@ -17,7 +17,7 @@ from eventsourcing.persistence import Notification
 from application import commands, sampling
 from application.catalogue import BY_CLASS
 from application.findings import Findings
-from application.proof import redecision
+from application.proof import before
 from application.proof.redecision import DECIDED_AGAIN, FOLLOWING
 from application.proof.tree import Tree
 from application.receipts import Answer
@@ -249,7 +249,7 @@ def test_what_was_decided_is_decided_so_again(story: Story, scene: Scene) -> Non
 
 def test_what_is_not_held_is_read_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """given room for one case or booking only / then the same is found, and not found, as with room for all."""
-    monkeypatch.setattr(redecision, "HELD_MAX", 1)
+    monkeypatch.setattr(before, "HELD_MAX", 1)
     assert deviations(scene.turn) == []
     scene.decision("settle")[1]["data"]["minutes"] -= 15
     assert (scene.positions("settle")[1], "minutes") in scene.found()

@@ -101,6 +101,18 @@ def test_damage_is_found(run: Run, statements: list[str], finding: str) -> None:
     assert finding in done.stdout
 
 
+@pytest.mark.parametrize("value", ["'zwei'", "2.5", "X'02'", "9223372036854775807"])
+@pytest.mark.parametrize("column", ["originator_version", "topic", "state", "originator_id"])
+@pytest.mark.usefixtures("sqlite_installation")
+def test_values_of_another_kind_are_found(run: Run, column: str, value: str) -> None:
+    """As SQLite keeps whatever the owner of its file writes, in any column."""
+    filled_pool(run)
+    altered(f"UPDATE stored_events SET {column} = {value} WHERE rowid = 5")
+    done = run("db", "check")
+    assert done.exit_code == 1
+    assert "FEHLER: Ereignis nicht lesbar: event at position 5" in done.stdout
+
+
 @pytest.mark.parametrize(
     "alteration",
     [

@@ -25,16 +25,15 @@ from domain.booking import BookingState
 from domain.pool import DemonstrationStarted
 from domain.quantities import BERLIN, Kind, Outcome, Rules, Sealed, berlin_day, berlin_month
 from interfaces.demo.loading import load
-from interfaces.demo.story import CLOCK, PERIOD, SEED, TOP_UP_RESOLUTION, UNIT_MINUTES
+from interfaces.demo.story import CLOCK, PERIOD, SAMPLE_SEED, SEED, TOP_UP_RESOLUTION, UNIT_MINUTES
 from interfaces.storage import open_store
 from interfaces.storage.keystore import open_keystore
 from tests.application.proof.verifying import deviations
 from tests.office import OFFICER, Office, problem, running_office
 from tests.schema import make_schema
 
-# The pool is still open, nothing erases yet, and what auditors do about it comes after the story.
-NOT_TOLD = {"pool-closed", "personal-data-erased", "sample-drawn"}
-NOT_TOLD |= {name for name in BY_NAME if name.startswith(("finding-", "erasure-", "legal-hold-"))}
+# The pool is still open, and nobody's data are due yet.
+NOT_TOLD = {"pool-closed", "personal-data-erased", *(name for name in BY_NAME if name.startswith(("erasure-", "legal-hold-")))}
 
 
 @contextmanager
@@ -118,6 +117,25 @@ class TestPromises:
         late = sum(event.data.late for event in sessions)  # type: ignore[union-attr]
         for found in (overlaps, nights, early, late):
             assert 0 < found < len(sessions) / 20
+
+    def test_an_auditor_has_begun(self, log: list[Recorded]) -> None:
+        """A sample with its seed; some findings are confirmed or closed, some wait for the provider or for the auditor."""
+        [sample] = all_of(log, "sample-drawn")
+        data: Any = sample.data
+        assert (data.seed, len(data.sessions)) == (SAMPLE_SEED, 25)
+        courses: dict[Any, list[str]] = defaultdict(list)
+        for event in log:
+            if event.type.startswith("finding-"):
+                courses[event.stream].append(event.type.removeprefix("finding-"))
+        assert sorted(courses.values()) == sorted(
+            [
+                ["opened"],
+                ["opened", "explained"],
+                ["opened", "explained", "closed"],
+                ["opened", "explained", "confirmed"],
+                ["opened", "explained", "confirmed", "closed"],
+            ]
+        )
 
     def test_people_work_when_people_work(self, log: list[Recorded]) -> None:
         """Few services at weekends and between the years, hardly anybody at a desk then, and a ramp-up in the first months."""

@@ -122,6 +122,37 @@ def test_only_what_holds_can_be_opened(office: Office) -> None:
     assert (kept["id"], kept["holds"], kept["sentence"]) == (late["id"], False, late["sentence"])
 
 
+def test_findings_are_told_as_they_were_known(office: Office) -> None:
+    """What was recorded or refused later is not among them, nor how it was handled; and the past is the office's alone."""
+    path = "/audit/findings"
+
+    def now() -> str:
+        """When the last event was recorded."""
+        last = int(office.get("auditor", "/audit/trail", limit=1).headers["Position"])
+        [event] = office.get("officer", "/events", after=last - 1).json()["items"]
+        return str(event["time"])
+
+    def rules(**query: str) -> dict[str, str | None]:
+        found = office.get("auditor", path, pool=office.pool, **query)
+        assert found.status_code == 200, found.text
+        return {item["rule"]: item["state"] for item in found.json()["items"]}
+
+    office.given("open_pool", "open_case", "request_hours", "approve_hours")
+    before = now()
+    outside = {"starts_at": "2001-03-05T14:30:00+01:00", "minutes": 90, "kind": "direct"}
+    office.given("log_session", "list_findings")
+    logged = now()
+    office.when("worker", "/bookings/{booking}/sessions", outside, key="late").refuses("outside_period", 409)
+    office.given("open_finding")
+    assert rules() == rules(known_at="2199-01-01")
+    assert "open" in rules().values()
+    assert "refused-outside" in rules()
+    assert rules(known_at=before) == {}
+    assert set(rules(known_at=logged).values()) == {None}
+    assert office.get("auditor", f"{path}/opened", pool=office.pool, known_at=logged).json()["items"] == []
+    assert office.get("lead", f"{path}/opened", known_at=logged).status_code == 403
+
+
 @pytest.mark.parametrize("also", [{"provider": "traeger-a"}, {"case": "5d1c1f60-0f5b-4d8e-9c61-6a5d1f0a7b02"}])
 def test_a_raised_finding_is_about_one_thing(office: Office, also: dict[str, str]) -> None:
     """A request says itself whose case it is; what is in another pool is not there."""

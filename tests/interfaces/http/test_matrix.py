@@ -101,7 +101,10 @@ MAY = {
 PAGES_MAY = {
     "/": "WLOPAD",
     "/nachweis": "WLOA",
-    "/feststellungen": "OA",
+    "/feststellungen": "LOA",
+    "/feststellung": "LOA",
+    "/geschichte": "OA",
+    "/vergleich": "OA",
     "/anmeldung": "WLOPAD-",
     "/anmeldung/token": "WLOPAD-",
     "/anmeldung/code": "WLOPAD-",
@@ -116,6 +119,7 @@ PAGES_MAY = {
 }
 READ, SENT, BOTH = ("GET", "HEAD"), ("POST",), ("GET", "HEAD", "POST")
 PAGE_METHODS = {
+    **dict.fromkeys(("/feststellungen", "/feststellung"), BOTH),
     **dict.fromkeys(("/anmeldung", "/anmeldung/code", "/anmeldung/passwort", "/anmeldung/zweiter-faktor"), BOTH),
     **dict.fromkeys(("/anmeldung/token", "/abmelden", "/konto/erneuern", "/konto/beenden"), SENT),
 }
@@ -545,6 +549,9 @@ def page_cells(town: Town) -> Iterator[tuple[str, str, str, dict[str, str], int]
         "/": [{}, {"pool": pool}],
         "/nachweis": [{"figure": f"pool/{pool}/granted"}],
         "/feststellungen": [{"pool": pool}],
+        "/feststellung": [{"finding": next(thing.ids["finding"] for thing in town.of("finding") if thing.owner == "a")}],
+        "/geschichte": [{"pool": pool}, {"worker": WORDS["a"]}],
+        "/vergleich": [{"pool": pool, "from": "2024-03-31", "to": "2024-06-30"}],
     }
     for path, roles in PAGES_MAY.items():
         answered = PAGE_METHODS.get(path, READ)

@@ -217,6 +217,11 @@ def changed_schema(files: Files) -> Files:
     return {**files, "schemata/session-logged.1.json": files["schemata/session-logged.1.json"].replace(b"integer", b"string", 1)}
 
 
+def unknown_word_in_a_schema(files: Files) -> Files:
+    name = "schemata/session-logged.1.json"
+    return listed({**files, name: files[name].replace(b'"maxLength"', b'"pattern"', 1)})
+
+
 def left_out_schema(files: Files) -> Files:
     return listed(without(files, "schemata/session-logged.1.json"))
 
@@ -253,6 +258,7 @@ BY_ANYBODY: dict[Change, str] = {
     left_out_file: r"„salden.json“ fehlt im Archiv",
     added_file: r"„mehr.txt“ liegt im Archiv, steht aber nicht im Verzeichnis",
     changed_schema: r"„schemata/session-logged.1.json“ ist nicht die Datei, die im Verzeichnis steht",
+    unknown_word_in_a_schema: r"Das Schema sagt über „session-logged\.1\.stream“ etwas, das dieses Programm nicht kennt",
     left_out_schema: r"„schemata/session-logged.1.json“ fehlt im Archiv",
 }
 
@@ -347,6 +353,31 @@ def unknown_request(events: Events) -> Events:
     return events
 
 
+def another_kind_of_hours(events: Events) -> Events:
+    of_type(events, "session-logged")["data"]["kind"] = "guessed"
+    return events
+
+
+def a_field_too_many(events: Events) -> Events:
+    of_type(events, "case-opened")["data"]["name"] = "Klara"
+    return events
+
+
+def no_district(events: Events) -> Events:
+    del of_type(events, "hours-requested", -1)["data"]["district"]
+    return events
+
+
+def unknown_role(events: Events) -> Events:
+    of_type(events, "hours-requested", -1)["actor"]["role"] = "chief"
+    return events
+
+
+def a_fraction(events: Events) -> Events:
+    of_type(events, "hours-reserved")["data"]["minutes"] += 0.5
+    return events
+
+
 def no_number(events: Events) -> Events:
     of_type(events, "session-logged")["data"]["minutes"] = "60"
     return events
@@ -366,7 +397,12 @@ BY_THE_OFFICE: dict[Callable[[Events], Events], str] = {
     cause_left_out: r"Es folgt aus Position 1000000, und die fehlt im Paket",
     unknown_case: rf"Der Fall {UNKNOWN}, für den hier beantragt wird, fehlt im Paket",
     unknown_request: rf"Der Antrag {UNKNOWN} fehlt im Paket, aber anderes beruht auf ihm",
-    no_number: r"\(„Termin erfasst“\): Das Ereignis ist unlesbar",
+    no_number: r"\(„Termin erfasst“\): Nicht so, wie es im Schema steht, ist „session-logged\.1\.data\.minutes“",
+    another_kind_of_hours: r"Nicht so, wie es im Schema steht, ist „session-logged\.1\.data\.kind“",
+    a_field_too_many: r"Nicht so, wie es im Schema steht, ist „case-opened\.1\.data\.name“",
+    no_district: r"Nicht so, wie es im Schema steht, ist „hours-requested\.1\.data\.district“",
+    unknown_role: r"Nicht so, wie es im Schema steht, ist „hours-requested\.1\.actor\.role“",
+    a_fraction: r"Nicht so, wie es im Schema steht, ist „hours-reserved\.1\.data\.minutes“",
 }
 
 
@@ -456,8 +492,8 @@ def one_bit(whole: bytes, events: int) -> bytes:
         (cut, "kein vollständiges ZIP-Archiv"),
         (emptied, "kein vollständiges ZIP-Archiv"),
         (without_any_file, "„manifest.json“ fehlt im Archiv"),
-        (renamed_within, "„ereignisse.jsonl“ ist beschädigt"),
-        (one_bit, "„ereignisse.jsonl“ ist beschädigt"),
+        (renamed_within, "„ereignisse.jsonl“ fehlt im Archiv oder ist beschädigt"),
+        (one_bit, "„ereignisse.jsonl“ fehlt im Archiv oder ist beschädigt"),
     ],
 )
 def test_a_damaged_archive_is_told(package: Files, tmp_path: Path, damage: Callable[[bytes, int], bytes], said: str) -> None:
@@ -474,7 +510,7 @@ def test_nothing_is_unpacked(tmp_path: Path) -> None:
         archive.writestr("manifest.json", bytes(10_000_000))
     found = verified(tmp_path, (tmp_path / "bomb.zip").read_bytes())
     assert found.status == 1
-    assert "ein Prüfpaket enthält alles ungepackt" in found.deviations()[0]
+    assert "enthält etwas gepackt" in found.deviations()[0]
 
 
 def test_no_file_makes_it_fail(package: Files, tmp_path: Path) -> None:

@@ -41,7 +41,20 @@ def test_it_can_be_read_by_one_person() -> None:
     tree = ast.parse(source, feature_version=(3, 9))
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    known = {"base64", "collections", "datetime", "hashlib", "json", "pathlib", "struct", "sys", "typing", "zipfile", "__future__"}
+    known = {
+        "base64",
+        "collections",
+        "datetime",
+        "hashlib",
+        "json",
+        "pathlib",
+        "re",
+        "struct",
+        "sys",
+        "typing",
+        "zipfile",
+        "__future__",
+    }
     assert imported == known
 
 

@@ -1,17 +1,24 @@
 """The package as it is written, and the verifier that is alone with it."""
 
 import json
+import random
+from collections import Counter
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import jsonschema
 import pytest
 
-from application.catalogue import CATALOGUE
 from application.projections.pools import list_pools
 from application.proof import package as contents
 from application.proof.tree import LogDiffers
+from domain.handling import FindingOpened, Matter
+from interfaces.package import pruefer
 from interfaces.storage.checkpoint_keys import CheckpointKeys
+from tests.application.projections.driver import opened_log
 from tests.domain.facts import POOL as OTHER_POOL
+from tests.domain.facts import pool_opened
 from tests.interfaces.demo.test_story import told
 from tests.interfaces.package.packages import Files, events_of, random_log, unzipped, verified, written
 from tests.tampering import tampering
@@ -77,6 +84,49 @@ def test_every_stored_event_fits_its_schema(package: Files) -> None:
     assert {f"schemata/{name}.json" for name in schemas} == {name for name in package if name.startswith("schemata/")}
 
 
-def test_every_event_has_a_german_title() -> None:
-    """The verifier calls it by that."""
-    assert contents.TITLES.keys() == {entry.name for entry in CATALOGUE}
+def test_a_finding_over_pools_is_with_these_alone(tmp_path: Path, keys: CheckpointKeys) -> None:
+    """given three pools, a finding about two of them and one of no known pool / then each package has what concerns it."""
+    pools = [UUID(f"00000000-0000-4000-8000-00000000000{number}") for number in range(3)]
+    of_two = Matter("overlap-worker", 1, "Zugleich.", (1, 3), None, None, None, "kraft-1", None)
+    of_none = Matter("refused-outside", 2, "Versuche.", (2,), None, None, None, None, None)
+    seen = [(UUID(int=number), FindingOpened(matter, None, True)) for number, matter in enumerate((of_two, of_none))]
+    with opened_log(f"sqlite:///{tmp_path}/store.db") as log:
+        log.append_all([([fact], None) for fact in (*((pool, pool_opened()[1]) for pool in pools), *seen)])
+        packages = [unzipped(written(log.store, keys, tmp_path / f"{pool}.zip", pool)) for pool in pools]
+    assert [[event["position"] for event in events_of(each)] for each in packages] == [[1, 4, 5], [2, 5], [3, 4, 5]]
+    found = verified(tmp_path, *packages)
+    assert (found.status, found.deviations()) == (0, [])
+
+
+def test_the_verifier_judges_schemas_as_another_library_does(package: Files) -> None:
+    """given golden and recorded events with any one value changed or left out / then both say the same of each."""
+    chance = random.Random(5)
+    schemas = {name: json.loads(content) for name, content in contents.schemas().items()}
+    checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
+    events = [json.loads(path.read_bytes()) for path in sorted(GOLDEN.glob("*.json"))] + events_of(package)[:60]
+    judged = Counter[bool]()
+    for event in events:
+        schema = schemas[f"{event['type']}.{event['schema']}"]
+        validator = jsonschema.Draft202012Validator(schema, format_checker=checker)
+        for changed in (event, *(with_a_change(event, chance) for _ in range(12))):
+            fits = not [*pruefer.misfits(changed, schema, schema["$defs"], "event")]
+            assert fits == validator.is_valid(changed), changed
+            judged[fits] += 1
+    assert min(judged[True], judged[False]) > len(events)
+
+
+def with_a_change(event: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+    """The same with something else at one place."""
+    changed = json.loads(json.dumps(event))
+    inside = [changed]
+    while (deeper := [each for each in inside[-1].values() if isinstance(each, dict) and each]) and chance.random() < 0.7:
+        inside.append(chance.choice(deeper))
+    name = chance.choice(sorted(inside[-1]))
+    match chance.randrange(8):
+        case 0:
+            del inside[-1][name]
+        case 1:
+            inside[-1]["more"] = None
+        case number:
+            inside[-1][name] = ("x", 7, None, [1], {}, True)[number - 2]
+    return changed

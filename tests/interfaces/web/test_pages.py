@@ -9,12 +9,12 @@ from eventsourcing.persistence import OperationalError
 
 from application.log import read_event
 from domain.quantities import berlin_time, hours
-from interfaces.web import findings, pages
+from interfaces.web import findings, pages, story
 from interfaces.web.messages import GERMAN
 from interfaces.web.pages import STATIC
 from tests.interfaces.http.office import PEOPLE, Office
 from tests.interfaces.http.test_refusals import LOGGED
-from tests.interfaces.web.visitor import Visitor, read
+from tests.interfaces.web.visitor import Read, Visitor, read
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}{facts}'
 TEXT = "Kim Beispiel"  # stands in the personal fields of the examples
@@ -321,9 +321,148 @@ def test_findings_are_turned_page_by_page(office: Office, monkeypatch: pytest.Mo
         page, pages = read(visitor.opens(further[0])), pages + 1
     assert pages >= 2
     assert visitor.opens("/feststellungen", pool=office.pool, after="x").status_code == 422
-    for person in ("worker", "lead", "planner", "admin"):
+    for person in ("worker", "planner", "admin"):
         assert Visitor(office).signs_in_as(person).opens("/feststellungen", pool=office.pool).status_code == 403
     assert Visitor(office).opens("/feststellungen").status_code == 303
+
+
+def form_of(page: Read, submit: str) -> dict[str, str]:
+    """The hidden fields of the form that sends this deed, or of the only one."""
+    forms: list[dict[str, str]] = []
+    for tag, attributes in page.elements:
+        if tag == "form":
+            forms.append({})
+        elif tag == "input" and attributes.get("type") == "hidden" and forms:
+            forms[-1][str(attributes["name"])] = str(attributes["value"])
+    return next(each for each in forms if each.get("deed") == submit and "key" in each)
+
+
+def test_a_finding_is_handled_on_the_pages(office: Office) -> None:
+    """Opened and closed by auditors, explained by the provider; a button that is pressed twice does it once."""
+    office.given(*LOGGED)
+    auditor, lead = (Visitor(office).signs_in_as(who) for who in ("auditor", "lead"))
+    [late] = office.get("auditor", "/audit/findings", pool=office.pool, rule="late-entry").json()["items"]
+    link = f"/feststellung?finding={late['id']}"
+    assert link in read(auditor.opens("/feststellungen", pool=office.pool)).links("/feststellung?")
+    page = read(auditor.opens(link))
+    assert "nicht eröffnet" in page.text
+    assert "Worauf sie beruht" in page.text
+    opening = {**form_of(page, "open"), "text": "Bitte erläutern."}
+    assert lead.opens(link).status_code == 404
+    for _ in range(2):
+        answer = auditor.sends("/feststellung", **opening)
+        assert (answer.status_code, answer.headers["Location"]) == (303, link)
+
+    [own] = read(lead.opens("/", pool=office.pool)).links("/feststellungen")
+    [mine] = read(lead.opens(own)).links("/feststellung?")
+    assert mine == link
+    page = read(lead.opens(mine))
+    assert "Feststellung bestätigen" not in page.text
+    assert "Bitte erläutern." not in page.text
+    assert "Bitte erläutern." in read(lead.opens(f"{mine}&texts=true")).text
+    empty = lead.sends("/feststellung", **form_of(page, "explain"))
+    assert empty.status_code == 422
+    assert "Das wurde nicht angenommen" in read(empty).text
+    assert lead.sends("/feststellung", **form_of(read(empty), "explain"), text="Vertretung\r\nam Montag").status_code == 303
+
+    page = read(auditor.opens(link))
+    assert "Stellungnahme liegt vor" in page.text
+    assert auditor.sends("/feststellung", **form_of(page, "confirm")).status_code == 303
+    page = read(auditor.opens(link))
+    refused = auditor.sends("/feststellung", **{**form_of(page, "close"), "deed": "confirm"}, text="<b>doch</b>")
+    assert refused.status_code == 422
+    assert "schon entschieden" in read(refused).text
+    assert auditor.sends("/feststellung", **form_of(read(refused), "close"), text="berichtigt").status_code == 303
+    finding = link.partition("=")[2]
+    steps = office.get("auditor", f"/audit/findings/{finding}").json()["steps"]
+    assert [(step["type"], step["text"]) for step in steps] == [
+        ("finding-opened", "Bitte erläutern."),
+        ("finding-explained", "Vertretung\nam Montag"),
+        ("finding-confirmed", None),
+        ("finding-closed", "berichtigt"),
+    ]
+    with office.service.store.reading() as reader:
+        reads = reader.fetch("SELECT subject, path FROM personal_reads WHERE path LIKE '%/feststellung'")
+    assert reads == [("leitung-1", "GET /feststellung")]
+
+
+def test_an_auditor_raises_a_finding_on_the_page(office: Office) -> None:
+    """With a note at least; and nobody does it for another."""
+    office.given_pool()
+    auditor = Visitor(office).signs_in_as("auditor")
+    page = read(auditor.opens("/feststellungen", pool=office.pool))
+    form = {name: str(value["value"]) for name, value in by_name(page, "hidden").items()}
+    again = auditor.sends("/feststellungen", **form)
+    assert again.status_code == 422
+    form = {name: str(value["value"]) for name, value in by_name(read(again), "hidden").items()}
+    assert auditor.sends("/feststellungen", "https://elsewhere.example", **form, note="x").status_code == 403
+    for who in ("officer", "lead"):
+        assert Visitor(office).signs_in_as(who).sends("/feststellungen", **form, note="x").status_code == 403
+    assert auditor.sends("/feststellungen", **form, note="Ein Aushang fehlt.", provider="traeger-a").status_code == 303
+    [raised] = office.get("lead", "/audit/findings/opened", pool=office.pool).json()["items"]
+    assert (raised["state"], raised["provider"], raised["rule"]) == ("open", "traeger-a", None)
+    assert auditor.sends("/feststellungen", **{**form, "key": "x"}, note="x").status_code == 422
+    assert auditor.sends("/feststellungen", **form, note="x" * 70_000).status_code == 413
+
+
+def by_name(page: Read, kind: str) -> dict[str, dict[str, str | None]]:
+    inputs = [attributes for tag, attributes in page.elements if tag == "input" and attributes.get("type") == kind]
+    return {str(attributes["name"]): attributes for attributes in inputs if attributes["name"] in ("key", "pool")}
+
+
+def test_findings_are_shown_as_they_were_known(office: Office) -> None:
+    """With a banner, and the way back to today."""
+    office.given(*LOGGED)
+    auditor = Visitor(office).signs_in_as("auditor")
+    text = read(auditor.opens("/feststellungen", pool=office.pool, known_at="31.12.2199")).text
+    assert "wie am 31.12.2199 bekannt" in text
+    assert "Spät erfasst" in text
+    assert auditor.opens("/feststellungen", pool=office.pool, known_at="31.02.2024").status_code == 422
+    assert Visitor(office).signs_in_as("lead").opens("/feststellungen", pool=office.pool, known_at="1.1.2199").status_code == 403
+
+
+def test_the_story_is_told_line_by_line(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the figure to the case, from there to its request; with what each event changes, and no text opened."""
+    office.given(*LOGGED)
+    auditor = Visitor(office).signs_in_as("auditor")
+    [link, *_] = read(auditor.opens("/nachweis", figure=f"pool/{office.pool}/consumed")).links("/geschichte")
+    page = read(auditor.opens(link))
+    assert "Geschichte des Falls „F-2024-" in page.text
+    assert "Stunden beantragt" in page.text
+    assert "geleistet +" in page.text
+    assert TEXT not in page.text
+    [booking, *_] = page.links("/geschichte?booking")
+    assert "Termin erfasst" in read(auditor.opens(booking)).text
+    assert "Geschichte der Fachkraft „kraft-1“" in read(auditor.opens("/geschichte", worker="kraft-1")).text
+    monkeypatch.setattr(story, "SCENES_SHOWN", 2)
+    page, told = read(auditor.opens("/geschichte", case=office.case)), 1
+    while further := [each for each in page.links("/geschichte") if "after=" in each]:
+        page, told = read(auditor.opens(further[0])), told + 1
+    assert told >= 2
+    for query in ({}, {"case": office.case, "pool": office.pool}):
+        assert auditor.opens("/geschichte", **query).status_code == 422
+    assert auditor.opens("/geschichte", worker="niemand").status_code == 404
+    for who in ("worker", "lead", "planner", "admin"):
+        visitor = Visitor(office).signs_in_as(who)
+        assert visitor.opens("/geschichte", pool=office.pool).status_code == 403
+        assert visitor.opens("/vergleich", pool=office.pool).status_code == 403
+
+
+def test_two_instants_are_compared(office: Office) -> None:
+    """What was recorded in between about the time before, and the figures with their difference; each leads to its entries."""
+    office.given(*LOGGED)
+    auditor = Visitor(office).signs_in_as("auditor")
+    [link] = read(auditor.opens("/", pool=office.pool)).links("/vergleich")
+    assert "Dazwischen" not in read(auditor.opens(link)).text.partition("Unterschied")[0]
+    page = read(auditor.opens(link, **{"pool": office.pool, "from": "31.12.2024", "to": "31.12.2199"}))
+    api = office.get("auditor", "/audit/compare", pool=office.pool, **{"from": "2024-12-31", "to": "2199-12-31"}).json()
+    for figure in api["figures"]:
+        assert hours(figure["now"]) in page.text, figure
+    assert len(api["changes"]) > 0
+    assert page.text.count("nachgetragen") == sum(change["manner"] == "late" for change in api["changes"])
+    for each in page.links("/nachweis"):
+        assert auditor.opens(each).status_code == 200
+    assert auditor.opens("/vergleich", pool=office.pool, **{"from": "31.12.2024", "to": "1.1.2024"}).status_code == 422
 
 
 def test_hostile_names_are_text(office: Office) -> None:
@@ -355,6 +494,9 @@ def test_every_page_keeps_to_this_host_and_to_the_policy(office: Office) -> None
         visitors["planner"].opens("/nachweis"),
         visitors["auditor"].opens("/feststellungen", pool=office.pool),
         visitors["lead"].opens("/feststellungen", pool=office.pool),
+        visitors["auditor"].opens("/geschichte", pool=office.pool),
+        visitors["auditor"].opens("/vergleich", pool=office.pool, **{"from": "01.01.2024", "to": "31.12.2025"}),
+        visitors["auditor"].sends("/feststellungen", pool=office.pool),
         visitors["officer"].opens("/abmelden"),
         visitors["admin"].opens("/konto"),
     ]
