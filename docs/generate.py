@@ -18,17 +18,19 @@ from application.log import EventMapper, Recorded
 from application.projections.evaluation import names_of
 from application.projections.figures import FIGURES, GROUPINGS, MONTHS, UNITS, Figure
 from application.projections.figures import SECTIONS as SECTIONS_OF_FIGURES
+from application.projections.trail_lines import NAMES, RETENTION_CLASSES
 from benchmarks import scale
 from docs import walk
 from domain.booking import BookingEvent, HoursApproved, SessionFacts
 from domain.case import CaseEvent
+from domain.erasure import Periods
 from domain.findings.rules import FAMILIES
 from domain.findings.rules import RULES as RULES_OF_FINDINGS
 from domain.findings.thresholds import Thresholds
 from domain.handling import FindingEvent, Matter
-from domain.personal_data import PersonalClass
+from domain.personal_data import CLASSES, PersonalClass
 from domain.pool import PoolEvent, RefusedStep
-from domain.quantities import Actor, Period, Personal, Rules, Sealed
+from domain.quantities import Actor, Period, Personal, RetentionClass, Rules, Sealed
 from domain.refusals import ORDER
 from domain.sampling import Population
 from interfaces.http.app import OPERATIONS, PAGES
@@ -318,7 +320,35 @@ def fields_section() -> str:
     return "\n".join(lines)
 
 
+KEPT_AS: Mapping[RetentionClass, str] = {
+    **RETENTION_CLASSES,
+    "procedure": "Begründungen von Sperren und Löschungen; enden mit der letzten der anderen Klassen",
+}
+
+
+def personal_section() -> str:
+    """Which personal fields of which events belong to which class."""
+    rows = ["| Löschklasse | Datenart | Felder |", "| --- | --- | --- |"]
+    for kept, label in KEPT_AS.items():
+        named = f"`{kept}` {label}"
+        for entry in CATALOGUE:
+            if of_class := [f"`{field}`" for field, retention in entry.personal.items() if retention == kept]:
+                rows.append(f"| {named} | {NAMES[entry.cls]} (`{entry.name}`) | {', '.join(of_class)} |")
+                named = ""
+    return "\n".join(rows)
+
+
+def periods_section() -> str:
+    """How long each class is kept unless an office says otherwise."""
+    rows = ["| Löschklasse | Name der Frist | Jahre | Herkunft |", "| --- | --- | ---: | --- |"]
+    for kept in CLASSES:
+        [period] = [each for each in fields(Periods) if each.name == f"{kept}_years"]
+        rows.append(f"| `{kept}` | `{period.name}` | {period.default} | {period.metadata['meaning']} |")
+    return "\n".join(rows)
+
+
 SECTIONS: Mapping[str, Mapping[str, Any]] = {
+    "datenschutz/loeschkonzept.md": {"personal": personal_section, "periods": periods_section},
     "evaluation.md": {"groupings": groupings_section, "figures": figures_section},
     "events.md": {"example": example_section, "events": events_section},
     "findings.md": {"thresholds": thresholds_section, "rules": findings_section},
