@@ -15,7 +15,7 @@ from interfaces.cli.progress import event_progress, progress_bar
 from interfaces.cli.stores import opened_store, store_of
 from interfaces.handover.failing import NotHandedOver
 from interfaces.handover.witness import Witness
-from interfaces.identity.restored import shut_out
+from interfaces.identity.restored import end_sessions
 from interfaces.service import open_service
 from interfaces.settings import Settings, read_settings
 from interfaces.storage.backup import back_up, restore
@@ -23,9 +23,9 @@ from interfaces.storage.check import examine
 from interfaces.storage.checkpoint_keys import CheckpointKeys
 from interfaces.storage.migrate import migrate, schema_state
 
-_SHUT = (
-    "Alle Sitzungen sind beendet. Konten stehen wieder, wie sie bei der Sicherung waren: Wer seither gesperrt oder abgeschaltet "
-    "wurde, muss es noch einmal werden („stundenpool account list“)."
+_AS_THEY_WERE = (
+    "Alle Sitzungen sind beendet. Konten und Zugangstoken gelten wieder, wie sie bei der Sicherung galten: Was seither gesperrt, "
+    "abgeschaltet oder widerrufen wurde, muss es noch einmal werden („stundenpool account list“, „stundenpool token list“)."
 )
 _KEYS_APART = "Die Schlüssel der Personendaten sind nicht darin: „stundenpool keys backup“ sichert sie."
 
@@ -65,9 +65,9 @@ def restore_(file: Path) -> None:
     for line in brought_up_to_date(settings):
         note(line)
     with opened_store(settings) as store, store.turn() as turn:
-        revoked = shut_out(turn, utc_now(), getpass.getuser())
+        end_sessions(turn, utc_now(), getpass.getuser())
     note(f"Zurückgespielt aus „{file}“. {_KEYS_APART}")
-    note(f"{_SHUT} Widerrufene Zugangstoken: {revoked}.")
+    note(_AS_THEY_WERE)
     _erase_again(settings)
     _check(settings)
 

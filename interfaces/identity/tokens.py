@@ -101,10 +101,10 @@ def revoke(tx: Transaction, id: UUID, now: datetime, by: str) -> TokenView:
     return _view(revoked[0])
 
 
-def revoke_all(tx: Transaction, now: datetime, *, of: Actor | None = None) -> int:
-    """All tokens, or all of a person, are taken no longer; says how many were until now."""
-    whose, who = ("", ()) if of is None else (" AND subject = ? AND organisation = ?", (of.subject, of.organisation))
-    return len(tx.fetch(f"UPDATE tokens SET revoked = ? WHERE revoked IS NULL{whose} RETURNING hash", (micros(now), *who)))
+def revoke_all(tx: Transaction, now: datetime, *, of: Actor) -> int:
+    """All tokens of a person are taken no longer; says how many were until now."""
+    revoke = "UPDATE tokens SET revoked = ? WHERE revoked IS NULL AND subject = ? AND organisation = ? RETURNING hash"
+    return len(tx.fetch(revoke, (micros(now), of.subject, of.organisation)))
 
 
 def get(reader: Reader, id: UUID) -> TokenView:
