@@ -20,8 +20,8 @@ def make_schema(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         _copy_file(Path(unquote(parts.path.removeprefix("/"))))
-    elif not parts.query:
-        _copy_database(url, unquote(parts.path.removeprefix("/")))
+    elif not parts.query and (name := unquote(parts.path.removeprefix("/"))) != "postgres":  # by which the others are made
+        _copy_database(url, name)
     _migrate(url)
 
 

@@ -169,7 +169,7 @@ INQUIRIES = (
         closed="Der Träger storniert den zweiten Eintrag.",
     ),
     Inquiry(
-        "changed-after-month",
+        "changed-after-confirmation",
         "Warum so spät geändert?",
         "Der Nachweis kam nach einer Krankheit verspätet.",
         closed="Der Nachweis lag bei der Einsicht vor.",

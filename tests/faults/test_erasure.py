@@ -21,7 +21,9 @@ from application.projections import balances
 from application.proof import proofs
 from domain.erasure import Periods
 from domain.quantities import Sealed
-from interfaces.storage.backup import back_up, back_up_keys, restore_keys
+from interfaces.storage.backup import back_up
+from interfaces.storage.keystore import open_keystore
+from interfaces.storage.keystore.backup import back_up_keys, restore_keys
 from interfaces.storage.ledger import ErasureLedger
 from tests.application.proof.verifying import deviations
 from tests.conftest import STORE_KINDS
@@ -29,6 +31,7 @@ from tests.faults.canary import Places, files
 from tests.faults.scenes import SERVICE, Stage
 from tests.office import LEAD, OFFICER, SECOND_OFFICER, WORKER, Office, running_office
 from tests.postgres import running_cluster
+from tests.recipient import write_pair
 
 TEXTS = 20
 
@@ -109,8 +112,9 @@ def live_and_forget(url: str, folder: Path, many: int, also: Callable[[], Places
         assert len(secrets) == 2 * 4 * len(gone)
         sums, proof, size = standing(office, persons.pool)
         back_up(url, folder / "copy")
-        back_up_keys(keys, folder / "copy-of-keys")
-        assert found_in(files(folder), secrets) == {str(keys / "keys.db"), str(folder / "copy-of-keys")}
+        private, recipient = write_pair(folder / "private.pem", folder / "office.pem")
+        back_up_keys(office.keystore, folder / "copy-of-keys", recipient)
+        assert found_in(files(folder), secrets) == {str(keys / "keys.db")}
 
         assert Erasing(office.store, office.keystore, office.keyring, ledger).carry_out(office.engine) == len(gone)
 
@@ -123,11 +127,11 @@ def live_and_forget(url: str, folder: Path, many: int, also: Callable[[], Places
             proofs.consistency(reader, size)
         texts = [text.encode() for case in gone for text in persons.said[case]]
         assert found_in([*files(folder), *also()], texts) == set()
-        assert found_in([*files(folder), *also()], secrets) == {str(folder / "copy-of-keys")}
+        assert found_in([*files(folder), *also()], secrets) == set()
         assert not office.keyring._ciphers.keys() & set(names)
     (keys / "keys.db").unlink()
-    restore_keys(keys, folder / "copy-of-keys", {name for entry in ledger.entries() for name in entry.keys})
-    (folder / "copy-of-keys").unlink()
+    with closing(open_keystore(str(keys), "", "restore")) as store:
+        restore_keys(store, folder / "copy-of-keys", private, "", {name for entry in ledger.entries() for name in entry.keys})
     assert found_in([*files(folder), *also()], secrets) == set()
 
 

@@ -13,6 +13,7 @@ import pytest
 from application import commands
 from interfaces.cli.stores import officer, service
 from tests.interfaces.cli.conftest import Run, opened_pool
+from tests.recipient import write_pair
 
 REQUESTS = """\
 request_id;case_ref;provider;district;requested_at;requested_by;requested_minutes;decision;decided_at;decided_by;granted_minutes;purpose;reason
@@ -29,7 +30,9 @@ def closed(installation: Path, run: Run) -> Path:
     assert run("import", "requests", "requests.csv", "--pool", pool).exit_code == 0
     with service() as opened:
         for name in ("fall-1", "fall-2"):
-            close = partial(commands.close_case, case=commands.case_id(pool, name), outcome="moved", note=f"Ende von {name}")
+            close = partial(
+                commands.close_case, case=commands.imported_case_id(pool, name), outcome="moved", note=f"Ende von {name}"
+            )
             assert opened.engine.execute(officer("amt-1"), close).outcome == "done"
     return installation
 
@@ -53,7 +56,8 @@ def test_two_persons_erase_and_backups_do_not_undo_it(run: Run, monkeypatch: pyt
     assert texts(run, "fall-1", "vorher") == {"Zweck von Kim", "Grund von Kim", "Ende von fall-1"}
     page = Path("vorher/auskunft.html").read_text()
     assert "Zweck: Zweck von Kim" in page
-    assert run("db", "backup", "kopie").exit_code == run("keys", "backup", "schluessel").exit_code == 0
+    write_pair(Path("privat.pem"), Path("amt.pem"))
+    assert run("db", "backup", "kopie").exit_code == run("keys", "backup", "schluessel", "--recipient", "amt.pem").exit_code == 0
     erase = ("erase", "fall-1", "--reason", "Speicherung war unzulässig", "--subject")
 
     assert run(*erase, "amt-1").exit_code == 0
@@ -67,7 +71,7 @@ def test_two_persons_erase_and_backups_do_not_undo_it(run: Run, monkeypatch: pyt
     assert run("audit", "verify").exit_code == run("db", "check").exit_code == 0
     monkeypatch.setenv("STUNDENPOOL_DATABASE_URL", elsewhere)
     Path("keys/keys.db").unlink()
-    assert run("keys", "restore", "schluessel").exit_code == 0
+    assert run("keys", "restore", "schluessel", "--private", "privat.pem").exit_code == 0
     restored = run("db", "restore", "kopie")
     assert restored.exit_code == 0, restored.stderr
     assert "Löschverzeichnis" in restored.stderr

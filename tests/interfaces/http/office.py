@@ -170,7 +170,7 @@ class Then:
 @contextmanager
 def running_office(url: str, folder: Path, **chosen: Any) -> Iterator[Office]:
     """A service on this store, which is set up where it is new, with these other settings; tokens are made anew."""
-    settings = Settings(database_url=url, keystore=str(folder / "keys"), **chosen)
+    settings = Settings(**{"database_url": url, "keystore": str(folder / "keys"), **chosen})
     make_schema(url)
     store = open_store(url, create=False)
     tokens = {

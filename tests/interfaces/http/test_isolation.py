@@ -5,8 +5,8 @@ from uuid import UUID, uuid5
 import httpx
 import pytest
 
-from interfaces.web import session
 from tests.interfaces.http.office import Office
+from tests.interfaces.web.visitor import Visitor
 
 OPEN = ("open_pool", "open_case")
 REQUESTED = (*OPEN, "request_hours")
@@ -25,7 +25,7 @@ def request_of_another(office: Office) -> str:
 
 
 def page(office: Office, who: str, path: str) -> httpx.Response:
-    return office.request("GET", path, headers={"Cookie": f"{session.COOKIE}={office.tokens[who]}"})
+    return Visitor(office).signs_in_as(who).opens(path)
 
 
 def test_of_the_quotas_of_providers_each_sees_its_own(office: Office) -> None:

@@ -387,6 +387,8 @@ def secrets_of(town: Town, role: str) -> list[str]:
     """What must not stand in any answer to a role: words of others, and the ids of what is theirs."""
     hidden = {"W": "b", "L": "b", "P": "ab", "D": "ab", "-": "ab"}.get(role, "")
     words = [word for owner in hidden for word in (WORDS[owner], *(id for t in town.things if t.owner == owner for id in own(t)))]
+    if role == "D":  # who may get in is theirs to know
+        return [*words, *DISTRICTS.values()]
     people = [subject for person, (_, subject, provider) in PEOPLE.items() if provider in {f"traeger-{owner}" for owner in hidden}]
     if role == "P":
         return [*words, *people]  # figures are told apart by provider and district
@@ -422,7 +424,7 @@ def test_no_answer_has_a_word_of_others(town: Town, swept: list[Swept], role: st
 
 SEEN = {
     "WLOPAD": "id next pool position",
-    "WLOAD": "state",
+    "WLOAD": "state provider subject",
     "WLOPA": (
         "available available_minutes balance.available balance.budget balance.consumed balance.granted balance.released "
         "balance.reserved budget closed closed_months consumed demonstration earliest exhausted granted latest "
@@ -439,9 +441,9 @@ SEEN = {
         "data.service_area data.session data.settled_at data.starts_at data.withdrawn_at data.withdrawn_by data.worker "
         "datacontenttype district erased granted_minutes minutes notes.note notes.session offer offered opened_at outcome "
         "personal.birth_year personal.closing_note personal.contact personal.name personal.notes place priority "
-        "proposed_minutes provider purpose reference released_minutes requested_at requested_by requested_minutes "
+        "proposed_minutes purpose reference released_minutes requested_at requested_by requested_minutes "
         "schemaversion service_area sessions.confirmed sessions.id sessions.kind sessions.minutes sessions.starts_at "
-        "sessions.state sessions.worker source specversion streamversion subject time type worker"
+        "sessions.state sessions.worker source specversion streamversion time type worker restricted"
     ),
     "LOA": (
         "explanations rule rule_version sentence steps.actor.organisation steps.actor.role steps.actor.subject "
@@ -480,7 +482,26 @@ SEEN = {
         "method population.first_day population.last_day population.position population.provider population.sha256 "
         "population.size seed sessions"
     ),
-    "D": "secret",
+    "D": "secret expires_at revoked_at role scope used_at",
+    "AD": "address at by number what",
+    "O": (
+        "case.closed case.concern case.district case.erased case.id case.offer case.opened_at case.outcome case.pool "
+        "case.provider case.reference case.restricted case.service_area due.file due.identity due.voucher ended_on "
+        "events.at events.by events.data.because events.data.before.kind events.data.before.minutes "
+        "events.data.before.starts_at events.data.before.worker events.data.booking events.data.case events.data.concern "
+        "events.data.decided_at events.data.decided_by events.data.district events.data.kind events.data.late "
+        "events.data.listed_by events.data.matter.booking events.data.matter.case events.data.matter.pool "
+        "events.data.matter.provider events.data.matter.rule events.data.matter.rule_version events.data.matter.sentence "
+        "events.data.matter.worker events.data.minutes events.data.note_empty events.data.offer events.data.opened_at "
+        "events.data.outcome events.data.overtaking_reason_given events.data.pool events.data.priority "
+        "events.data.proposed_at events.data.proposed_by events.data.provider events.data.reason_given "
+        "events.data.reference events.data.released_at events.data.requested_at events.data.requested_by "
+        "events.data.review_on events.data.service_area events.data.session events.data.settled_at events.data.starts_at "
+        "events.data.withdrawn_at events.data.withdrawn_by events.data.worker events.position events.said "
+        "events.texts.birth_year events.texts.contact events.texts.explanation events.texts.name events.texts.note "
+        "events.texts.notes events.texts.overtaking_reason events.texts.purpose events.texts.reason events.type ground "
+        "held made_at on reads.at reads.organisation reads.role reads.subject reads.what"
+    ),
 }
 
 

@@ -147,7 +147,7 @@ def test_a_good_token_is_taken(office: Office, published: MadeUpIssuer, kid: str
 def test_a_system_acts_as_who_it_is(office: Office, published: MadeUpIssuer) -> None:
     """Its provider is the one of its token, and what it does stands in the log under its name."""
     token = published.token(sub="abrechnung", roles=["lead"], provider="traeger-a")
-    actor = office.portal.call(office.app.state.api.bearers.actor, f"Bearer {token}")
+    actor = office.portal.call(office.app.state.api.bearers.caller, f"Bearer {token}").actor
     assert (actor.subject, actor.role, actor.organisation) == ("abrechnung", "lead", "traeger-a")
 
 
