@@ -44,12 +44,13 @@ docs: $(READY)
 	$(BIN)/python scripts/publish_openapi.py
 
 # The longer runs: killed processes, cut connections, a lost primary, a recovery to an instant, and 20,000 calls that nobody would
-# make on purpose. What is about the cluster needs root, for network namespaces, and fails without. Then stores, engine and faults
-# once more on a newer PostgreSQL.
+# make on purpose. What is about the cluster needs root, for network namespaces, and fails without. Then every law once more with
+# examples that no run had before, and stores, engine and faults on a newer PostgreSQL.
 chaos: setup
 	@scripts/setup.sh pm4py
 	-@scripts/setup.sh cluster
-	$(BIN)/pytest -m chaos
+	$(BIN)/pytest -m chaos --hypothesis-profile=others
+	$(BIN)/pytest -m 'hypothesis and not chaos' --hypothesis-profile=others
 	bin=$$(scripts/setup.sh postgres-18) && \
 		TEST_POSTGRES_BIN=$$bin $(BIN)/pytest tests/interfaces/storage tests/application tests/faults
 

@@ -5,11 +5,16 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.postgres import Cluster, running_cluster
 from tests.softhsm import Token, new_token
 
 STORE_KINDS = ("sqlite", "postgres")
+
+# The gate draws the same examples in every run, so that it says the same twice; `make chaos` draws others each time.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("others", print_blob=True)
 
 
 @pytest.fixture(scope="session")

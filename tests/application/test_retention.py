@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, time, timedelta
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from domain import case as cases
@@ -10,12 +11,13 @@ from domain.case import Case
 from domain.erasure import Periods, due_from, erase, lift_hold, set_hold
 from domain.personal_data import CLASSES, PersonalDataErased
 from domain.quantities import berlin_day, start_of_day
-from domain.refusals import Refusal
+from domain.refusals import DataErased, Refusal
 from tests.domain.facts import case_closed, case_opened
 
+START = datetime(2022, 1, 1, tzinfo=UTC)
 YEARS = st.integers(1, 60)
 PERIODS = st.builds(Periods, identity_years=YEARS, file_years=YEARS, voucher_years=YEARS)
-INSTANTS = st.integers(0, 40 * 365 * 24 * 60).map(lambda minutes: datetime(2022, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes))
+INSTANTS = st.integers(0, 40 * 365 * 24 * 60).map(lambda minutes: START + timedelta(minutes=minutes))
 HOLDS = st.lists(st.tuples(INSTANTS, st.integers(1, 9_000)), max_size=3)  # from when, and for how many days
 
 
@@ -33,7 +35,10 @@ class Person:
 
     def look(self, at: datetime) -> None:
         """Holds are set and lifted; then one person requests, and the other agrees."""
-        if self.held(at) != self.case.data.held:
+        if set(self.erased) == set(CLASSES):
+            with pytest.raises(DataErased):  # nothing is left that a hold could keep
+                set_hold(self.case, reason="Klage")
+        elif self.held(at) != self.case.data.held:
             for event in (set_hold if self.held(at) else lift_hold)(self.case, reason="Klage"):
                 cases.evolve(self.case, self.case.id, event)
         for by in ("sb-1", "sb-2"):
@@ -58,6 +63,7 @@ class Person:
 
 @settings(deadline=None, max_examples=150)
 @given(INSTANTS, PERIODS, HOLDS, st.times())
+@example(START, Periods(identity_years=1, file_years=1, voucher_years=1), [(START + timedelta(days=730), 1)], time(0))
 def test_a_hundred_years(ended_at: datetime, periods: Periods, holds: list[tuple[datetime, int]], hour: time) -> None:
     """given an office that looks every day / then each class ends on the day it is due, or on the first without a hold after it.
 
