@@ -99,6 +99,12 @@ def _workers(written: str) -> int:
     return int(written)
 
 
+def _rate(written: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,7}", written) or not 60 <= int(written) <= 1_000_000:
+        raise ValueError("muss eine ganze Zahl von 60 bis 1000000 sein")
+    return int(written)
+
+
 def _log_format(written: str) -> str:
     if written not in ("text", "json"):
         raise ValueError("muss text oder json sein")
@@ -164,6 +170,8 @@ class Settings:
     port: int = _setting(8000, _port, "Port, an dem der Dienst lauscht")
     webhook_patience_hours: int = _setting(72, _hours, "Stunden ohne Erfolg, nach denen ein Webhook angehalten wird")
     workers: int = _setting(1, _workers, "Zahl der Prozesse, die dort antworten")
+    account_rate: int = _setting(6_000, _rate, "Anfragen je Minute, die der Dienst von einem Konto annimmt")
+    address_rate: int = _setting(30_000, _rate, "Anfragen je Minute, die der Dienst von einer Adresse annimmt")
     log_format: Literal["text", "json"] = _setting(
         "text", _log_format, "Zeilen auf stderr: text, oder json mit einem Objekt je Zeile"
     )

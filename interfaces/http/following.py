@@ -25,7 +25,7 @@ from domain.quantities import Actor
 from domain.refusals import Malformed
 from interfaces.cloudevents import encoded
 from interfaces.http.problems import Rejected, too_many_streams, unavailable
-from interfaces.http.replies import NOSNIFF, Header, Reply
+from interfaces.http.replies import PROTECTION, Header, Reply
 from interfaces.http.security import Tokens, provider_of
 
 log = logging.getLogger("stundenpool.http")
@@ -47,9 +47,8 @@ PAUSE_SECONDS_MAX = 1.0
 _HEARTBEAT = b":\n\n"
 _HEADERS: list[Header] = [
     (b"content-type", f"{MEDIA_TYPE}; charset=utf-8".encode()),
-    (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # a proxy must not keep what came
-    NOSNIFF,
+    *PROTECTION,
 ]
 
 

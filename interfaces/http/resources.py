@@ -1,6 +1,7 @@
 """One route for each path: finds the caller, checks the role, judges the request, and answers.
 
 The order is the same everywhere: identity (401), role (403), syntax (422), a known idempotency key, values (422), the rules.
+Whoever asks too often is told so (429) before anything else that would cost work.
 """
 
 import re
@@ -36,6 +37,7 @@ from interfaces.http.metrics import Metrics
 from interfaces.http.operations import JSON, PREFIX, Asking, Change, Changing, Command, Feed, Issuing, Operation, Query
 from interfaces.http.parameters import EventsFrom, known_at_of
 from interfaces.http.problems import problem_bytes, status_of
+from interfaces.http.rates import Rates, address_of
 from interfaces.http.replies import Header, Reply, reply
 from interfaces.http.security import Tokens
 from interfaces.http.waiting import Decisions, Reads
@@ -57,8 +59,6 @@ _UUID_LENGTH = 36
 
 LAST_EVENT_ID = "Last-Event-ID"
 
-_NO_STORE: Header = (b"cache-control", b"no-store")
-
 NOTE_READ = "INSERT INTO personal_reads (id, at, subject, role, organisation, path, about) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -69,6 +69,7 @@ class Api:
         self.service = service
         self.metrics = Metrics()
         self.metrics.workers.set(service.settings.workers)
+        self.rates = Rates(per_account=service.settings.account_rate, per_address=service.settings.address_rate)
         self.limiter = anyio.CapacityLimiter(READERS_MAX)
         self.tokens = Tokens(service.store, self.limiter)
         self.decisions = Decisions(service.engine)
@@ -103,7 +104,7 @@ class Api:
     def reply(self, status: int, body: bytes, position: int, version: int | None = None, media_type: str = JSON) -> Reply:
         """An answer with the position of the log, and the version of the resource."""
         self.position = max(self.position, position)
-        headers: list[Header] = [(b"position", b"%d" % position), _NO_STORE]
+        headers: list[Header] = [(b"position", b"%d" % position)]
         if version is not None:
             headers.append((b"etag", b'"%d"' % version))
         return reply(status, body, media_type if status < 400 else problems.MEDIA_TYPE, *headers)
@@ -212,7 +213,7 @@ class Resource:
         call = Call(scope, receive, dict(zip(self._names, ids, strict=True)))
         request_id = identified(call.header(b"x-request-id"))
         try:
-            answer = await self._answer(call)
+            answer = await self._answer(call, address_of(scope))
             status = answer.status
             await answer.send(send, request_id)
         except ClientDisconnect:
@@ -222,9 +223,9 @@ class Resource:
         finally:
             note(self._api.metrics, scope["method"], self.path, status, started)
 
-    async def _answer(self, call: Call) -> Reply | EventStream:
+    async def _answer(self, call: Call, address: str | None) -> Reply | EventStream:
         try:
-            return await self._handled(call)
+            return await self._handled(call, address)
         except Refusal as refusal:
             return self._api.refused(refusal)
         except ClientDisconnect:
@@ -232,11 +233,13 @@ class Resource:
         except Exception as error:
             return answer_to(error)
 
-    async def _handled(self, call: Call) -> Reply | EventStream:
+    async def _handled(self, call: Call, address: str | None) -> Reply | EventStream:
+        self._api.rates.admit_address(address)
         handler = self._by_method.get(call.method)
         if handler is None:
             raise problems.method_not_allowed(", ".join(self._by_method))
         actor = await self._api.tokens.actor(call.header(b"authorization") or "")
+        self._api.rates.admit_account(actor, address)
         if actor.role not in handler.operation.policy:
             raise problems.forbidden()
         return await handler(call, actor)

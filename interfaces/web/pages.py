@@ -37,12 +37,12 @@ ASSETS = "/assets"
 OVERVIEW, TRACE, FINDINGS, SIGN_IN, SIGN_OUT = "/", "/nachweis", "/feststellungen", "/anmelden", "/abmelden"
 PUBLIC_PAGES = (SIGN_IN, SIGN_OUT)  # those that nobody has to be signed in for
 
+# Beside what every answer has.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",  # with no-referrer, browsers would not name the origin of a form
 }
 
@@ -218,7 +218,7 @@ def routes(api: Api) -> list[BaseRoute]:
 
 
 class Assets(StaticFiles):
-    """Style sheets and fonts; a browser asks each time whether they are still the same."""
+    """Style sheets, fonts and the scripts of the documentation; a browser asks each time whether they are still the same."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)

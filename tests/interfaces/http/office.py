@@ -164,9 +164,9 @@ class Then:
 
 
 @contextmanager
-def running_office(url: str, folder: Path) -> Iterator[Office]:
+def running_office(url: str, folder: Path, **settings: Any) -> Iterator[Office]:
     """A service on this store, which is set up where it is new; tokens are made anew."""
-    settings = Settings(database_url=url, keystore=str(folder / "keys"))
+    chosen = Settings(database_url=url, keystore=str(folder / "keys"), **settings)
     make_schema(url)
     store = open_store(url, create=False)
     tokens = {
@@ -175,5 +175,5 @@ def running_office(url: str, folder: Path) -> Iterator[Office]:
     }
     store.close()
     with ExitStack() as stack:
-        service = stack.enter_context(open_service(settings))
+        service = stack.enter_context(open_service(chosen))
         yield Office(service, stack.enter_context(start_blocking_portal()), tokens)
