@@ -272,7 +272,7 @@ def _stated(setting: Any, written: str | None, source: Source) -> Stated:
 
 def _showable(written: str, setting: Any, problem: str | None) -> str:
     """A value without its password. Where a URL is wrong, nobody can say what in it is one."""
-    if problem is not None and setting.metadata["read"] in (_database_url, _keystore):
+    if problem is not None and (setting.metadata["read"] in (_database_url, _keystore) or "@" in written):
         return "•••"
     return re.sub(r"(//[^:/@]*):[^/]*@", r"\1:•••@", written)
 
