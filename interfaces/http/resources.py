@@ -118,12 +118,13 @@ class Api:
 class Call:
     """A request to a resource: what of it somebody looks at. Where a header is stated twice, the first counts."""
 
-    __slots__ = ("_headers", "_scope", "ids", "method", "path", "receive")
+    __slots__ = ("_headers", "_scope", "address", "ids", "method", "path", "receive")
 
     def __init__(self, scope: Scope, receive: Receive, ids: Mapping[str, str]) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.ids = ids
+        self.address = address_of(scope)
         self._scope = scope
         self.receive = receive
         self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
@@ -213,7 +214,7 @@ class Resource:
         call = Call(scope, receive, dict(zip(self._names, ids, strict=True)))
         request_id = identified(call.header(b"x-request-id"))
         try:
-            answer = await self._answer(call, address_of(scope))
+            answer = await self._answer(call)
             status = answer.status
             await answer.send(send, request_id)
         except ClientDisconnect:
@@ -223,9 +224,9 @@ class Resource:
         finally:
             note(self._api.metrics, scope["method"], self.path, status, started)
 
-    async def _answer(self, call: Call, address: str | None) -> Reply | EventStream:
+    async def _answer(self, call: Call) -> Reply | EventStream:
         try:
-            return await self._handled(call, address)
+            return await self._handled(call)
         except Refusal as refusal:
             return self._api.refused(refusal)
         except ClientDisconnect:
@@ -233,13 +234,13 @@ class Resource:
         except Exception as error:
             return answer_to(error)
 
-    async def _handled(self, call: Call, address: str | None) -> Reply | EventStream:
-        self._api.rates.admit_address(address)
+    async def _handled(self, call: Call) -> Reply | EventStream:
+        self._api.rates.admit_address(call.address)
         handler = self._by_method.get(call.method)
         if handler is None:
             raise problems.method_not_allowed(", ".join(self._by_method))
         actor = await self._api.tokens.actor(call.header(b"authorization") or "")
-        self._api.rates.admit_account(actor, address)
+        self._api.rates.admit_account(actor, call.address)
         if actor.role not in handler.operation.policy:
             raise problems.forbidden()
         return await handler(call, actor)

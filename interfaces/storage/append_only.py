@@ -94,7 +94,7 @@ def put_up_guards(tx: Transaction, store: Store) -> bool:
 
 
 def excess_rights(reader: Reader) -> list[str]:
-    """What the role of this connection may do on PostgreSQL by which it could alter what only grows."""
+    """What the role of this connection may do on PostgreSQL beyond its work, above all by which it could alter what only grows."""
     return [*_excess_on_tables(reader), *_excess_beyond(reader)]
 
 

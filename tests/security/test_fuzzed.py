@@ -84,7 +84,7 @@ def files(folder: Path) -> tuple[list[bytes], Read]:
     def read(content: bytes) -> None:
         path.write_bytes(content)
         with suppress(UnreadableFile):
-            for row in read_table(path).rows[:3]:
+            for row in read_table(path).rows[:2]:
                 for step in (request_step, decision_step, lambda pool, row: session_step(pool, row, {})):
                     with suppress(Malformed):
                         step(POOL, row)
