@@ -23,7 +23,7 @@ from interfaces import logs
 from interfaces.http.metrics import Metrics
 from interfaces.http.problems import Rejected, method_not_allowed, problem, rejection, unavailable, unexpected
 from interfaces.http.rates import Rates, address_of
-from interfaces.http.replies import PROTECTION, Header, Reply
+from interfaces.http.replies import OF_DOCUMENTS, PROTECTION, Header, Reply
 from interfaces.logs import Answered
 
 access = logging.getLogger("stundenpool.access")
@@ -33,7 +33,7 @@ _SAFE_ID = re.compile("[A-Za-z0-9._-]{1,64}")
 _process = secrets.token_hex(4)
 _numbers = count(1)
 
-_PROTECTION = [(name.decode(), value.decode()) for name, value in PROTECTION]
+_PROTECTION = [(name.decode(), value.decode()) for name, value in (*PROTECTION, *OF_DOCUMENTS)]
 
 AWAY = (StoreUnavailable, OperationalError, InterfaceError, KeyStoreDamaged, ProjectionOutdated)
 
