@@ -6,7 +6,7 @@ BIN := .venv/bin
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --quiet --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: setup run test lint format docs chaos bench bench-large lock clean always
+.PHONY: setup run test lint format docs chaos bench bench-large lock sbom clean always
 
 setup: $(READY)
 	@scripts/setup.sh postgres
@@ -70,6 +70,10 @@ lock: $(READY)
 	$(COMPILE) pyproject.toml --group install --constraint requirements.lock --output-file deploy/requirements.lock
 	$(COMPILE) deploy/cluster/patroni.in --upgrade --output-file deploy/cluster/patroni.txt
 	$(COMPILE) tests/interfaces/exports/pm4py.in --upgrade --output-file tests/interfaces/exports/pm4py.txt
+
+# Which parts of others an installation consists of, as CycloneDX in build/: for whatever scanner knows their flaws.
+sbom: $(READY)
+	$(BIN)/python scripts/sbom.py
 
 clean:
 	rm -rf .venv .cache build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -5,6 +5,7 @@ another one is refused.
 """
 
 from collections.abc import Collection
+from hmac import compare_digest
 from typing import Any
 
 import msgspec
@@ -62,7 +63,7 @@ class Receipt(msgspec.Struct, frozen=True):
 
     def answer_to(self, fingerprint: bytes) -> Answer:
         """The answer as before; ``KeyReused`` for another request."""
-        if fingerprint != self.fingerprint:
+        if not compare_digest(fingerprint, self.fingerprint):
             raise KeyReused()
         return self.answer
 

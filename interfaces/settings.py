@@ -123,6 +123,12 @@ def _workers(written: str) -> int:
     return int(written)
 
 
+def _rate(written: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,7}", written) or not 60 <= int(written) <= 1_000_000:
+        raise ValueError("muss eine ganze Zahl von 60 bis 1000000 sein")
+    return int(written)
+
+
 def _log_format(written: str) -> str:
     if written not in ("text", "json"):
         raise ValueError("muss text oder json sein")
@@ -259,6 +265,8 @@ class Settings:
     port: int = _setting(8000, _port, "Port, an dem der Dienst lauscht")
     webhook_patience_hours: int = _setting(72, _hours, "Stunden ohne Erfolg, nach denen ein Webhook angehalten wird")
     workers: int = _setting(1, _workers, "Zahl der Prozesse, die dort antworten")
+    account_rate: int = _setting(6_000, _rate, "Anfragen je Minute, die der Dienst von einem Konto annimmt")
+    address_rate: int = _setting(30_000, _rate, "Anfragen je Minute, die der Dienst von einer Adresse annimmt")
     log_format: Literal["text", "json"] = _setting(
         "text", _log_format, "Zeilen auf stderr: text, oder json mit einem Objekt je Zeile"
     )
@@ -419,7 +427,8 @@ def _showable(written: str, setting: Any, problem: str | None) -> str:
     """A value without its password. Where a URL is wrong, nobody can say what in it is one."""
     if setting.metadata["secret"]:
         return "•••"
-    if problem is not None and setting.metadata["read"] in (_database_url, _keystore, _issuer, _own_url, _master_key):
+    kept = (_database_url, _keystore, _issuer, _own_url, _master_key)
+    if problem is not None and (setting.metadata["read"] in kept or "@" in written):
         return "•••"
     return re.sub(r"(//[^:/@]*):[^/]*@", r"\1:•••@", written)
 

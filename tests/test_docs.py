@@ -23,7 +23,7 @@ from domain.refusals import ORDER
 from interfaces.storage.migrate import GRANT_ON_PROJECTIONS, GRANTS
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")), *sorted(DOCS.rglob("*.md"))]
 PROSE_CHARACTERS_MAX = 132
 START_SECONDS_MAX = 120  # the demonstration is told first
 

@@ -40,4 +40,4 @@ def _warn_of_rights(settings: Settings) -> None:
     with opened_store(settings) as store, store.reading() as reader:
         rights = excess_rights(reader)
     if rights:
-        note(f"Warnung: Der Zugang des Dienstes könnte das Protokoll verändern ({'; '.join(rights)}).")
+        note(f"Warnung: Der Zugang des Dienstes darf mehr, als er braucht ({'; '.join(rights)}).")

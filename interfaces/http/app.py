@@ -13,7 +13,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from interfaces.handover.daily import Daily
@@ -111,7 +110,7 @@ def create_app(service: Service, folder: Path | None = None) -> Application:
     api.metrics.unstamped.set_function(lambda: app.state.checkpoints.told.unstamped)
     api.metrics.contradicted.set_function(lambda: app.state.checkpoints.told.contradicted)
     app.state.scrape = Scrape(api.metrics, service.store, service.keys, folder)
-    app.add_middleware(Edge, metrics=api.metrics)
+    app.add_middleware(Edge, metrics=api.metrics, rates=api.rates)
     app.router.routes.extend(pages.routes(api, PAGES))
     _add_public_routes(app, api)
     app.openapi = cache(lambda: openapi.document(app, OPERATIONS))  # type: ignore[method-assign]
@@ -151,7 +150,7 @@ def _add_public_routes(app: FastAPI, api: Api) -> None:
     async def docs() -> Response:
         return FileResponse(STATIC / "docs.html", headers={"Content-Security-Policy": DOCS_POLICY})
 
-    app.router.routes.append(Mount("/static", StaticFiles(directory=STATIC)))
+    app.router.routes.append(Mount("/static", pages.Assets(directory=STATIC)))
 
 
 def published(app: FastAPI) -> bytes:
@@ -160,4 +159,4 @@ def published(app: FastAPI) -> bytes:
 
 
 def _json(value: Any, status: int = 200, **headers: str) -> Response:
-    return Response(msgspec.json.encode(value), status, {"Cache-Control": "no-store", **headers}, "application/json")
+    return Response(msgspec.json.encode(value), status, headers, "application/json")

@@ -22,7 +22,8 @@ from domain.refusals import NotFound
 from interfaces import logs
 from interfaces.http.metrics import Metrics
 from interfaces.http.problems import Rejected, erased, method_not_allowed, problem, rejection, unavailable, unexpected, unreadable
-from interfaces.http.replies import Header, Reply
+from interfaces.http.rates import Rates, address_of
+from interfaces.http.replies import OF_DOCUMENTS, PROTECTION, Header, Reply
 from interfaces.logs import Answered
 
 access = logging.getLogger("stundenpool.access")
@@ -32,15 +33,18 @@ _SAFE_ID = re.compile("[A-Za-z0-9._-]{1,64}")
 _process = secrets.token_hex(4)
 _numbers = count(1)
 
+_PROTECTION = [(name.decode(), value.decode()) for name, value in (*PROTECTION, *OF_DOCUMENTS)]
+
 AWAY = (StoreUnavailable, OperationalError, InterfaceError, KeyStoreDamaged, KeyMissing, ProjectionOutdated)
 
 
 class Edge:
     """An ASGI middleware, for what FastAPI serves."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, rates: Rates) -> None:
         self._app = app
         self._metrics = metrics
+        self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,11 +59,13 @@ class Edge:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers.setdefault("X-Content-Type-Options", "nosniff")
+                for protection in _PROTECTION:
+                    headers.setdefault(*protection)
                 headers.append(name.decode(), request_id.decode())
             await send(message)
 
         try:
+            self._rates.admit_address(address_of(scope))
             await self._app(scope, receive, sending)
         except ClientDisconnect:
             status = status or 499

@@ -26,7 +26,7 @@ from domain.refusals import Malformed
 from interfaces.cloudevents import encoded
 from interfaces.http.policies import provider_of
 from interfaces.http.problems import Rejected, too_many_streams, unavailable
-from interfaces.http.replies import NOSNIFF, Header, Reply
+from interfaces.http.replies import PROTECTION, Header, Reply
 from interfaces.identity.bearers import Bearers
 
 log = logging.getLogger("stundenpool.http")
@@ -48,9 +48,8 @@ PAUSE_SECONDS_MAX = 1.0
 _HEARTBEAT = b":\n\n"
 _HEADERS: list[Header] = [
     (b"content-type", f"{MEDIA_TYPE}; charset=utf-8".encode()),
-    (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # a proxy must not keep what came
-    NOSNIFF,
+    *PROTECTION,
 ]
 
 

@@ -42,6 +42,7 @@ _PROBLEMS = {
     412: "Inzwischen geändert (`version_differs`)",
     413: "Mehr als 1 MiB",
     422: "Angaben nicht gültig, mit Ort (`malformed`), oder Schlüssel schon verwendet (`key_reused`)",
+    429: "Zu viele Anfragen in kurzer Zeit; siehe Retry-After",
     503: "Ein Teil des Dienstes ist nicht erreichbar, oder zu viele warten; siehe Retry-After",
 }
 
@@ -169,13 +170,13 @@ def _command_responses(command: Command) -> dict[str, Any]:
     if command.may_await_second:
         proposed = {**(example or {}), "state": "awaiting_second", "granted_minutes": 0, "proposed_minutes": 480}
         responses["202"] = _success(schema, proposed, headers)
-    return responses | _refused(401, 403, 404, 409, 412, 413, 422, 503)
+    return responses | _refused(401, 403, 404, 409, 412, 413, 422, 429, 503)
 
 
 def _change_responses(change: Change) -> dict[str, Any]:
     headers = ["Position", *(["Location"] if change.created else [])]
     success = _success(_reference(change.view), answer_example(change.view, {}), headers)
-    return {"201" if change.created else "200": success} | _refused(401, 403, 404, 413, 422, 503)
+    return {"201" if change.created else "200": success} | _refused(401, 403, 404, 413, 422, 429, 503)
 
 
 _NULL = {"type": "null"}
@@ -225,13 +226,13 @@ def _query_responses(query: Query) -> dict[str, Any]:
         schema, example = _reference(query.view), answer_example(query.view, {})
     responses = {"200": _success(schema, example, ["Position", *(["ETag"] if versioned else [])], query.media_type)}
     names_something = "{" in query.path or _has_required(query.parameters) or query.names_one
-    return responses | _refused(401, 403, *([404] if names_something else []), 422, 503)
+    return responses | _refused(401, 403, *([404] if names_something else []), 422, 429, 503)
 
 
 def _feed_responses(feed: Feed) -> dict[str, Any]:
     """A text whose lines ``data`` are JSON: OpenAPI has no word for that, so the schema of these is named beside it."""
     schema = {"type": "string", "contentMediaType": EVENT_STREAM, "x-data": _reference(feed.view)}
-    return {"200": _success(schema, None, ["Position"], EVENT_STREAM)} | _refused(401, 403, 422, 503)
+    return {"200": _success(schema, None, ["Position"], EVENT_STREAM)} | _refused(401, 403, 422, 429, 503)
 
 
 def _success(schema: Mapping[str, Any], example: Any, headers: Iterable[str], media_type: str = JSON) -> dict[str, Any]:
@@ -255,7 +256,7 @@ def _headers(names: Iterable[str]) -> dict[str, Any]:
 
 def _problem(status: int, text: str) -> dict[str, Any]:
     """What is turned away before it reaches the log knows no position of it."""
-    headers = {503: ["Retry-After"], 401: [], 403: [], 413: []}.get(status, ["Position"])
+    headers = {429: ["Retry-After"], 503: ["Retry-After"], 401: [], 403: [], 413: []}.get(status, ["Position"])
     return {"description": text, "headers": _headers(headers), "content": {MEDIA_TYPE: {"schema": _reference(Problem)}}}
 
 

@@ -115,6 +115,16 @@ def too_large() -> Rejected:
     )
 
 
+def too_many_requests(seconds: int) -> Rejected:
+    return Rejected(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "too_many_requests",
+        "Zu viele Anfragen",
+        "In kurzer Zeit kamen mehr Anfragen, als der Dienst von einer Stelle annimmt. Bitte später noch einmal versuchen.",
+        retry_after=str(seconds),
+    )
+
+
 def method_not_allowed(allowed: str) -> Rejected:
     return Rejected(
         HTTPStatus.METHOD_NOT_ALLOWED,

@@ -6,7 +6,21 @@ from starlette.types import Send
 
 Header = tuple[bytes, bytes]
 
-NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
+# What every answer has that does not say otherwise: no browser takes it for a page, keeps it, shows it in another site's frame or
+# lets another site read it. Strict-Transport-Security comes from the proxy, which alone knows that there is TLS.
+PROTECTION: tuple[Header, ...] = (
+    (b"content-security-policy", b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+
+# What browsers heed in documents alone, of which the API has none: there each header would cost a hundredth of a small answer.
+OF_DOCUMENTS: tuple[Header, ...] = (
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"),
+)
 
 
 class Reply(NamedTuple):
@@ -25,4 +39,4 @@ class Reply(NamedTuple):
 def reply(status: int, body: bytes, media_type: str, *headers: Header) -> Reply:
     """An answer with this body, and these headers besides those that every answer has."""
     length = (b"content-length", b"%d" % len(body))
-    return Reply(status, [*headers, length, (b"content-type", media_type.encode()), NOSNIFF], body)
+    return Reply(status, [*headers, length, (b"content-type", media_type.encode()), *PROTECTION], body)

@@ -1,6 +1,7 @@
 """One route for each path: finds the caller, checks the role, judges the request, and answers.
 
 The order is the same everywhere: identity (401), role (403), syntax (422), a known idempotency key, values (422), the rules.
+Whoever asks too often is told so (429) before anything else that would cost work.
 """
 
 import re
@@ -36,6 +37,7 @@ from interfaces.http.metrics import Metrics
 from interfaces.http.operations import JSON, PREFIX, Asking, Change, Changing, Command, Feed, Issuing, Operation, Query
 from interfaces.http.parameters import EventsFrom, known_at_of
 from interfaces.http.problems import problem_bytes, status_of
+from interfaces.http.rates import Rates, address_of
 from interfaces.http.replies import Header, Reply, reply
 from interfaces.http.waiting import Decisions, Reads
 from interfaces.identity.bearers import Bearers
@@ -61,8 +63,6 @@ _UUID_LENGTH = 36
 
 LAST_EVENT_ID = "Last-Event-ID"
 
-_NO_STORE: Header = (b"cache-control", b"no-store")
-
 NOTE_READ = "INSERT INTO personal_reads (id, at, subject, role, organisation, path, about) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -73,6 +73,7 @@ class Api:
         self.service = service
         self.metrics = Metrics()
         self.metrics.workers.set(service.settings.workers)
+        self.rates = Rates(per_account=service.settings.account_rate, per_address=service.settings.address_rate)
         self.limiter = anyio.CapacityLimiter(READERS_MAX)
         self.tokens = Tokens(service.store, self.limiter)
         self.openid = OpenId(service.settings) if service.settings.oidc_issuer else None
@@ -121,7 +122,7 @@ class Api:
     def reply(self, status: int, body: bytes, position: int, version: int | None = None, media_type: str = JSON) -> Reply:
         """An answer with the position of the log, and the version of the resource."""
         self.position = max(self.position, position)
-        headers: list[Header] = [(b"position", b"%d" % position), _NO_STORE]
+        headers: list[Header] = [(b"position", b"%d" % position)]
         if version is not None:
             headers.append((b"etag", b'"%d"' % version))
         return reply(status, body, media_type if status < 400 else problems.MEDIA_TYPE, *headers)
@@ -135,12 +136,13 @@ class Api:
 class Call:
     """A request to a resource: what of it somebody looks at. Where a header is stated twice, the first counts."""
 
-    __slots__ = ("_headers", "_scope", "ids", "method", "path", "receive")
+    __slots__ = ("_headers", "_scope", "address", "ids", "method", "path", "receive")
 
     def __init__(self, scope: Scope, receive: Receive, ids: Mapping[str, str]) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.ids = ids
+        self.address = address_of(scope)
         self._scope = scope
         self.receive = receive
         self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
@@ -251,10 +253,12 @@ class Resource:
             return answer_to(error)
 
     async def _handled(self, call: Call) -> Reply | EventStream:
+        self._api.rates.admit_address(call.address)
         handler = self._by_method.get(call.method)
         if handler is None:
             raise problems.method_not_allowed(", ".join(self._by_method))
         actor, scope = await self._api.bearers.caller(call.header(b"authorization") or "")
+        self._api.rates.admit_account(actor, call.address)
         if actor.role not in handler.operation.policy:
             raise problems.forbidden()
         if not permits(scope, handler.operation.method, handler.operation.path):

@@ -54,6 +54,7 @@ def _config(worker: "Worker") -> uvicorn.Config:
         port=settings.port,
         workers=settings.workers,
         http=Protocol,
+        ws="none",  # nothing here speaks it
         access_log=False,  # ours has no query strings
         log_config=None,
         server_header=False,

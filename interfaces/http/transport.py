@@ -6,13 +6,32 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LAST_WORDS_SECONDS = 1.0  # for a client to take the end of its stream
+HEAD_BYTES_MAX = 64 * 1024  # of a request's line and headers, while these go on; the parser itself would take any number
 
 
 class Protocol(HttpToolsProtocol):
     """Uvicorn's, on a transport that sends in one piece. ``following`` stands in the state that the lifespan gives."""
 
+    _in_head = True
+    _head_bytes = 0
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, Gathering(transport)))
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+            self.send_400_response("Request head too large.")
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_complete()
 
     def shutdown(self) -> None:
         """Before the server waits for requests to end, streams are ended. Only a stream has no length.

@@ -8,13 +8,13 @@ An attempt counts before it is judged, and is taken back when it succeeds: many 
 counts stand in the database, and so hold for all processes. An attempt that comes too soon is not judged, and does not count.
 """
 
-import ipaddress
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from application.log import Transaction
 from application.projections.tables import instant, micros
+from interfaces.networks import network
 
 FORGOTTEN = timedelta(days=1)  # since the last failure
 
@@ -55,15 +55,6 @@ def of_password(name: str, address: str) -> list[Counted]:
 
 def of_code(account: str) -> list[Counted]:
     return [Counted(f"code {account}", CODE)]
-
-
-def network(address: str) -> str:
-    """What one subscriber has: an address of IPv4, or a network of 2^64 addresses of IPv6."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
 
 
 def admit(tx: Transaction, now: datetime, counted: Iterable[Counted]) -> timedelta | None:

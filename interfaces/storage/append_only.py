@@ -47,6 +47,28 @@ _ALTERING = {
     "REFERENCES": "has_any_column_privilege",
 }
 
+# What stands around the tables: whoever owns it could do away with them, or put something else in the place of the guards.
+_OWNED = """
+SELECT 'Datenbank ' || datname, pg_has_role(datdba, 'MEMBER') FROM pg_database WHERE datname = current_database()
+UNION ALL SELECT 'Schema ' || nspname, pg_has_role(nspowner, 'MEMBER') FROM pg_namespace WHERE nspname = current_schema()
+UNION ALL SELECT 'Funktion ' || proname, pg_has_role(proowner, 'MEMBER') FROM pg_proc
+WHERE proname = 'refuse_change' AND pronamespace = current_schema()::regnamespace
+"""
+
+# What a role may do whatever it was granted, also by becoming another one.
+_POWER_COLUMNS = {
+    "rolsuper": "SUPERUSER",
+    "rolcreaterole": "CREATEROLE",
+    "rolcreatedb": "CREATEDB",
+    "rolreplication": "REPLICATION",
+    "rolbypassrls": "BYPASSRLS",
+}
+_POWERS = (
+    f"SELECT rolname = current_user, rolname::text, {', '.join(_POWER_COLUMNS)} FROM pg_roles "
+    "WHERE rolname = current_user OR (pg_has_role(oid, 'MEMBER') "
+    "AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)) ORDER BY 1 DESC, 2"
+)
+
 
 def missing_guards(reader: Reader, store: Store) -> list[str]:
     """The triggers that are not there, or not as this program makes them."""
@@ -73,7 +95,7 @@ def put_up_guards(tx: Transaction, store: Store) -> bool:
 
 
 def excess_rights(reader: Reader) -> list[str]:
-    """What the role of this connection may do on PostgreSQL by which it could alter what only grows."""
+    """What the role of this connection may do on PostgreSQL beyond its work, above all by which it could alter what only grows."""
     return [*_excess_on_tables(reader), *_excess_beyond(reader)]
 
 
@@ -109,14 +131,17 @@ def _excess_on_tables(reader: Reader) -> Iterator[str]:
 
 
 def _excess_beyond(reader: Reader) -> Iterator[str]:
-    [(schema, creates, makes_roles)] = reader.fetch(
-        "SELECT current_schema()::text, has_schema_privilege(current_schema()::text, 'CREATE'), "
-        "(SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user)"
+    for what, owns in reader.fetch(_OWNED):
+        if owns:
+            yield f"{what}: Eigentum"
+    [(schema, creates)] = reader.fetch(
+        "SELECT current_schema()::text, has_schema_privilege(current_schema()::text, 'CREATE')",
     )
     if creates:
         yield f"Schema {schema}: CREATE"
-    if makes_roles:
-        yield "Rolle: SUPERUSER oder CREATEROLE"
+    for own, role, *held in reader.fetch(_POWERS):
+        if powers := [power for power, has in zip(_POWER_COLUMNS.values(), held, strict=True) if has]:
+            yield f"Rolle{'' if own else f' {role}'}: {', '.join(powers)}"
     for (group,) in reader.fetch(
         "SELECT rolname::text FROM pg_roles WHERE pg_has_role(oid, 'MEMBER') "
         "AND rolname IN ('pg_write_server_files', 'pg_execute_server_program') ORDER BY rolname"

@@ -20,7 +20,7 @@ from application.explain import LABELS, OfBalance
 from application.projections.trail_lines import name_of, person
 from domain.quantities import Actor, Role, berlin_day
 from domain.refusals import Malformed, Refusal
-from interfaces.http import problems
+from interfaces.http import problems, rates
 from interfaces.http.edge import rejected_by
 from interfaces.http.judging import judged, single_values
 from interfaces.http.parameters import FigureOf, StoryOf, known_at_of
@@ -55,12 +55,12 @@ OVERVIEW, TRACE = "/", "/nachweis"
 FINDINGS, FINDING, STORY, COMPARISON = "/feststellungen", "/feststellung", "/geschichte", "/vergleich"
 SIGN_IN, SIGN_OUT, ACCOUNT = "/anmeldung", "/abmelden", "/konto"
 
+# Beside what every answer has.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",  # with no-referrer, browsers would not name the origin of a form
 }
 
@@ -125,6 +125,8 @@ class PageResource:
         return response
 
     async def _answer_to(self, visit: Visit, answering: Answering) -> Response:
+        if visit.actor is not None:
+            self._api.rates.admit_account(visit.actor, rates.address_of(visit.request.scope))
         if self.page.policy is not None:
             if visit.actor is None:
                 return RedirectResponse(SIGN_IN, 303)
@@ -326,7 +328,7 @@ def routes(api: Api, pages: Iterable[Page]) -> list[BaseRoute]:
 
 
 class Assets(StaticFiles):
-    """Style sheets and fonts; a browser asks each time whether they are still the same."""
+    """Style sheets, fonts and the scripts of the documentation; a browser asks each time whether they are still the same."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)

@@ -298,6 +298,19 @@ def test_no_password_is_shown(url: str, monkeypatch: pytest.MonkeyPatch) -> None
     assert "heim" not in f"{stated.value} {stated.problem}"
 
 
+@pytest.mark.parametrize("variable", ["MIGRATION_DATABASE_URL", "READ_DATABASE_URL", "KEYSTORE", "TRACES", "TSA_URL", "HOST"])
+@pytest.mark.parametrize("url", ["https://u:geheim@host/x", "https:u:geheim@host/x", "ftp://u:geheim@host", "u:geheim@host"])
+def test_no_setting_shows_a_password(variable: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever setting takes a URL, and whether it is one: neither shown nor in what is wrong with it."""
+    monkeypatch.setenv(PREFIX + variable, url)
+    [stated] = [each for each in examine_settings()[0] if each.variable == PREFIX + variable]
+    assert "geheim" not in f"{stated.value} {stated.problem}"
+    if stated.problem is not None:
+        with pytest.raises(SettingsError) as raised:
+            read_settings()
+        assert "geheim" not in str(raised.value)
+
+
 def test_a_variable_that_is_no_setting_is_reported_with_what_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistyped name would otherwise be ignored without a word."""
     monkeypatch.setenv("STUNDENPOOL_DATABASEURL", "x")

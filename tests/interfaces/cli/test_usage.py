@@ -182,7 +182,7 @@ def test_serve_answers_until_it_is_ended(monkeypatch: pytest.MonkeyPatch) -> Non
         service.communicate()
     assert service.returncode == 0, said
     one_role_alters_the_log = os.environ["STUNDENPOOL_DATABASE_URL"].startswith("postgresql:")
-    assert ("Warnung: Der Zugang des Dienstes könnte das Protokoll verändern" in said) == one_role_alters_the_log
+    assert ("Warnung: Der Zugang des Dienstes darf mehr, als er braucht" in said) == one_role_alters_the_log
 
 
 @pytest.mark.usefixtures("sqlite_installation")

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from interfaces.identity import limits
 from interfaces.identity.limits import ADDRESS, CODE, NAME, NAME_AND_ADDRESS
 from interfaces.identity.signing_in import NotTaken
+from interfaces.networks import network
 from tests.interfaces.identity.door import HERE, THERE, Door
 
 
@@ -144,6 +144,6 @@ def test_the_trail_tells_of_every_attempt(door: Door) -> None:
 
 def test_what_is_no_address_is_counted_as_it_is() -> None:
     """A socket has none."""
-    assert limits.network("") == ""
-    assert limits.network("192.0.2.7") == "192.0.2.7"
-    assert limits.network("2001:db8::17") == "2001:db8::/64"
+    assert network("") == ""
+    assert network("192.0.2.7") == "192.0.2.7"
+    assert network("2001:db8::17") == "2001:db8::/64"

@@ -164,8 +164,13 @@ def test_what_the_service_grants_itself_has_no_effect(roles: Roles, table: str, 
         ("GRANT UPDATE (hashes) ON tree TO {service}", "tree: UPDATE"),
         ("GRANT DELETE ON checkpoints TO {service}", "checkpoints: DELETE"),
         ("GRANT CREATE ON SCHEMA public TO {service}", "Schema public: CREATE"),
-        ("ALTER ROLE {service} CREATEROLE", "CREATEROLE"),
-        ("ALTER ROLE {service} SUPERUSER", "SUPERUSER"),
+        ("ALTER ROLE {service} CREATEROLE CREATEDB", "Rolle: CREATEROLE, CREATEDB"),
+        ("ALTER ROLE {service} SUPERUSER", "Rolle: SUPERUSER"),
+        ("ALTER ROLE {service} BYPASSRLS REPLICATION", "Rolle: REPLICATION, BYPASSRLS"),
+        ("CREATE ROLE root_{service} SUPERUSER; GRANT root_{service} TO {service}", "Rolle root_{service}: SUPERUSER"),
+        ("ALTER DATABASE {database} OWNER TO {service}", "Datenbank {database}: Eigentum"),
+        ("ALTER SCHEMA public OWNER TO {service}", "Schema public: Eigentum"),
+        ("ALTER FUNCTION refuse_change() OWNER TO {service}", "Funktion refuse_change: Eigentum"),
         ("GRANT {owner} TO {service}", "stored_events: Eigentum"),
         ("ALTER ROLE {service} NOINHERIT; GRANT {owner} TO {service}", "stored_events: Eigentum"),
         ("ALTER TABLE receipts OWNER TO {service}", "receipts: Eigentum"),
@@ -177,8 +182,9 @@ def test_every_right_too_many_is_named(postgres: Cluster, excess: str, named: st
     """By check, on whatever way the role came to it."""
     roles = set_up(postgres)
     assert checked(roles, tmp_path).findings == []
-    postgres.run(excess.format(owner=roles.owner, service=roles.service), database=roles.database)
-    assert any(named in finding for finding in checked(roles, tmp_path).findings)
+    names = {"owner": roles.owner, "service": roles.service, "database": roles.database}
+    postgres.run(excess.format(**names), database=roles.database)
+    assert any(named.format(**names) in finding for finding in checked(roles, tmp_path).findings)
 
 
 def checked(roles: Roles, folder: Path) -> Examined:
