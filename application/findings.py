@@ -1,7 +1,7 @@
 """Findings over the log: the domain's register, kept up with the log in this process and asked on demand.
 
 The first question reads the whole log, every further one only what came since. Nothing of it is stored, so no turn pays for it,
-and other thresholds are only another register. Refusals that no event tells of come from the receipts.
+and other thresholds are only another register. Refusals that no event tells of come from the receipts, readings from the read log.
 """
 
 import time
@@ -14,12 +14,12 @@ from uuid import UUID
 
 import msgspec
 
-from application import receipts
+from application import reads, receipts
 from application.log import Reader, Recorded, StoredRow, StoreUnavailable, forms_of, read_events
 from application.projections.findings import all_opened
 from application.views import FindingView
 from domain.findings.finding import Finding
-from domain.findings.register import Attempt, Register
+from domain.findings.register import Attempt, Reading, Register
 from domain.findings.rules import RULES
 from domain.findings.thresholds import Thresholds
 from domain.handling import HandlingState
@@ -212,6 +212,7 @@ class Findings:
         self._position = 0
         self._last: StoredRow | None = None  # the last row that was taken in
         self._attempts_since = 0  # at the same position of the log there may have been more of them
+        self._last_read: reads.Head | None = None  # the last row of the read log that was taken in
         self._read_at = time.monotonic()
         self._sorted: list[Finding] | None = None
 
@@ -220,11 +221,12 @@ class Findings:
         total = head.id if head else 0
         if not self._stands(reader, total):
             self._begin()
-        attempts = deque(receipts.refusals(reader, self._attempts_since))
+        read, since = reads.head(reader), self._last_read.number if self._last_read else 0
+        beside = deque(_in_order(receipts.refusals(reader, self._attempts_since), reads.readings(reader, since)))
         while self._position < total:
             rows = reader.stored_rows(self._position, BATCH_EVENTS)
             try:
-                self._take_in(read_events(rows), attempts)
+                self._take_in(read_events(rows), beside)
             except BaseException:
                 self._begin()  # some of them may have been taken in
                 raise
@@ -233,23 +235,31 @@ class Findings:
             self._read_at = time.monotonic()
             self._sorted = None
             progress(self._position, total)
-        for attempt in attempts:
-            if self._register.attempted(attempt):
-                self._sorted = None
+        for each in beside:
+            self._take_in_beside(each)
         self._attempts_since = max(self._attempts_since, total)
+        if read is not None and read.number > since:
+            self._last_read, self._read_at = read, time.monotonic()
 
-    def _take_in(self, events: Sequence[Recorded], attempts: deque[Attempt]) -> None:
-        """Events, and between them the refusals at the place where they happened: what they were about may be closed later."""
+    def _take_in(self, events: Sequence[Recorded], beside: deque[Attempt | Reading]) -> None:
+        """Events, and between them what happened beside the log, at its place: what it was about may be closed later."""
         first, done = events[0].position, 0
-        while attempts and attempts[0].position <= events[-1].position:
-            then = max(done, attempts[0].position - first + 1)
+        while beside and beside[0].position <= events[-1].position:
+            then = max(done, beside[0].position - first + 1)
             self._register.feed(events[done:then])
-            self._register.attempted(attempts.popleft())
+            self._take_in_beside(beside.popleft())
             done = then
         self._register.feed(events[done:])
 
+    def _take_in_beside(self, each: Attempt | Reading) -> None:
+        if isinstance(each, Reading):
+            self._register.read(each)
+            self._sorted = None
+        elif self._register.attempted(each):
+            self._sorted = None
+
     def _stands(self, reader: Reader, total: int) -> bool:
-        """Whether the log still begins with what was taken in: a restore or a failover may have shortened it.
+        """Whether the log still begins with what was taken in: a restore or a failover may have shortened it, and the read log.
 
         A snapshot that is a little older than what another thread has taken in since is answered with that.
         """
@@ -257,12 +267,23 @@ class Findings:
             return True
         if total < self._position:
             return time.monotonic() - self._read_at < SNAPSHOT_SECONDS_MAX
-        return reader.stored_rows(self._position - 1, 1) == [self._last]
+        if reader.stored_rows(self._position - 1, 1) != [self._last]:
+            return False
+        if self._last_read is None:
+            return True
+        newest = reads.head(reader)
+        if newest is None or newest.number < self._last_read.number:
+            return time.monotonic() - self._read_at < SNAPSHOT_SECONDS_MAX
+        return reads.is_stated(reader, self._last_read)
 
     def _in_order(self) -> list[Finding]:
         if self._sorted is None:
             self._sorted = sorted(self._register.findings(), key=_place)
         return self._sorted
+
+
+def _in_order(attempts: Sequence[Attempt], readings: Sequence[Reading]) -> list[Attempt | Reading]:
+    return sorted((*attempts, *readings), key=lambda each: each.position)
 
 
 def _place(finding: Finding | FindingItem) -> tuple[int, str]:

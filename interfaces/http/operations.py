@@ -17,13 +17,18 @@ from application.log import Reader, Transaction
 from application.past import Past
 from application.privacy import Keyring
 from application.proof.notes import Signer
+from application.reads import Purpose, RecordedOpener
 from application.receipts import Answer
-from domain.quantities import Actor, Sealed
+from domain.quantities import Actor, Role, Sealed
 from interfaces.http.bodies import Body, Nothing
 from interfaces.http.security import Policy, provider_of
 
 PREFIX = "/api/v1"
 JSON = "application/json"
+
+# What texts are usually opened for by whom: an audit of hours gets along with the trail, and casework without it.
+IN_CASEWORK: Mapping[Role, Purpose] = {"worker": "casework", "lead": "casework", "officer": "casework"}
+IN_AUDITS: Mapping[Role, Purpose] = {"lead": "casework", "officer": "casework", "auditor": "audit"}
 
 Item = TypeVar("Item", bound=msgspec.Struct)
 
@@ -37,18 +42,18 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 
 @dataclass(slots=True)
 class Asking:
-    """Who asks, when, and in which snapshot of the log. Opens sealed texts, and keeps whose they were.
+    """Who asks, when, and in which snapshot of the log.
 
-    Where the ``past`` is asked for, ``now`` lies in it, and the ``reader`` reads what was known then.
+    Where the ``past`` is asked for, ``now`` lies in it, and the ``reader`` reads what was known then. Sealed texts are opened by
+    the ``opener`` alone, which there is only where reading is recorded.
     """
 
     actor: Actor
     log: Reader
-    keyring: Keyring
     now: datetime
     findings: Findings
     past: Past | None = None
-    opened: set[str] = field(default_factory=set)  # names of keys: each is a person, or the office
+    opener: RecordedOpener | None = None
 
     @property
     def reader(self) -> Reader:
@@ -61,9 +66,8 @@ class Asking:
         return provider_of(self.actor)
 
     def open(self, sealed: Sealed, *, position: int, stream: UUID, field: str) -> str:
-        text = self.keyring.open(sealed, position=position, stream=stream, field=field)
-        self.opened.add(sealed.key)
-        return text
+        assert self.opener is not None, "an operation that opens texts says so"
+        return self.opener.open(sealed, position=position, stream=stream, field=field)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,9 +129,10 @@ class Command(Declaration):
 class Query(Declaration):
     """``read`` is called with the asking, the parameters and the ids of the path; ``example`` are parameters that it needs.
 
-    Where ``opens_texts``, reading is recorded in the transaction that answers; where ``keeps_answer``, ``read`` gets an ``Issuing``
-    and records the answer itself. What is not JSON is read as text of its ``media_type``, and its ``view`` is ``str``. Where
-    ``names_one``, parameters that may each be left out name something that there may not be.
+    Where it ``opens_texts``, it says what each role usually does that for; whoever is of another role has to state it, and reading
+    is recorded in the transaction that answers. Where ``keeps_answer``, ``read`` gets an ``Issuing`` and records the answer itself.
+    What is not JSON is read as text of its ``media_type``, and its ``view`` is ``str``. Where ``names_one``, parameters that may
+    each be left out name something that there may not be.
     """
 
     read: Callable[..., Any]
@@ -135,7 +140,7 @@ class Query(Declaration):
     example: Mapping[str, str] = field(default_factory=dict)
     media_type: str = JSON
     paged: bool = False
-    opens_texts: bool = False
+    opens_texts: Mapping[Role, Purpose] = field(default_factory=dict)
     keeps_answer: bool = False
     names_one: bool = False
 

@@ -13,6 +13,7 @@ from application.story import Hero
 from domain.booking import BookingState
 from domain.findings.rules import RULES
 from domain.handling import HandlingState
+from domain.quantities import start_of_day
 from domain.refusals import Malformed
 from interfaces.http.bodies import Instant, Name
 from interfaces.http.judging import YEARS_PATTERN, judged
@@ -168,6 +169,19 @@ class OpenedFindings(Parameters, frozen=True):
     state: HandlingState | None = None
     after: Cursor | None = None
     limit: Limit = 100
+
+
+class ReadsOf(Parameters, frozen=True):
+    case: UUID | None = None
+    subject: Name | None = None
+    since: Annotated[Moment, Meta(description="Ein Tag (ab seinem Beginn) oder ein Zeitpunkt mit Zeitzone")] | None = None
+    after: FindingsCursor | None = None
+    limit: Limit = 100
+
+    def first(self) -> datetime | None:
+        """The instant from which on; raises ``Malformed``."""
+        since = moment(self.since, "since")
+        return since if since is None or isinstance(since, datetime) else start_of_day(since)
 
 
 class SamplesOf(Parameters, frozen=True):

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import anyio
 import anyio.to_thread
@@ -19,15 +19,16 @@ import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from application import receipts
+from application import reads, receipts
 from application.arrivals import Overloaded
 from application.log import Reader, Transaction
-from application.projections.tables import micros
+from application.reads import PURPOSES, Occasion, RecordedOpener
 from application.receipts import Answer, Receipt, RequestKey
 from application.turn import Turn, Work
 from application.views import Versioned
 from domain.quantities import Actor
 from domain.refusals import Malformed, NotFound, Refusal
+from interfaces import logs
 from interfaces.http import problems
 from interfaces.http.edge import answer_to, identified, note
 from interfaces.http.following import EventStream, Following
@@ -59,7 +60,7 @@ LAST_EVENT_ID = "Last-Event-ID"
 
 _NO_STORE: Header = (b"cache-control", b"no-store")
 
-NOTE_READ = "INSERT INTO personal_reads (id, at, subject, role, organisation, path, about) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PURPOSE = b"x-purpose"
 
 
 class Api:
@@ -83,12 +84,14 @@ class Api:
         self.metrics.reader_behind.set_function(lambda: self.following.reader_behind(self.position))
         self.metrics.streams_behind.set_function(lambda: self.following.slowest_behind(self.position))
 
-    def asking(self, actor: Actor, log: Reader, known_at: datetime | date | None = None) -> Asking:
+    def asking(
+        self, actor: Actor, log: Reader, known_at: datetime | date | None = None, opener: RecordedOpener | None = None
+    ) -> Asking:
         """Somebody who asks in a snapshot. The past is the office's alone: a provider may see today what was another's, and the
         other way round."""
         service = self.service
         now = service.clock()
-        asking = Asking(actor, log, service.keyring, now, service.findings)
+        asking = Asking(actor, log, now, service.findings, opener=opener)
         if known_at is not None:
             if asking.provider is not None:
                 raise problems.forbidden()
@@ -131,6 +134,12 @@ class Call:
         """The value of a header, whose name is in lower case."""
         value = self._headers.get(name)
         return None if value is None else value.decode("latin-1")
+
+    @property
+    def address(self) -> str:
+        """Where the request comes from; the server believes a proxy that it was told to trust. Empty behind a socket file."""
+        client = self._scope.get("client")
+        return client[0] if client else ""
 
     def parameters(self) -> list[tuple[str, str]]:
         """Those of the query, in their order."""
@@ -315,7 +324,8 @@ class QueryHandler:
         ids = path_ids(call.ids)
         wanted = judged(single_values(call.parameters()), self.operation.parameters, strict=False)
         if self.operation.opens_texts:
-            return await self._api.reading(lambda: self._answer_and_note(actor, ids, wanted, call.path))
+            occasion = self._occasion(call, actor)
+            return await self._api.reading(lambda: self._answer_and_record(actor, ids, wanted, occasion))
         if self.operation.keeps_answer:
             return await self._api.reading(lambda: self._answer_and_keep(actor, ids, wanted))
         return await self._reads.answer((actor, *ids, wanted), lambda: self._answer(actor, ids, wanted))
@@ -324,27 +334,32 @@ class QueryHandler:
         with self._api.service.store.reading() as reader:
             return self._found(self._api.asking(actor, reader, known_at_of(wanted)), ids, wanted)
 
-    def _answer_and_note(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct, path: str) -> Reply:
+    def _occasion(self, call: Call, actor: Actor) -> Occasion:
+        """What the caller reads for, as stated or as usual; raises ``Malformed`` where it is neither."""
+        purpose = call.header(_PURPOSE) or self.operation.opens_texts.get(actor.role)
+        if purpose not in PURPOSES:
+            known = ", ".join(PURPOSES)
+            raise Malformed(place="X-Purpose", problem=f"wofür diese Rolle das liest, ist zu nennen: eines von {known}")
+        return Occasion(actor, f"GET {call.path}", purpose, call.address, logs.request_id.get())
+
+    def _answer_and_record(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct, occasion: Occasion) -> Reply:
         """The answer goes out once it is recorded who read whose texts."""
         known_at = known_at_of(wanted)
         if known_at is not None:
             with self._api.service.store.reading() as reader:
                 self._api.asking(actor, reader, known_at)  # no turn waits for it, who finds it there
-        with self._api.service.store.turn() as transaction:
-            asking = self._api.asking(actor, transaction, known_at)
-            answer = self._found(asking, ids, wanted)
-            now = micros(self._api.service.clock())
-            who = (actor.subject, actor.role, actor.organisation)
-            notes = [(str(uuid4()), now, *who, f"GET {path}", about) for about in sorted(asking.opened)]
-            if notes:
-                transaction.execute(NOTE_READ, notes)
-        return answer
+        service = self._api.service
+        with (
+            service.store.turn() as transaction,
+            reads.recording(transaction, service.keyring, occasion, service.clock()) as opener,
+        ):
+            return self._found(self._api.asking(actor, transaction, known_at, opener), ids, wanted)
 
     def _answer_and_keep(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Reply:
         service = self._api.service
         signer = service.checkpoint_keys.signer()
         with service.store.turn() as turn:
-            issuing = Issuing(actor, turn, service.keyring, service.clock(), service.findings, transaction=turn, signer=signer)
+            issuing = Issuing(actor, turn, service.clock(), service.findings, transaction=turn, signer=signer)
             return self._found(issuing, ids, wanted)
 
     def _found(self, asking: Asking, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Reply:

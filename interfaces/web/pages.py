@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from application import written
 from application.explain import OfBalance
 from application.projections.trail_lines import name_of
+from application.reads import PURPOSES
 from domain.quantities import Actor, Role, berlin_day
 from domain.refusals import Malformed, Refusal
 from interfaces.http import problems
@@ -25,16 +26,18 @@ from interfaces.http.judging import judged, single_values
 from interfaces.http.parameters import FigureOf, known_at_of
 from interfaces.http.problems import Problem, Rejected
 from interfaces.http.resources import Api, path_ids
-from interfaces.http.security import AUDIT, CASEWORK, OFFICE, Policy
+from interfaces.http.security import AUDIT, AUDITORS, CASEWORK, OFFICE, Policy
 from interfaces.web import charts, formats, session
 from interfaces.web.findings import TITLES, FindingsShown, findings, positions
 from interfaces.web.messages import counted, message
 from interfaces.web.overview import Times, may_see_figures, may_see_other_times, overview
+from interfaces.web.reads import ReadsShown, list_reads
 from interfaces.web.trace import trace
 
 STATIC = Path(__file__).parent / "static"
 ASSETS = "/assets"
-OVERVIEW, TRACE, FINDINGS, SIGN_IN, SIGN_OUT = "/", "/nachweis", "/feststellungen", "/anmelden", "/abmelden"
+OVERVIEW, TRACE, FINDINGS, READS = "/", "/nachweis", "/feststellungen", "/einsichten"
+SIGN_IN, SIGN_OUT = "/anmelden", "/abmelden"
 PUBLIC_PAGES = (SIGN_IN, SIGN_OUT)  # those that nobody has to be signed in for
 
 HEADERS = {
@@ -184,6 +187,20 @@ async def _findings(visit: Visit) -> Response:
     return await visit.api.reading(read)
 
 
+async def _reads(visit: Visit) -> Response:
+    """Who read whose texts. None is opened for it."""
+    actor = visit.actor
+    assert actor is not None, "the policy lets nobody in who is not signed in"
+    wanted = judged(single_values(visit.request.query_params.multi_items()), ReadsShown, strict=False)
+
+    def read() -> Response:
+        with visit.api.service.store.reading() as reader:
+            shown = list_reads(visit.api.asking(actor, reader), wanted)
+        return _page("reads.html", actor, shown=shown)
+
+    return await visit.api.reading(read)
+
+
 async def _sign_in_form(visit: Visit) -> Response:
     return _page("sign_in.html", None, wrong=False) if visit.actor is None else RedirectResponse(OVERVIEW, 303)
 
@@ -207,6 +224,7 @@ PAGES = (
     Page(OVERVIEW, frozenset(get_args(Role)), {"GET": _overview}),
     Page(TRACE, CASEWORK, {"GET": _trace}),
     Page(FINDINGS, AUDIT, {"GET": _findings}),
+    Page(READS, AUDITORS, {"GET": _reads}),
     Page(SIGN_IN, None, {"GET": _sign_in_form, "POST": _sign_in}),
     Page(SIGN_OUT, None, {"POST": _sign_out}),
 )
@@ -256,10 +274,13 @@ def _environment() -> Environment:
         figure_name=OfBalance,
         event_name=name_of,
         findings_path=FINDINGS,
+        reads_path=READS,
+        purposes=PURPOSES,
         titles=TITLES,
         positions=positions,
         casework=CASEWORK,
         audit=AUDIT,
+        auditors=AUDITORS,
         sign_in_path=SIGN_IN,
         sign_out_path=SIGN_OUT,
     )

@@ -131,10 +131,11 @@ class TestPersonalTexts:
                 assert personal not in text
 
     def test_a_case_is_opened_for_those_who_may_see_it(self, office: Office) -> None:
-        """Worker, lead, officer and auditor; the read is recorded with who, when, where and whose."""
+        """Worker, lead, officer and auditor, who says what for; the read is recorded with who, when, where and whose."""
         office.given(*OPEN)
         for who in ("worker", "lead", "officer", "auditor"):
-            answer = office.get(who, f"/cases/{office.case}")
+            purpose = {"X-Purpose": "audit"} if who == "auditor" else {}
+            answer = office.call(who, "GET", f"/cases/{office.case}", headers=purpose)
             assert answer.json()["personal"] == {
                 "name": "Kim Beispiel",
                 "birth_year": "2008",
