@@ -18,7 +18,7 @@ from tests.browser.chromium import running_chromium
 from tests.interfaces.web.story import Clock, tell
 from tests.office import running_office
 
-PEOPLE = {"officer": None, "admin": None, "worker": "traeger-a"}
+PEOPLE = {"officer": None, "auditor": None, "admin": None, "worker": "traeger-a"}
 _START_SECONDS_MAX = 10
 
 

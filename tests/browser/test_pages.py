@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request
@@ -116,6 +117,19 @@ def test_findings_have_no_barriers(window: Window) -> None:
     window.signs_in_as("officer")
     window.page.get_by_role("link", name="Feststellungen zu diesem Pool").click()
     window.page.get_by_role("heading", name="Feststellungen").wait_for()
+    window.is_without_barriers()
+
+
+def test_readings_have_no_barriers(window: Window, site: Site) -> None:
+    """From the first page to who read whose texts, and to what one person read."""
+    read = httpx.get(f"{site.url}/api/v1/audit/trail", headers={"Authorization": f"Bearer {site.tokens['officer']}"})
+    assert read.status_code == 200
+    window.signs_in_as("auditor")
+    window.page.get_by_role("link", name="Einsichten in personenbezogene Texte").click()
+    window.page.get_by_role("heading", name="Einsichten").wait_for()
+    window.is_without_barriers()
+    window.page.get_by_role("link", name="officer-1").first.click()
+    window.page.get_by_text("Nur officer-1.").wait_for()
     window.is_without_barriers()
 
 
