@@ -96,10 +96,10 @@ class Checkpoint(NamedTuple):
         lines = [self.origin, str(self.size), _written(self.root)]
         if self.issued is not None:
             lines.append(self.issued.isoformat())
-        if self.successor is not None:
-            lines.append(f"{_SUCCESSOR}{self.successor}")
         if self.reads is not None:
             lines.append(f"{_READS}{self.reads.number} {_written(self.reads.digest)}")
+        if self.successor is not None:
+            lines.append(f"{_SUCCESSOR}{self.successor}")
         return "".join(f"{line}\n" for line in lines)
 
 
