@@ -5,10 +5,12 @@ and other thresholds are only another register. Refusals that no event tells of 
 """
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from heapq import merge
+from operator import attrgetter
 from threading import Lock
 from uuid import UUID
 
@@ -222,7 +224,7 @@ class Findings:
         if not self._stands(reader, total):
             self._begin()
         read, since = reads.head(reader), self._last_read.number if self._last_read else 0
-        beside = deque(_in_order(receipts.refusals(reader, self._attempts_since), reads.readings(reader, since)))
+        beside = _Beside(receipts.refusals(reader, self._attempts_since), reads.readings(reader, since))
         while self._position < total:
             rows = reader.stored_rows(self._position, BATCH_EVENTS)
             try:
@@ -235,19 +237,19 @@ class Findings:
             self._read_at = time.monotonic()
             self._sorted = None
             progress(self._position, total)
-        for each in beside:
-            self._take_in_beside(each)
+        while beside.first is not None:
+            self._take_in_beside(beside.take())
         self._attempts_since = max(self._attempts_since, total)
         if read is not None and read.number > since:
             self._last_read, self._read_at = read, time.monotonic()
 
-    def _take_in(self, events: Sequence[Recorded], beside: deque[Attempt | Reading]) -> None:
+    def _take_in(self, events: Sequence[Recorded], beside: "_Beside") -> None:
         """Events, and between them what happened beside the log, at its place: what it was about may be closed later."""
         first, done = events[0].position, 0
-        while beside and beside[0].position <= events[-1].position:
-            then = max(done, beside[0].position - first + 1)
+        while beside.first is not None and beside.first.position <= events[-1].position:
+            then = max(done, beside.first.position - first + 1)
             self._register.feed(events[done:then])
-            self._take_in_beside(beside.popleft())
+            self._take_in_beside(beside.take())
             done = then
         self._register.feed(events[done:])
 
@@ -282,8 +284,17 @@ class Findings:
         return self._sorted
 
 
-def _in_order(attempts: Sequence[Attempt], readings: Sequence[Reading]) -> list[Attempt | Reading]:
-    return sorted((*attempts, *readings), key=lambda each: each.position)
+class _Beside:
+    """What happened beside the log, in the order of its positions: ``first`` is the next of it."""
+
+    def __init__(self, attempts: Iterable[Attempt], readings: Iterable[Reading]) -> None:
+        self._rest: Iterator[Attempt | Reading] = merge(attempts, readings, key=attrgetter("position"))
+        self.first: Attempt | Reading | None = next(self._rest, None)
+
+    def take(self) -> Attempt | Reading:
+        taken, self.first = self.first, next(self._rest, None)
+        assert taken is not None, "whoever takes has looked"
+        return taken
 
 
 def _place(finding: Finding | FindingItem) -> tuple[int, str]:

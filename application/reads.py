@@ -177,17 +177,18 @@ def summary_for(reader: Reader, case: UUID) -> tuple[ReadSummary, ...]:
     )
 
 
-def readings(reader: Reader, since: int) -> list[Reading]:
-    """The reads of cases' texts behind a number, as findings look at them, in their order."""
-    rows = reader.fetch(
-        "SELECT number, at, subject, role, organisation, about, position FROM personal_reads WHERE number > ? ORDER BY number",
-        (since,),
-    )
-    return [
-        Reading(number, instant(at), subject, role, organisation, case, position)
-        for number, at, subject, role, organisation, about, position in rows
-        if (case := _case(about)) is not None
-    ]
+def readings(reader: Reader, since: int) -> Iterator[Reading]:
+    """The reads of cases' texts behind a number, as findings look at them, in their order; some of them in memory."""
+    while rows := reader.fetch(
+        "SELECT number, at, subject, role, organisation, about, position FROM personal_reads WHERE number > ? "
+        "ORDER BY number LIMIT ?",
+        (since, BATCH_ROWS),
+    ):
+        for number, at, subject, role, organisation, about, position in rows:
+            case = _case(about)
+            if case is not None:
+                yield Reading(number, instant(at), subject, role, organisation, case, position)
+        since = rows[-1][0]
 
 
 # ── The chain
@@ -221,9 +222,9 @@ def deviations(reader: Reader, stated: Iterable[Head]) -> Iterator[Deviation]:
             number, rows = row[0], rows + 1
             if number != last + 1:
                 yield Deviation(None, None, "read", f"Nr. {last + 1}", f"Nr. {number}")
-            elif bytes(found) != _digest(digest, row):
+            elif found is None or bytes(found) != _digest(digest, row):
                 yield Deviation(None, None, "read", f"Nr. {number}, wie sie aufgezeichnet wurde", "eine andere")
-            last, digest = number, bytes(found)
+            last, digest = number, bytes(found or b"")
             if any(each != digest for each in kept.pop(number, ())):
                 yield Deviation(None, None, "read", f"Nr. {number}, wie ein Prüfpunkt sie nennt", "eine andere")
     for number in sorted(kept):

@@ -144,6 +144,7 @@ ALTERED = {
     "DELETE FROM personal_reads WHERE number >= 3": ["Nr. 3, wie ein Prüfpunkt sie nennt"],
     "DELETE FROM personal_reads WHERE number IS NULL": ["Nr. 1, wie sie aufgezeichnet wurde"],
     "UPDATE personal_reads SET subject = 'x' WHERE number IS NULL": ["Nr. 1, wie sie aufgezeichnet wurde"],
+    "UPDATE personal_reads SET digest = NULL WHERE number = 3": ["Nr. 3, wie sie aufgezeichnet wurde"],
     "UPDATE personal_reads SET number = NULL WHERE number = 1": ["Nr. 1"],
     "UPDATE personal_reads SET number = 7 WHERE number = 4": ["Nr. 4"],
     "UPDATE personal_reads SET number = -1 WHERE number = 4": ["3 Einsichten, die erste mit Nr. 1"],

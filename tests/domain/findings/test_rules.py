@@ -497,8 +497,8 @@ def test_the_closing_of_a_case_or_pool_counts_from_its_day() -> None:
     """given a case / when it is read on the last usual day, a day later, or after its pool was closed / then only the last two
     are found, and they name the case where it is known."""
     closed = [pool(), case(), case_closed(at=TUESDAY)]
-    assert rules(*closed, reading(at=TUESDAY + timedelta(days=180))) == set()
-    [late] = found(*closed, reading(at=TUESDAY + timedelta(days=181)))
+    assert rules(*closed, reading(at=TUESDAY + timedelta(days=14)), read_after_closing_days=14) == set()
+    [late] = found(*closed, reading(at=TUESDAY + timedelta(days=15)), read_after_closing_days=14)
     assert (late.rule, late.case, late.pool) == ("read-after-closing", named("fall-1"), POOL)
     [gone] = found(pool(), case(), pool_closed(), reading())
     assert (gone.rule, gone.case) == ("read-after-closing", None)
