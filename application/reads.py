@@ -184,10 +184,10 @@ def readings(reader: Reader, since: int) -> Iterator[Reading]:
         "ORDER BY number LIMIT ?",
         (since, BATCH_ROWS),
     ):
-        for number, at, subject, role, organisation, about, position in rows:
+        for _, at, subject, role, organisation, about, position in rows:
             case = _case(about)
             if case is not None:
-                yield Reading(number, instant(at), subject, role, organisation, case, position)
+                yield Reading(instant(at), subject, role, organisation, case, position)
         since = rows[-1][0]
 
 

@@ -21,8 +21,8 @@ def unrelated(file: ReaderDay, limits: Thresholds) -> Iterator[Sighting]:
     """Cases in which the person has recorded nothing, neither before nor after."""
     foreign = [each for each in file.cases.values() if each.file is not None and file.person not in each.file.dealt]
     if file.role != "auditor" and len(foreign) >= limits.read_unrelated_min:
-        cases = counted(len(foreign), "Fall", "Fällen")
-        yield _of_day(file, foreign, f"las am {german(file.day)} Texte von {cases}, in denen sie selbst nichts verzeichnet hat.")
+        text = f"las am {german(file.day)} Texte von {len(foreign)} Fällen, in denen sie selbst nichts verzeichnet hat."
+        yield _of_day(file, foreign, text)
 
 
 def after_closing(file: ReaderDay, limits: Thresholds) -> Iterator[Sighting]:

@@ -86,9 +86,8 @@ class Attempt(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """Texts of a case were read: the number of that in the read log, who, and the log's last position then."""
+    """Texts of a case were read: when, by whom, and the log's last position then."""
 
-    number: int
     at: datetime
     subject: str
     role: Role

@@ -47,7 +47,7 @@ class Thresholds:
     )
     read_cases_max: int = _threshold(50, "Fälle, deren Texte eine Person an einem Tag üblicherweise liest; eigene Annahme")
     read_unrelated_min: int = _threshold(
-        10, "Fälle ohne eigenes Ereignis, ab denen auffällt, dass eine Person sie an einem Tag liest; eigene Annahme"
+        10, "Fälle ohne eigenes Ereignis, ab denen auffällt, dass eine Person sie an einem Tag liest; eigene Annahme", least=2
     )
     read_after_closing_days: int = _threshold(
         180, "Tage nach dem Abschluss eines Falls, in denen noch in ihm gelesen wird; eigene Annahme", least=0, most=10_000

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -175,13 +176,17 @@ def test_an_untouched_chain_is_sound(chained: Office) -> None:
     assert (oldest.number, oldest.purpose, oldest.texts) == (None, None, {})
 
 
-@pytest.mark.parametrize("statement", ALTERED)
-def test_whatever_is_altered_or_lost_is_named(chained: Office, statement: str) -> None:
+class Undone(Exception):
+    """Leaves a turn without a trace."""
+
+
+def test_whatever_is_altered_or_lost_is_named(chained: Office) -> None:
     """given a row that was altered, removed or renumbered / when verified / then the first deviation names it."""
-    with tampering(chained.store) as turn:
-        turn.fetch(statement)
-    with chained.store.reading() as reader:
-        assert [each.expected for each in deviating(reader)[:1]] == ALTERED[statement]
+    for statement, expected in ALTERED.items():
+        with suppress(Undone), tampering(chained.store) as turn:
+            turn.fetch(statement)
+            assert [each.expected for each in deviating(turn)[:1]] == expected, statement
+            raise Undone
 
 
 def test_a_chain_that_was_reckoned_anew_contradicts_the_checkpoint(chained: Office) -> None:

@@ -103,7 +103,7 @@ def reading(
     organisation: str = "jugendamt",
 ) -> Reading:
     """Somebody reads the texts of a case, on a working day unless stated."""
-    return Reading(1, at, by, role, organisation, str(named(case)), 2)
+    return Reading(at, by, role, organisation, str(named(case)), 2)
 
 
 def case_closed(name: str = "fall-1", at: datetime = TUESDAY, outcome: Outcome = "moved", note: bool = False) -> Told:
