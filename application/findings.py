@@ -1,25 +1,27 @@
 """Findings over the log: the domain's register, kept up with the log in this process and asked on demand.
 
 The first question reads the whole log, every further one only what came since. Nothing of it is stored, so no turn pays for it,
-and other thresholds are only another register. Refusals that no event tells of come from the receipts.
+and other thresholds are only another register. Refusals that no event tells of come from the receipts, readings from the read log.
 """
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from heapq import merge
+from operator import attrgetter
 from threading import Lock
 from uuid import UUID
 
 import msgspec
 
-from application import receipts
+from application import reads, receipts
 from application.log import Reader, Recorded, StoredRow, StoreUnavailable, forms_of, read_events
 from application.projections.findings import all_opened
 from application.views import FindingView
 from domain.findings.finding import Finding
-from domain.findings.register import Attempt, Register
+from domain.findings.register import Attempt, Reading, Register
 from domain.findings.rules import RULES
 from domain.findings.thresholds import Thresholds
 from domain.handling import HandlingState
@@ -220,6 +222,7 @@ class Findings:
         self._position = 0
         self._last: StoredRow | None = None  # the last row that was taken in
         self._attempts_since = 0  # at the same position of the log there may have been more of them
+        self._last_read: reads.Head | None = None  # the last row of the read log that was taken in
         self._read_at = time.monotonic()
         self._sorted: list[Finding] | None = None
 
@@ -228,11 +231,12 @@ class Findings:
         total = head.id if head else 0
         if not self._stands(reader, total):
             self._begin()
-        attempts = deque(receipts.refusals(reader, self._attempts_since))
+        read, since = reads.head(reader), self._last_read.number if self._last_read else 0
+        beside = _Beside(receipts.refusals(reader, self._attempts_since), reads.readings(reader, since))
         while self._position < total:
             rows = reader.stored_rows(self._position, BATCH_EVENTS)
             try:
-                self._take_in(read_events(rows), attempts)
+                self._take_in(read_events(rows), beside)
             except BaseException:
                 self._begin()  # some of them may have been taken in
                 raise
@@ -241,23 +245,31 @@ class Findings:
             self._read_at = time.monotonic()
             self._sorted = None
             progress(self._position, total)
-        for attempt in attempts:
-            if self._register.attempted(attempt):
-                self._sorted = None
+        while beside.first is not None:
+            self._take_in_beside(beside.take())
         self._attempts_since = max(self._attempts_since, total)
+        if read is not None and read.number > since:
+            self._last_read, self._read_at = read, time.monotonic()
 
-    def _take_in(self, events: Sequence[Recorded], attempts: deque[Attempt]) -> None:
-        """Events, and between them the refusals at the place where they happened: what they were about may be closed later."""
+    def _take_in(self, events: Sequence[Recorded], beside: "_Beside") -> None:
+        """Events, and between them what happened beside the log, at its place: what it was about may be closed later."""
         first, done = events[0].position, 0
-        while attempts and attempts[0].position <= events[-1].position:
-            then = max(done, attempts[0].position - first + 1)
+        while beside.first is not None and beside.first.position <= events[-1].position:
+            then = max(done, beside.first.position - first + 1)
             self._register.feed(events[done:then])
-            self._register.attempted(attempts.popleft())
+            self._take_in_beside(beside.take())
             done = then
         self._register.feed(events[done:])
 
+    def _take_in_beside(self, each: Attempt | Reading) -> None:
+        if isinstance(each, Reading):
+            self._register.read(each)
+            self._sorted = None
+        elif self._register.attempted(each):
+            self._sorted = None
+
     def _stands(self, reader: Reader, total: int) -> bool:
-        """Whether the log still begins with what was taken in: a restore or a failover may have shortened it.
+        """Whether the log still begins with what was taken in: a restore or a failover may have shortened it, and the read log.
 
         A snapshot that is a little older than what another thread has taken in since is answered with that.
         """
@@ -265,12 +277,32 @@ class Findings:
             return True
         if total < self._position:
             return time.monotonic() - self._read_at < SNAPSHOT_SECONDS_MAX
-        return reader.stored_rows(self._position - 1, 1) == [self._last]
+        if reader.stored_rows(self._position - 1, 1) != [self._last]:
+            return False
+        if self._last_read is None:
+            return True
+        newest = reads.head(reader)
+        if newest is None or newest.number < self._last_read.number:
+            return time.monotonic() - self._read_at < SNAPSHOT_SECONDS_MAX
+        return reads.is_stated(reader, self._last_read)
 
     def _in_order(self) -> list[Finding]:
         if self._sorted is None:
             self._sorted = sorted(self._register.findings(), key=_place)
         return self._sorted
+
+
+class _Beside:
+    """What happened beside the log, in the order of its positions: ``first`` is the next of it."""
+
+    def __init__(self, attempts: Iterable[Attempt], readings: Iterable[Reading]) -> None:
+        self._rest: Iterator[Attempt | Reading] = merge(attempts, readings, key=attrgetter("position"))
+        self.first: Attempt | Reading | None = next(self._rest, None)
+
+    def take(self) -> Attempt | Reading:
+        taken, self.first = self.first, next(self._rest, None)
+        assert taken is not None, "whoever takes has looked"
+        return taken
 
 
 def _place(finding: Finding | FindingItem) -> tuple[int, str]:

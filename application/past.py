@@ -15,7 +15,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import Notification, StoredEvent
 
-from application import receipts
+from application import reads, receipts
 from application.log import Found, Question, Reader, StoredRow, StoreUnavailable, read_event, read_events
 from application.projections import PROJECTIONS
 from application.projections.tables import SLOTS, Rows, apply, folds_of
@@ -125,18 +125,20 @@ def _fold(log: Reader, position: int, tables: Tables) -> None:
     for table in made:
         for statement in table.create_indexes(slot):
             tables.fetch(statement)
-    _copy_refusals(log, position, tables)
+    _copy_what_stands_beside(log, position, tables)
 
 
-def _copy_refusals(log: Reader, position: int, tables: Tables) -> None:
-    """A refusal has no instant of its own; it was known with the event that was the log's last when it was given."""
+def _copy_what_stands_beside(log: Reader, position: int, tables: Tables) -> None:
+    """Refusals, and who read texts: either counts as known with the event that was the log's last when it happened."""
     known = [attempt for attempt in receipts.refusals(log, 0) if attempt.position <= position]
     tables.fetch("CREATE TABLE receipts (subject, organisation, idempotency_key, outcome, position, about)")
     tables.execute("INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?)", known)
+    tables.fetch("CREATE TABLE personal_reads (number, at, subject, role, organisation, about, position, digest)")
+    tables.execute("INSERT INTO personal_reads VALUES (?, ?, ?, ?, ?, ?, ?, ?)", reads.rows_until(log, position))
 
 
 class _PastReader:
-    """Reads tables of the past, and of the log what had been recorded. Of what stands beside the log there are refusals alone."""
+    """Reads tables of the past, and of the log what had been recorded. Of what stands beside it there are refusals and reads."""
 
     def __init__(self, log: Reader, tables: Tables, position: int) -> None:
         self._log = log

@@ -10,9 +10,9 @@ from application.catalogue import BY_CLASS
 from application.log import Reader
 from application.privacy import KeyErased
 from application.projections import audit_trail, cases
-from application.projections.tables import instant
 from application.projections.texts import Opener, sealed_text
 from application.projections.trail_lines import deed
+from application.reads import ReadSummary, summary_for
 from application.views import CaseView
 
 
@@ -29,23 +29,13 @@ class Happened(msgspec.Struct, frozen=True):
     texts: dict[str, str | None]
 
 
-class ReadBy(msgspec.Struct, frozen=True):
-    """Who read texts of the person, when, and where."""
-
-    at: datetime
-    subject: str
-    role: str
-    organisation: str
-    what: str
-
-
 class SubjectFile(msgspec.Struct, frozen=True):
     """What the office holds about a person at an instant."""
 
     made_at: datetime
     case: CaseView
     events: tuple[Happened, ...]
-    reads: tuple[ReadBy, ...]
+    reads: tuple[ReadSummary, ...]
 
 
 def gathered(reader: Reader, case: UUID, opener: Opener, now: datetime) -> SubjectFile:
@@ -68,12 +58,4 @@ def gathered(reader: Reader, case: UUID, opener: Opener, now: datetime) -> Subje
         by = f"{event.actor.subject} ({event.actor.organisation})"
         said = deed(event)
         events.append(Happened(event.position, event.recorded_at, by, entry.name, said, msgspec.to_builtins(clear), texts))
-    return SubjectFile(now, view, tuple(events), reads_of(reader, case))
-
-
-def reads_of(reader: Reader, case: UUID) -> tuple[ReadBy, ...]:
-    """Who read texts of the person in a case."""
-    rows = reader.fetch(
-        "SELECT at, subject, role, organisation, path FROM personal_reads WHERE about = ? ORDER BY at, id", (f"case:{case}",)
-    )
-    return tuple(ReadBy(instant(at), *rest) for at, *rest in rows)
+    return SubjectFile(now, view, tuple(events), summary_for(reader, case))

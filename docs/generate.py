@@ -40,7 +40,7 @@ from interfaces.http.problems import status_of
 from interfaces.identity import oidc
 from interfaces.settings import PREFIX, Settings
 from interfaces.web import account, sign_in
-from interfaces.web.pages import ACCOUNT, COMPARISON, FINDING, FINDINGS, OVERVIEW, SIGN_IN, SIGN_OUT, STORY, TRACE
+from interfaces.web.pages import ACCOUNT, COMPARISON, FINDING, FINDINGS, OVERVIEW, READS, SIGN_IN, SIGN_OUT, STORY, TRACE
 
 DOCS = Path(__file__).parent
 
@@ -276,6 +276,7 @@ PAGE_TITLES = {
     FINDINGS: "Seite: Feststellungen",
     FINDING: "Seite: Eine Feststellung",
     STORY: "Seite: Geschichte eines Falls, eines Antrags, einer Fachkraft oder eines Pools",
+    READS: "Seite: Einsichten in personenbezogene Texte",
     COMPARISON: "Seite: Zwei Zeitpunkte im Vergleich",
     SIGN_IN: "Seite: Anmelden",
     sign_in.TOKEN: "Anmelden mit einem Token, in der Vorführung",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from application import reads
 from application.log import Reader, Transaction
 from application.projections.tables import day_of, instant, micros
 from application.proof import tree
@@ -60,7 +61,7 @@ def issue(transaction: Transaction, signers: Sequence[Signer], now: datetime) ->
             raise LogDiffers(f"the checkpoint issued for {whole.size} events has another root")
         return str(note)
     successor = signer.verifier.vkey() if len(signers) > 1 else None
-    stated = Checkpoint(signer.name, whole.size, whole.root(), now.replace(microsecond=0), successor)
+    stated = Checkpoint(signer.name, whole.size, whole.root(), now.replace(microsecond=0), successor, reads.head(transaction))
     note = signed(stated.text(), signers)
     transaction.execute(INSERT, [(whole.size, key, micros(now), note)])
     return note
@@ -112,6 +113,8 @@ def contradiction(reader: Reader, keys: Sequence[Key], note: str) -> str | None:
             return f"Das Protokoll hat keine {stated.size} Ereignisse mehr."
         if tree.root(reader, stated.size) != stated.root:
             return f"Die ersten {stated.size} Ereignisse sind nicht mehr die, die er nennt."
+        if stated.reads is not None and not reads.is_stated(reader, stated.reads):
+            return f"Die Einsichten bis Nr. {stated.reads.number} sind nicht mehr die, die er nennt."
     except NoteRefused as refused:
         return str(refused)
     except LogDiffers:

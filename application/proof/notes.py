@@ -15,12 +15,15 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from application.reads import Head
+
 ED25519 = b"\x01"
 KEY_ID_BYTES, SEED_BYTES = 4, 32
 PRIVATE = "PRIVATE+KEY+"
 
 _SIGNATURE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
 _SUCCESSOR = "successor "
+_READS = "reads "
 _SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
@@ -78,6 +81,7 @@ class Checkpoint(NamedTuple):
     """What a log states about itself: its name, the number of its events, their root, and when.
 
     Where another key takes over, ``successor`` is that key, published. A signature below says nothing of it: anybody can add one.
+    ``reads`` is the newest row of the read log, which is no part of the tree.
     """
 
     origin: str
@@ -85,12 +89,15 @@ class Checkpoint(NamedTuple):
     root: bytes
     issued: datetime | None = None
     successor: str | None = None
+    reads: Head | None = None
 
     def text(self) -> str:
         """What is signed."""
         lines = [self.origin, str(self.size), _written(self.root)]
         if self.issued is not None:
             lines.append(self.issued.isoformat())
+        if self.reads is not None:
+            lines.append(f"{_READS}{self.reads.number} {_written(self.reads.digest)}")
         if self.successor is not None:
             lines.append(f"{_SUCCESSOR}{self.successor}")
         return "".join(f"{line}\n" for line in lines)
@@ -153,7 +160,16 @@ def read_checkpoint(text: str) -> Checkpoint:
         raise NoteRefused("Das ist kein Prüfpunkt: Die Wurzel ist kein SHA-256.")
     further = lines[3:]
     successors = [line.removeprefix(_SUCCESSOR) for line in further if line.startswith(_SUCCESSOR)]
-    return Checkpoint(lines[0], int(lines[1]), root, _instant(further[0]) if further else None, next(iter(successors), None))
+    reads = [_reads(line.removeprefix(_READS)) for line in further if line.startswith(_READS)]
+    issued = _instant(further[0]) if further else None
+    return Checkpoint(lines[0], int(lines[1]), root, issued, next(iter(successors), None), next(iter(reads), None))
+
+
+def _reads(stated: str) -> Head:
+    number, _, digest = stated.partition(" ")
+    if not _SIZE.fullmatch(number):
+        raise NoteRefused("Das ist kein Prüfpunkt: Von den Einsichten nennt er keine Nummer.")
+    return Head(int(number), _bytes(digest))
 
 
 def _instant(line: str) -> datetime | None:

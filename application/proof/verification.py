@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from eventsourcing.persistence import Notification
 
+from application import reads
 from application.log import DamagedEvent, Reader, Recorded, leaf_hash, read_event
 from application.proof import checkpoints, tree
 from application.proof.answers import Answers
@@ -79,6 +80,7 @@ def deviations_of(
     for each in sorted(each for each in stated if each > verified.frontier.size):
         yield Deviation(each, None, "checkpoint", f"{each} Ereignisse, wie ein Prüfpunkt sagt", f"{verified.events} Ereignisse")
     yield from history.answers.of_nothing(verified.events)
+    yield from reads.deviations(reader, [each.reads for of_size in stated.values() for each in of_size if each.reads is not None])
     verified.root = verified.frontier.root()
 
 

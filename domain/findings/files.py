@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from domain.quantities import Kind, Rules, berlin_day
+from domain.quantities import Kind, Role, Rules, berlin_day
+
+Person = tuple[str, str]  # subject and organisation
 
 _MOMENT = timedelta(microseconds=1)  # what ends at midnight does not reach over it
 
@@ -48,6 +50,8 @@ class CaseFile:
     closed: int | None = None
     closed_at: datetime | None = None
     outcome_stated: bool = True
+    dealt: set["Person"] = field(default_factory=set)  # who has recorded something in it
+    readings: dict[tuple["Person", date], int] = field(default_factory=dict)  # who read on which day, and the last position then
 
     @property
     def name(self) -> str:
@@ -202,4 +206,23 @@ class RefusedPerson:
     attempts: dict[str, RefusedAttempt] = field(default_factory=dict)
 
 
-File = PoolFile | CaseFile | BookingFile | WorkerDay | ProviderFile | ProviderMonth | RefusedPerson
+@dataclass(eq=False, slots=True)
+class ReadCase:
+    """A case that was read; ``file`` is known where its pool was open then. Positions are those of the log at the moment."""
+
+    file: CaseFile | None
+    positions: set[int] = field(default_factory=set)
+
+
+@dataclass(eq=False, slots=True)
+class ReaderDay:
+    """Whose texts somebody read on a day, by case; of each hour of the day, the positions of the log then."""
+
+    person: Person
+    role: Role
+    day: date
+    cases: dict[str, ReadCase] = field(default_factory=dict)
+    hours: dict[int, set[int]] = field(default_factory=dict)
+
+
+File = PoolFile | CaseFile | BookingFile | WorkerDay | ProviderFile | ProviderMonth | RefusedPerson | ReaderDay

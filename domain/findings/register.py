@@ -30,9 +30,12 @@ from domain.findings.files import (
     CaseFile,
     Change,
     File,
+    Person,
     PoolFile,
     ProviderFile,
     ProviderMonth,
+    ReadCase,
+    ReaderDay,
     Refused,
     RefusedAttempt,
     RefusedPerson,
@@ -43,7 +46,7 @@ from domain.findings.finding import Finding, Rule
 from domain.findings.rules import RULES
 from domain.findings.thresholds import Thresholds
 from domain.pool import ImportRecorded, PoolClosed, PoolOpened, RulesChanged
-from domain.quantities import Actor, berlin_day, berlin_month, last_day_of_month
+from domain.quantities import Actor, Role, berlin_day, berlin_month, berlin_time, last_day_of_month
 
 
 class Entry(Protocol):
@@ -82,6 +85,17 @@ class Attempt(NamedTuple):
     about: str | None = None
 
 
+class Reading(NamedTuple):
+    """Texts of a case were read: when, by whom, and the log's last position then."""
+
+    at: datetime
+    subject: str
+    role: Role
+    organisation: str
+    case: str
+    position: int
+
+
 class Register:
     """All files, and what is found in them. ``forms`` gives the classes in which an event of a class may come."""
 
@@ -93,6 +107,7 @@ class Register:
         self._bookings: dict[str, BookingFile] = {}
         self._days: dict[tuple[str, Any], WorkerDay] = {}
         self._refused: dict[tuple[str, str, str, PoolFile | None], RefusedPerson] = {}
+        self._readers: dict[tuple[Person, Role, Any], ReaderDay] = {}
         self._changed: dict[File, None] = {}  # in the order in which they changed
         self._found: dict[File, tuple[Finding, ...]] = {}
         self._final: list[Finding] = []
@@ -104,6 +119,7 @@ class Register:
             handler = self._handlers.get(type(data))
             if handler is not None:
                 handler(self, entry, data)
+            self._dealt(entry)
 
     def attempted(self, attempt: Attempt) -> bool:
         """Takes in a refusal that no event tells of, and says whether it is new; others than ``of_refusals.CODES`` tell nothing.
@@ -125,6 +141,22 @@ class Register:
         self._changed[file] = None
         return True
 
+    def read(self, reading: Reading) -> None:
+        """Takes in that somebody read; each reading once. Its place among the events is that of a refusal."""
+        local = berlin_time(reading.at)
+        person, day = (reading.subject, reading.organisation), local.date()
+        place = (person, reading.role, day)
+        file = self._readers.get(place)
+        if file is None:
+            file = self._readers[place] = ReaderDay(*place)
+        case = self._cases.get(reading.case)
+        file.cases.setdefault(reading.case, ReadCase(case)).positions.add(reading.position)
+        file.hours.setdefault(local.hour, set()).add(reading.position)
+        self._changed[file] = None
+        if case is not None:
+            case.readings[person, day] = reading.position
+            self._changed[case] = None
+
     def findings(self) -> Iterator[Finding]:
         """What holds now, in no particular order."""
         self._look()
@@ -140,6 +172,17 @@ class Register:
             else:
                 self._found.pop(file, None)
         self._changed.clear()
+
+    def _dealt(self, entry: Entry) -> None:
+        """Whoever records something in a case has to do with it, also where they have read it before."""
+        stream, person = str(entry.stream), (entry.actor.subject, entry.actor.organisation)
+        booking = self._bookings.get(stream)
+        case = booking.case if booking is not None else self._cases.get(stream)
+        if case is not None and person not in case.dealt:
+            case.dealt.add(person)
+            days = [day for reader, day in case.readings if reader == person]
+            read = (self._readers.get((person, entry.actor.role, day)) for day in days)
+            self._changed.update(dict.fromkeys(file for file in read if file is not None))
 
     # ── Pools
 

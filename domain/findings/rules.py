@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from domain.findings import of_bookings, of_cases, of_days, of_providers, of_refusals
+from domain.findings import of_bookings, of_cases, of_days, of_providers, of_reads, of_refusals
 from domain.findings.finding import Rule
 
 FAMILIES: Mapping[int, str] = {
@@ -21,11 +21,12 @@ FAMILIES: Mapping[int, str] = {
     13: "Runde Dauern und Doppeltes",
     14: "Ohne Verbleib, ohne Überprüfung",
     15: "Bewilligt und kaum genutzt",
+    16: "Auffälliges Lesen von Personendaten",
 }
 
 RULES: tuple[Rule, ...] = tuple(
     sorted(
-        (*of_days.RULES, *of_cases.RULES, *of_bookings.RULES, *of_providers.RULES, *of_refusals.RULES),
+        (*of_days.RULES, *of_cases.RULES, *of_bookings.RULES, *of_providers.RULES, *of_refusals.RULES, *of_reads.RULES),
         key=lambda rule: rule.family,
     )
 )

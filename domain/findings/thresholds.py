@@ -45,3 +45,12 @@ class Thresholds:
     used_share_percent: int = _threshold(
         33, "Anteil einer Bewilligung, der bis zur Abrechnung genutzt sein soll: ein Drittel", most=100
     )
+    read_cases_max: int = _threshold(50, "Fälle, deren Texte eine Person an einem Tag üblicherweise liest; eigene Annahme")
+    read_unrelated_min: int = _threshold(
+        10, "Fälle ohne eigenes Ereignis, ab denen auffällt, dass eine Person sie an einem Tag liest; eigene Annahme", least=2
+    )
+    read_after_closing_days: int = _threshold(
+        180, "Tage nach dem Abschluss eines Falls, in denen noch in ihm gelesen wird; eigene Annahme", least=0, most=10_000
+    )
+    readers_max: int = _threshold(10, "Personen, die einen Fall in `readers_days` Tagen üblicherweise lesen; eigene Annahme")
+    readers_days: int = _threshold(7, "Tage, in denen die Personen gezählt werden, die einen Fall lesen; eigene Annahme", most=366)

@@ -14,6 +14,7 @@ from interfaces.cli.audit_compare import command as compare
 from interfaces.cli.audit_explain import command as explain
 from interfaces.cli.audit_export import export
 from interfaces.cli.audit_findings import findings
+from interfaces.cli.audit_reads import command as reads
 from interfaces.cli.audit_reanchor import command as reanchor
 from interfaces.cli.audit_sample import sample
 from interfaces.cli.audit_sheet import command as sheet
@@ -37,6 +38,7 @@ _FIELDS = {
     "checkpoint": "Prüfpunkt",
     "time_stamp": "Zeitstempel",
     "receipt": "Beleg",
+    "read": "Einsicht",
     "decision": "Entscheidung",
     "cause": "Anlass",
     "actor": "Person",
@@ -47,7 +49,7 @@ _size = click.IntRange(min=1)
 
 @click.group("audit")
 def command() -> None:
-    """Prüfung: Prüfpunkte, Beweise, Vollständigkeit des Protokolls, Feststellungen, Ausgaben."""
+    """Prüfung: Prüfpunkte, Beweise, Vollständigkeit des Protokolls, Feststellungen, Einsichten, Ausgaben."""
 
 
 command.add_command(findings)
@@ -57,6 +59,7 @@ command.add_command(explain)
 command.add_command(compare)
 command.add_command(story)
 command.add_command(sample)
+command.add_command(reads)
 command.add_command(export)
 
 

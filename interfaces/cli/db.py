@@ -44,7 +44,7 @@ def migrate_() -> None:
 
 @command.command("check")
 def check() -> None:
-    """Prüft Schema, Ereignisprotokoll, Belege, Projektionen, Schutz vor Änderungen, Rechte und Schlüssel."""
+    """Prüft Schema, Ereignisprotokoll, Einsichten, Belege, Projektionen, Schutz vor Änderungen, Rechte und Schlüssel."""
     _check(read_settings())
 
 

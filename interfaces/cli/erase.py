@@ -7,7 +7,7 @@ import msgspec
 
 from application import commands
 from application.projections import cases
-from application.subject import reads_of
+from application.reads import summary_for
 from application.views import CaseView
 from domain.personal_data import CLASSES, Ground, PersonalClass
 from interfaces.cli.commands import Failed, note
@@ -45,7 +45,7 @@ def command(case: str, reason: str, ground: Ground | None, classes: tuple[Person
             return
         opened.erasing.carry_out(opened.engine)
         with opened.store.reading() as reader:
-            readers = sorted({f"{read.subject} ({read.organisation})" for read in reads_of(reader, found)})
+            readers = sorted({read.organisation for read in summary_for(reader, found)})
             left = cases.versioned_case(reader, found, None).view
     note(f"Gelöscht im Fall „{left.reference}“." + ("" if left.erased else " Anderes ist noch aufzubewahren."))
     if readers:

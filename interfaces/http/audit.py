@@ -1,14 +1,16 @@
 """Proofs that the log is complete and unchanged, and what auditors ask of it: where a figure comes from, what was known when."""
 
+from application import reads
 from application.compare import Comparison, compare
 from application.explain import ProvenExplanation, explain, figure_of, prove
 from application.proof import checkpoints, proofs
 from application.proof.proofs import ConsistencyProof, InclusionProof
+from application.reads import ReadEntry
 from application.story import Story, story
 from interfaces.http import parameters
 from interfaces.http.examples import POOL
-from interfaces.http.operations import Asking, Issuing, Operation, Query
-from interfaces.http.policies import AUDIT, PROOFS
+from interfaces.http.operations import READING, Asking, Issuing, Operation, Page, Query
+from interfaces.http.policies import AUDIT, AUDITORS, PROOFS
 
 _CHECKED = "Zu prüfen gegen die Wurzeln von Prüfpunkten, wie RFC 9162 es beschreibt; Bytes sind Base64."
 
@@ -33,6 +35,14 @@ def get_explanation(asking: Asking, wanted: parameters.ExplanationOf) -> ProvenE
 def compare_instants(asking: Asking, wanted: parameters.ComparisonOf) -> Comparison:
     first, second = parameters.stated_moment(wanted.from_, "from"), parameters.stated_moment(wanted.to, "to")
     return compare(asking.reader, wanted.pool, first, second, after=wanted.after, limit=wanted.limit)
+
+
+def list_reads(asking: Asking, wanted: parameters.ReadsOf) -> Page[ReadEntry]:
+    return Page(
+        *reads.list_reads(
+            asking.reader, case=wanted.case, subject=wanted.subject, since=wanted.first(), after=wanted.after, limit=wanted.limit
+        )
+    )
 
 
 def get_story(asking: Asking, wanted: parameters.StoryOf) -> Story:
@@ -109,8 +119,19 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=parameters.StoryOf,
         view=Story,
         names_one=True,
-        opens_texts=True,
+        opens_texts=READING,
         given=("open_pool",),
         example={"pool": POOL},
+    ),
+    Query(
+        path="/audit/reads",
+        policy=AUDITORS,
+        summary="Einsichten: wer wann wessen Texte von wo wofür gelesen hat, die letzte zuerst",
+        note="Kein Text steht darin, nur welche Felder wie oft geöffnet wurden; deshalb wird das Lesen dieses Verzeichnisses nicht "
+        "selbst verzeichnet. Einsichten aus der Zeit vor der Verkettung nennen weder Nummer noch Zweck.",
+        read=list_reads,
+        parameters=parameters.ReadsOf,
+        view=ReadEntry,
+        paged=True,
     ),
 )

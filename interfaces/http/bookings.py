@@ -9,7 +9,7 @@ from application.projections import bookings
 from application.views import BookingView, SessionView, Versioned
 from interfaces.http import bodies, parameters
 from interfaces.http.cases import opened_text
-from interfaces.http.operations import Asking, Command, Operation, Page, Query
+from interfaces.http.operations import READING, Asking, Command, Operation, Page, Query
 from interfaces.http.policies import CASEWORK, LEADS, LEADS_AND_OFFICERS, OFFICERS, PROVIDERS
 
 
@@ -94,11 +94,11 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/bookings/{booking}/texts",
         policy=CASEWORK,
         summary="Zweck des Antrags und Notizen zu den Terminen",
-        note="Wer sie wann gelesen hat, wird festgehalten, bevor die Antwort ergeht.",
+        note="Wer sie wann wofür gelesen hat, wird festgehalten, bevor die Antwort ergeht.",
         read=get_booking_texts,
         parameters=parameters.KnownAt,
         view=BookingTexts,
-        opens_texts=True,
+        opens_texts=READING,
         given=_REQUESTED,
     ),
     Command(

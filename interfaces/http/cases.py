@@ -13,7 +13,7 @@ from application.receipts import Answer
 from application.turn import Turn
 from application.views import CaseView, Versioned
 from interfaces.http import bodies, parameters
-from interfaces.http.operations import Asking, Command, Operation, Page, Query
+from interfaces.http.operations import READING, Asking, Command, Operation, Page, Query
 from interfaces.http.policies import CASEWORK, LEADS, LEADS_AND_OFFICERS, OFFICERS, PROVIDERS
 
 
@@ -100,11 +100,11 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/cases/{case}",
         policy=CASEWORK,
         summary="Ein Fall mit den Angaben zur Person",
-        note="Wer sie wann gelesen hat, wird festgehalten, bevor die Antwort ergeht.",
+        note="Wer sie wann wofür gelesen hat, wird festgehalten, bevor die Antwort ergeht.",
         read=get_case,
         parameters=parameters.CaseOf,
         view=CaseFile,
-        opens_texts=True,
+        opens_texts=READING,
         given=("open_pool", "open_case"),
     ),
     Command(

@@ -16,7 +16,7 @@ from domain.erasure import due_from
 from domain.personal_data import CLASSES, Ground, PersonalClass
 from domain.quantities import berlin_day
 from interfaces.http import bodies, parameters
-from interfaces.http.operations import Asking, Command, Operation, Query
+from interfaces.http.operations import DISCLOSING, Asking, Command, Operation, Query
 from interfaces.http.policies import OFFICERS
 
 
@@ -58,7 +58,7 @@ def list_due(asking: Asking, wanted: parameters.DueOn) -> Calendar:
 
 def get_subject(asking: Asking, _: parameters.Parameters, case: UUID) -> SubjectFile:
     """Whoever asks what is stored about them gets it although it is restricted: that is what the restriction keeps it for."""
-    asking.purpose = "access"
+    asking.exception = "access"
     return subject.gathered(asking.reader, case, asking, asking.now)
 
 
@@ -147,7 +147,7 @@ OPERATIONS: tuple[Operation, ...] = (
         read=get_subject,
         parameters=parameters.Parameters,
         view=SubjectFile,
-        opens_texts=True,
+        opens_texts=DISCLOSING,
         given=CLOSED,
     ),
     Query(

@@ -16,7 +16,7 @@ from domain.quantities import Actor
 from interfaces.http import bodies, parameters
 from interfaces.http.cases import opened_text
 from interfaces.http.examples import LOGGED
-from interfaces.http.operations import Asking, Command, Operation, Page, Query
+from interfaces.http.operations import READING, Asking, Command, Operation, Page, Query
 from interfaces.http.policies import AUDIT, AUDIT_AND_LEADS, AUDITORS, LEADS_AND_OFFICERS
 
 _TEXTS = {
@@ -112,7 +112,7 @@ OPERATIONS: tuple[Operation, ...] = (
         read=get_finding,
         parameters=parameters.Parameters,
         view=FindingFile,
-        opens_texts=True,
+        opens_texts=READING,
         given=_RAISED,
     ),
     Command(

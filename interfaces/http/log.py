@@ -4,7 +4,7 @@ from application.projections import audit_trail
 from application.views import TrailEntry
 from interfaces.cloudevents import EventView, event_view
 from interfaces.http import parameters
-from interfaces.http.operations import Asking, Feed, Operation, Page, Query
+from interfaces.http.operations import READING, Asking, Feed, Operation, Page, Query
 from interfaces.http.policies import AUDIT, CASEWORK
 
 
@@ -61,6 +61,6 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=parameters.TrailOf,
         view=TrailEntry,
         paged=True,
-        opens_texts=True,
+        opens_texts=READING,
     ),
 )

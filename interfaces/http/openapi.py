@@ -9,6 +9,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from application.reads import PURPOSES
 from application.views import Versioned
 from domain.refusals import ORDER
 from interfaces.http.examples import PATH_IDS, answer_example
@@ -91,6 +92,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         made["responses"] = _command_responses(operation)
     elif isinstance(operation, Query):
         made["parameters"] += _query_parameters(operation.parameters, operation.example)
+        made["parameters"] += [_purpose(operation)] if operation.opens_texts else []
         made["responses"] = _query_responses(operation)
     elif isinstance(operation, Change):
         if operation.method == "POST":
@@ -177,6 +179,17 @@ def _change_responses(change: Change) -> dict[str, Any]:
     headers = ["Position", *(["Location"] if change.created else [])]
     success = _success(_reference(change.view), answer_example(change.view, {}), headers)
     return {"201" if change.created else "200": success} | _refused(401, 403, 404, 413, 422, 429, 503)
+
+
+def _purpose(query: Query) -> dict[str, Any]:
+    usual = ", ".join(f"{role}: {purpose}" for role, purpose in sorted(query.opens_texts.items()))
+    return {
+        "name": "X-Purpose",
+        "in": "header",
+        "description": f"Wofür die Texte gelesen werden: {', '.join(f'{code} = {word}' for code, word in PURPOSES.items())}. "
+        f"Ohne Angabe wird verzeichnet, was üblich ist: {usual}.",
+        "schema": {"type": "string", "enum": list(PURPOSES)},
+    }
 
 
 _NULL = {"type": "null"}

@@ -19,15 +19,20 @@ from application.privacy import OFFICE_KEY, KeyErased, Keyring, keys_of, owner_o
 from application.projections import retention
 from application.projections.texts import Restricted
 from application.proof.notes import Signer
+from application.reads import Purpose, RecordedOpener
 from application.receipts import Answer
 from domain.erasure import Periods
 from domain.personal_data import PersonalData
-from domain.quantities import Actor, Sealed
+from domain.quantities import Actor, Role, Sealed
 from interfaces.http.bodies import Body, Nothing
 from interfaces.http.policies import Policy, demand_fields, provider_of
 
 PREFIX = "/api/v1"
 JSON = "application/json"
+
+# What the roles usually read texts for, who state nothing else.
+READING: Mapping[Role, Purpose] = {"worker": "casework", "lead": "casework", "officer": "casework", "auditor": "audit"}
+DISCLOSING: Mapping[Role, Purpose] = {"officer": "disclosure"}
 
 Item = TypeVar("Item", bound=msgspec.Struct)
 
@@ -41,21 +46,21 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 
 @dataclass(slots=True)
 class Asking:
-    """Who asks, when, and in which snapshot of the log. Opens sealed texts, and keeps whose they were.
+    """Who asks, when, and in which snapshot of the log.
 
-    Where the ``past`` is asked for, ``now`` lies in it, and the ``reader`` reads what was known then. Texts whose erasure is
-    requested open for a stated ``purpose`` alone, and erased ones never, whether or not this process still holds the key.
+    Where the ``past`` is asked for, ``now`` lies in it, and the ``reader`` reads what was known then. Sealed texts are opened by
+    the ``opener`` alone, which there is only where reading is recorded: those whose erasure is requested where an ``exception`` is
+    stated, and erased ones never, whether or not this process still holds the key.
     """
 
     actor: Actor
     log: Reader
-    keyring: Keyring
     now: datetime
     findings: Findings
     past: Past | None = None
     periods: Periods = field(default_factory=Periods)
-    purpose: str | None = None
-    opened: set[str] = field(default_factory=set)  # each a person, or the office
+    opener: RecordedOpener | None = None
+    exception: str | None = None
     persons: dict[str, PersonalData] = field(default_factory=dict)  # by owner of keys
 
     @property
@@ -69,12 +74,11 @@ class Asking:
         return provider_of(self.actor)
 
     def open(self, sealed: Sealed, *, position: int, stream: UUID, field: str) -> str:
+        assert self.opener is not None, "an operation that opens texts says so"
         owner = owner_of(sealed.key)
         if owner != OFFICE_KEY:
             self._may_open(owner, sealed.key)
-        text = self.keyring.open(sealed, position=position, stream=stream, field=field)
-        self.opened.add(owner)
-        return text
+        return self.opener.open(sealed, position=position, stream=stream, field=field)
 
     def _may_open(self, owner: str, key: str) -> None:
         case = UUID(owner.removeprefix("case:"))
@@ -83,7 +87,7 @@ class Asking:
         data = self.persons[owner]
         if key in keys_of(case, data.erased):
             raise KeyErased(f"{key} was erased")
-        if data.requested and self.purpose is None:
+        if data.requested and self.exception is None:
             raise Restricted(key)
 
 
@@ -147,9 +151,10 @@ class Command(Declaration):
 class Query(Declaration):
     """``read`` is called with the asking, the parameters and the ids of the path; ``example`` are parameters that it needs.
 
-    Where ``opens_texts``, reading is recorded in the transaction that answers; where ``keeps_answer``, ``read`` gets an ``Issuing``
-    and records the answer itself. What is not JSON is read as text of its ``media_type``, and its ``view`` is ``str``. Where
-    ``names_one``, parameters that may each be left out name something that there may not be.
+    Where it ``opens_texts``, it says what each role usually does that for, and reading is recorded in the transaction that answers.
+    Where ``keeps_answer``, ``read`` gets an ``Issuing`` and records the answer itself. What is not JSON is read as text of its
+    ``media_type``, and its ``view`` is ``str``. Where ``names_one``, parameters that may each be left out name something that
+    there may not be.
     """
 
     read: Callable[..., Any]
@@ -157,7 +162,7 @@ class Query(Declaration):
     example: Mapping[str, str] = field(default_factory=dict)
     media_type: str = JSON
     paged: bool = False
-    opens_texts: bool = False
+    opens_texts: Mapping[Role, Purpose] = field(default_factory=dict)
     keeps_answer: bool = False
     names_one: bool = False
 

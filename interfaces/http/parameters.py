@@ -13,6 +13,7 @@ from application.story import Hero
 from domain.booking import BookingState
 from domain.findings.rules import RULES
 from domain.handling import HandlingState
+from domain.quantities import start_of_day
 from domain.refusals import Malformed
 from interfaces.http.bodies import Day, Instant, Name
 from interfaces.http.judging import YEARS_PATTERN, judged
@@ -51,14 +52,14 @@ class KnownAt(Parameters, frozen=True):
 
 
 class CaseOf(KnownAt, frozen=True):
-    """Art. 18 (2) GDPR names what restricted texts may be opened for."""
+    """Art. 18 (2) GDPR names why restricted texts may be opened all the same."""
 
-    purpose: (
+    exception: (
         Annotated[
             Literal["consent", "claims", "protection", "public_interest"],
             Meta(
-                description="Wozu eingeschränkte Texte gelesen werden: Einwilligung, Rechtsansprüche, Schutz einer anderen Person, "
-                "wichtiges öffentliches Interesse; wird mit festgehalten"
+                description="Weshalb eingeschränkte Texte dennoch gelesen werden: Einwilligung, Rechtsansprüche, Schutz einer "
+                "anderen Person, wichtiges öffentliches Interesse; wird mit festgehalten"
             ),
         ]
         | None
@@ -192,6 +193,19 @@ class OpenedFindings(KnownAt, frozen=True):
     state: HandlingState | None = None
     after: Cursor | None = None
     limit: Limit = 100
+
+
+class ReadsOf(Parameters, frozen=True):
+    case: UUID | None = None
+    subject: Name | None = None
+    since: Annotated[Moment, Meta(description="Ein Tag (ab seinem Beginn) oder ein Zeitpunkt mit Zeitzone")] | None = None
+    after: FindingsCursor | None = None
+    limit: Limit = 100
+
+    def first(self) -> datetime | None:
+        """The instant from which on; raises ``Malformed``."""
+        since = moment(self.since, "since")
+        return since if since is None or isinstance(since, datetime) else start_of_day(since)
 
 
 class SamplesOf(Parameters, frozen=True):

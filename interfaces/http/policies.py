@@ -96,7 +96,7 @@ FIELDS: Mapping[str, Mapping[str, Policy]] = {
         "Calendar": {OFFICERS: "on persons"},
         "SubjectFile": {OFFICERS: "made_at case events reads"},
         "Happened": {OFFICERS: "position at by type said data texts"},
-        "ReadBy": {OFFICERS: "at subject role organisation what"},
+        "ReadSummary": {OFFICERS: "day role organisation purpose times"},
         # The log and its proofs; the catalogue says which fields of an event are personal, and nobody sees those here
         "EventView": {
             CASEWORK: "specversion id source type subject time datacontenttype position streamversion schemaversion actorsubject "
@@ -104,6 +104,7 @@ FIELDS: Mapping[str, Mapping[str, Policy]] = {
         },
         "TrailEntry": {AUDIT: "position recorded_at type actor pool case booking provider line"},
         "Actor": {AUDIT_AND_LEADS: "subject role organisation"},
+        "ReadEntry": {AUDITORS: "number at subject role organisation path about case purpose texts address request"},
         "InclusionProof": {AUDIT: "position size leaf path root"},
         "ConsistencyProof": {PROOFS: "from_ to from_root path to_root"},
         "ProvenExplanation": {AUDIT: "figure label definition unit counting value parts next size root proofs"},
@@ -124,7 +125,8 @@ FIELDS: Mapping[str, Mapping[str, Policy]] = {
             AUDIT: "direct_share_percent travel_share_percent share_minutes_min same_total_months same_total_minutes_min "
             "single_session_minutes late_entry_days pair_share_percent pair_cases_min full_grants_min break_after_minutes "
             "break_minutes day_minutes_max night_from_hour night_until_hour after_month_end_days round_share_percent "
-            "round_sessions_min used_share_percent"
+            "round_sessions_min used_share_percent read_cases_max read_unrelated_min read_after_closing_days "
+            "readers_max readers_days"
         },
         "FindingView": {
             AUDIT_AND_LEADS: "id state explanations rule rule_version sentence positions pool case booking worker provider"

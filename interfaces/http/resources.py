@@ -7,12 +7,13 @@ Whoever asks too often is told so (429) before anything else that would cost wor
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from functools import partial
 from itertools import groupby
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import anyio
 import anyio.to_thread
@@ -20,15 +21,16 @@ import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from application import receipts
+from application import reads, receipts
 from application.arrivals import Overloaded
 from application.log import Reader, Transaction
-from application.projections.tables import micros
+from application.reads import PURPOSES, Occasion, RecordedOpener
 from application.receipts import Answer, Receipt, RequestKey
 from application.turn import Turn, Work
 from application.views import Versioned
 from domain.quantities import Actor
 from domain.refusals import Malformed, NotFound, Refusal
+from interfaces import logs
 from interfaces.http import problems
 from interfaces.http.edge import answer_to, identified, note
 from interfaces.http.following import EventStream, Following
@@ -63,7 +65,7 @@ _UUID_LENGTH = 36
 
 LAST_EVENT_ID = "Last-Event-ID"
 
-NOTE_READ = "INSERT INTO personal_reads (id, at, subject, role, organisation, path, about) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PURPOSE = b"x-purpose"
 
 
 class Api:
@@ -92,12 +94,14 @@ class Api:
         self.metrics.reader_behind.set_function(lambda: self.following.reader_behind(self.position))
         self.metrics.streams_behind.set_function(lambda: self.following.slowest_behind(self.position))
 
-    def asking(self, actor: Actor, log: Reader, known_at: datetime | date | None = None) -> Asking:
+    def asking(
+        self, actor: Actor, log: Reader, known_at: datetime | date | None = None, opener: RecordedOpener | None = None
+    ) -> Asking:
         """Somebody who asks in a snapshot. The past is the office's alone: a provider may see today what was another's, and the
         other way round."""
         service = self.service
         now = service.clock()
-        asking = Asking(actor, log, service.keyring, now, service.findings, periods=service.periods)
+        asking = Asking(actor, log, now, service.findings, periods=service.periods, opener=opener)
         if known_at is not None:
             if asking.provider is not None:
                 raise problems.forbidden()
@@ -107,13 +111,15 @@ class Api:
                 asking.findings = service.findings.at(past.position)
         return asking
 
-    def note_reads(self, transaction: Transaction, asking: Asking, path: str) -> None:
-        """Records whose texts were opened for an answer to ``path``, in the transaction that opened them."""
-        now, actor = micros(self.service.clock()), asking.actor
-        who = (actor.subject, actor.role, actor.organisation)
-        notes = [(str(uuid4()), now, *who, f"GET {path}", about) for about in sorted(asking.opened)]
-        if notes:
-            transaction.execute(NOTE_READ, notes)
+    @contextmanager
+    def recording(self, occasion: Occasion) -> Iterator[tuple[Transaction, RecordedOpener]]:
+        """A transaction in which it is recorded what the opener opens."""
+        service = self.service
+        with (
+            service.store.turn() as transaction,
+            reads.recording(transaction, service.keyring, occasion, service.clock()) as opener,
+        ):
+            yield transaction, opener
 
     async def reading(self, read: Callable[[], T]) -> T:
         """Reads in a thread of its own."""
@@ -136,13 +142,13 @@ class Api:
 class Call:
     """A request to a resource: what of it somebody looks at. Where a header is stated twice, the first counts."""
 
-    __slots__ = ("_headers", "_scope", "address", "ids", "method", "path", "receive")
+    __slots__ = ("_headers", "_scope", "counted", "ids", "method", "path", "receive")
 
     def __init__(self, scope: Scope, receive: Receive, ids: Mapping[str, str]) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.ids = ids
-        self.address = address_of(scope)
+        self.counted = address_of(scope)
         self._scope = scope
         self.receive = receive
         self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
@@ -151,6 +157,12 @@ class Call:
         """The value of a header, whose name is in lower case."""
         value = self._headers.get(name)
         return None if value is None else value.decode("latin-1")
+
+    @property
+    def address(self) -> str:
+        """Where the request comes from; the server believes a proxy that it was told to trust. Empty behind a socket file."""
+        client = self._scope.get("client")
+        return client[0] if client else ""
 
     def parameters(self) -> list[tuple[str, str]]:
         """Those of the query, in their order."""
@@ -253,12 +265,12 @@ class Resource:
             return answer_to(error)
 
     async def _handled(self, call: Call) -> Reply | EventStream:
-        self._api.rates.admit_address(call.address)
+        self._api.rates.admit_address(call.counted)
         handler = self._by_method.get(call.method)
         if handler is None:
             raise problems.method_not_allowed(", ".join(self._by_method))
         actor, scope = await self._api.bearers.caller(call.header(b"authorization") or "")
-        self._api.rates.admit_account(actor, call.address)
+        self._api.rates.admit_account(actor, call.counted)
         if actor.role not in handler.operation.policy:
             raise problems.forbidden()
         if not permits(scope, handler.operation.method, handler.operation.path):
@@ -339,7 +351,8 @@ class QueryHandler:
         ids = path_ids(call.ids)
         wanted = judged(single_values(call.parameters()), self.operation.parameters, strict=False)
         if self.operation.opens_texts:
-            return await self._api.reading(lambda: self._answer_and_note(actor, ids, wanted, call.path))
+            occasion = self._occasion(call, actor, getattr(wanted, "exception", None))
+            return await self._api.reading(lambda: self._answer_and_record(actor, ids, wanted, occasion))
         if self.operation.keeps_answer:
             return await self._api.reading(lambda: self._answer_and_keep(actor, ids, wanted))
         return await self._reads.answer((actor, *ids, wanted), lambda: self._answer(actor, ids, wanted))
@@ -348,26 +361,30 @@ class QueryHandler:
         with self._api.service.store.reading() as reader:
             return self._found(self._api.asking(actor, reader, known_at_of(wanted)), ids, wanted)
 
-    def _answer_and_note(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct, path: str) -> Reply:
+    def _occasion(self, call: Call, actor: Actor, exception: str | None) -> Occasion:
+        """What the caller reads for, as stated or as usual; raises ``Malformed`` where it is nothing that is known."""
+        purpose = call.header(_PURPOSE) or self.operation.opens_texts[actor.role]
+        if purpose not in PURPOSES:
+            raise Malformed(place="X-Purpose", problem=f"nennt, wofür gelesen wird: eines von {', '.join(PURPOSES)}")
+        path = call.path if exception is None else f"{call.path}?exception={exception}"
+        return Occasion(actor, f"GET {path}", purpose, call.address, logs.request_id.get())
+
+    def _answer_and_record(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct, occasion: Occasion) -> Reply:
         """The answer goes out once it is recorded who read whose texts."""
         known_at = known_at_of(wanted)
         if known_at is not None:
             with self._api.service.store.reading() as reader:
                 self._api.asking(actor, reader, known_at)  # no turn waits for it, who finds it there
-        with self._api.service.store.turn() as transaction:
-            asking = self._api.asking(actor, transaction, known_at)
-            asking.purpose = getattr(wanted, "purpose", None)
-            if asking.purpose is not None:
-                path = f"{path}?purpose={asking.purpose}"
-            answer = self._found(asking, ids, wanted)
-            self._api.note_reads(transaction, asking, path)
-        return answer
+        with self._api.recording(occasion) as (transaction, opener):
+            asking = self._api.asking(actor, transaction, known_at, opener)
+            asking.exception = getattr(wanted, "exception", None)
+            return self._found(asking, ids, wanted)
 
     def _answer_and_keep(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Reply:
         service = self._api.service
         signer = service.checkpoint_keys.signer()
         with service.store.turn() as turn:
-            issuing = Issuing(actor, turn, service.keyring, service.clock(), service.findings, transaction=turn, signer=signer)
+            issuing = Issuing(actor, turn, service.clock(), service.findings, transaction=turn, signer=signer)
             return self._found(issuing, ids, wanted)
 
     def _found(self, asking: Asking, ids: Sequence[UUID | str], wanted: msgspec.Struct) -> Reply:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from eventsourcing.persistence import Notification
 
-from application import snapshots
+from application import reads, snapshots
 from application.log import DamagedEvent, Reader, Recorded, Store, leaf_hash, read_event
 from application.privacy import KeyStoreDamaged
 from application.projections import PROJECTIONS
@@ -40,7 +41,7 @@ class Examined:
 
 
 def examine(store: Store, keystore: str, master: str, *, rights_apart: bool, progress: Callable[[int, int], None]) -> Examined:
-    """Checks schema, log, tree, receipts, projections, what keeps them from being altered, rights and keys.
+    """Checks schema, log, tree, read log, receipts, projections, what keeps them from being altered, rights and keys.
 
     ``rights_apart`` says that another role migrates, so that the service's own must not alter what is recorded.
     """
@@ -52,6 +53,7 @@ def examine(store: Store, keystore: str, master: str, *, rights_apart: bool, pro
         log.read(reader, progress)
         examined.findings += log.snapshots.missed()
         examined.findings += _of_tree(reader)
+        examined.findings += _of_reads(reader)
         _examine_receipts(reader, examined)
         _examine_projections(reader, examined)
         _examine_guards(reader, store, examined)
@@ -177,6 +179,12 @@ def _of_last_leaves(reader: Reader, size: int) -> Iterator[str]:
         if not same:
             yield f"Position {row.id}: das Ereignis ist nicht das, aus dem der Baum entstand."
             return
+
+
+def _of_reads(reader: Reader) -> Iterator[str]:
+    """What checkpoints say of them is for ``audit verify``."""
+    for each in islice(reads.deviations(reader, []), FINDINGS_MAX):
+        yield f"Einsichten in Personendaten: erwartet {each.expected}, gefunden {each.found}."
 
 
 def _of_last_checkpoint(reader: Reader) -> Iterator[str]:

@@ -247,6 +247,7 @@ GERMAN: Mapping[str, str] = {
     "trail.number": "Nr. {position}",
     "trail.subject": "Fall {reference} · {provider}",
     "trail.findings": "Feststellungen zu diesem Pool",
+    "trail.reads": "Einsichten in personenbezogene Texte",
     # findings
     "findings.heading": "Feststellungen",
     "findings.explanation": (
@@ -331,6 +332,28 @@ GERMAN: Mapping[str, str] = {
     "comparison.changes": "Dazwischen verzeichnet",
     "comparison.none": "Dazwischen wurde über die Zeit davor nichts verzeichnet.",
     "comparison.more": "Weitere Einträge",
+    # readings of personal texts
+    "reads.heading": "Einsichten",
+    "reads.back": "Übersicht",
+    "reads.explanation": (
+        "Wer personenbezogene Texte gelesen hat, die letzte Einsicht zuerst. Die Texte selbst stehen hier nicht; deshalb wird, wer "
+        "diese Seite liest, nicht verzeichnet."
+    ),
+    "reads.of_case": "Nur Fall {case}.",
+    "reads.of_person": "Nur {subject}.",
+    "reads.all": "Alle Einsichten",
+    "reads.caption": "Einsichten mit Zeit, Person, Zweck, Fall, Zahl der Texte und Herkunft",
+    "reads.when": "Wann",
+    "reads.who": "Wer",
+    "reads.purpose": "Wofür",
+    "reads.whose": "Wessen",
+    "reads.texts": "Texte",
+    "reads.origin": "Von wo",
+    "reads.case": "Fall {case}",
+    "reads.office": "Begründungen des Amts",
+    "reads.unknown": "nicht verzeichnet",
+    "reads.none": "Hier steht keine Einsicht.",
+    "reads.more": "Frühere Einsichten",
     # below
     "footer.docs": "Programmierschnittstelle",
 }

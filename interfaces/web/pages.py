@@ -18,11 +18,14 @@ from starlette.types import Receive, Scope, Send
 from application import written
 from application.explain import LABELS, OfBalance
 from application.projections.trail_lines import name_of, person
+from application.reads import PURPOSES, Occasion
 from domain.quantities import Actor, Role, berlin_day
 from domain.refusals import Malformed, Refusal
+from interfaces import logs
 from interfaces.http import problems, rates
 from interfaces.http.edge import rejected_by
 from interfaces.http.judging import judged, single_values
+from interfaces.http.operations import READING
 from interfaces.http.parameters import FigureOf, StoryOf, known_at_of
 from interfaces.http.policies import AUDIT, AUDIT_AND_LEADS, AUDITORS, CASEWORK, Policy
 from interfaces.http.problems import Problem, Rejected
@@ -46,6 +49,7 @@ from interfaces.web.findings import (
 )
 from interfaces.web.messages import counted, message
 from interfaces.web.overview import Times, may_see_figures, may_see_other_times, overview
+from interfaces.web.reads import ReadsShown, list_reads
 from interfaces.web.story import MANNERS, ComparisonShown, compared, story_of
 from interfaces.web.trace import trace
 
@@ -53,6 +57,7 @@ STATIC = Path(__file__).parent / "static"
 ASSETS = "/assets"
 OVERVIEW, TRACE = "/", "/nachweis"
 FINDINGS, FINDING, STORY, COMPARISON = "/feststellungen", "/feststellung", "/geschichte", "/vergleich"
+READS = "/einsichten"
 SIGN_IN, SIGN_OUT, ACCOUNT = "/anmeldung", "/abmelden", "/konto"
 
 # Beside what every answer has.
@@ -236,6 +241,20 @@ async def _raise(visit: Visit) -> Response:
     return await _findings_page(visit, FindingsShown(form.pool), 422, wrong=wrong, said=form)
 
 
+async def _reads(visit: Visit) -> Response:
+    """Who read whose texts. None is opened for it."""
+    actor = visit.actor
+    assert actor is not None, "the policy lets nobody in who is not signed in"
+    wanted = judged(single_values(visit.request.query_params.multi_items()), ReadsShown, strict=False)
+
+    def read() -> Response:
+        with visit.api.service.store.reading() as reader:
+            shown = list_reads(visit.api.asking(actor, reader), wanted)
+        return page("reads.html", actor, shown=shown)
+
+    return await visit.api.reading(read)
+
+
 async def _finding(visit: Visit) -> Response:
     """One finding: what it rests on, what was done to it, and what can be."""
     wanted = judged(single_values(visit.request.query_params.multi_items()), FindingShown, strict=False)
@@ -246,12 +265,11 @@ async def _finding_with_texts(visit: Visit, id: UUID) -> Response:
     """The page goes out once it is recorded who read whose texts."""
     actor, api = visit.actor, visit.api
     assert actor is not None, "the policy lets nobody in who is not signed in"
+    occasion = Occasion(actor, f"GET {FINDING}", READING[actor.role], visit.address, logs.request_id.get())
 
     def read() -> Response:
-        with api.service.store.turn() as transaction:
-            asking = api.asking(actor, transaction)
-            shown = finding(asking, id, texts=True)
-            api.note_reads(transaction, asking, FINDING)
+        with api.recording(occasion) as (transaction, opener):
+            shown = finding(api.asking(actor, transaction, opener=opener), id, texts=True)
         return page("finding.html", actor, shown=shown, key=uuid4(), wrong=None, said=None)
 
     return await api.reading(read)
@@ -319,6 +337,7 @@ PAGES = (
     Page(FINDING, AUDIT_AND_LEADS, {"GET": _finding, "POST": _handle}),
     Page(STORY, AUDIT, {"GET": _story}),
     Page(COMPARISON, AUDIT, {"GET": _comparison}),
+    Page(READS, AUDITORS, {"GET": _reads}),
 )
 
 
@@ -372,6 +391,8 @@ def _environment() -> Environment:
         manners=MANNERS,
         person=person,
         movement_names=LABELS,
+        reads_path=READS,
+        purposes=PURPOSES,
         titles=TITLES,
         positions=positions,
         casework=CASEWORK,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 import zxingcpp
 from axe_playwright_python.sync_playwright import Axe
@@ -149,6 +150,19 @@ def test_two_instants_compared_have_no_barriers(window: Window) -> None:
     window.page.get_by_label("zweiter Zeitpunkt").fill("31.05.2022")
     window.page.get_by_role("button", name="Vergleichen").click()
     window.page.get_by_role("heading", name="Dazwischen verzeichnet").wait_for()
+    window.is_without_barriers()
+
+
+def test_readings_have_no_barriers(window: Window, site: Site) -> None:
+    """From the first page to who read whose texts, and to what one person read."""
+    read = httpx.get(f"{site.url}/api/v1/audit/trail", headers={"Authorization": f"Bearer {site.tokens['officer']}"})
+    assert read.status_code == 200
+    window.signs_in_as("auditor")
+    window.page.get_by_role("link", name="Einsichten in personenbezogene Texte").click()
+    window.page.get_by_role("heading", name="Einsichten").wait_for()
+    window.is_without_barriers()
+    window.page.get_by_role("link", name="officer-1").first.click()
+    window.page.get_by_text("Nur officer-1.").wait_for()
     window.is_without_barriers()
 
 

@@ -14,13 +14,16 @@ import msgspec
 from eventsourcing.persistence import Notification
 
 from application import commands
+from application.projections.texts import sealed_text
 from application.proof import checkpoints
 from application.proof.checkpoints import Key
 from application.proof.notes import Signer
 from application.proof.tree import Tree
 from application.proof.verification import Deviation, Verified, deviations_of
+from application.reads import Occasion, recording
 from application.receipts import RequestKey
 from application.turn import Work
+from domain.case import CaseOpened
 from interfaces.storage.turns import TurnRecorder, TurnTransaction
 from tests.application.one_turn import in_one_turn
 from tests.office import LEAD, OFFICER, WORKER, Office, body
@@ -54,12 +57,22 @@ def write_log(office: Office) -> str:
             log_sessions(office, bookings, SESSIONS)
             stated(office)
     log_sessions(office, bookings, SESSIONS)
+    read(office)
     outside = stated(office)
     opened_case(office, pool)
     log_sessions(office, bookings, LATER_SESSIONS)
-    with office.store.turn() as turn:
-        turn.execute("INSERT INTO personal_reads VALUES (?, ?, ?, ?, ?, ?, ?)", [("id", 1, "s", "officer", "o", "/", "case:1")])
+    read(office)
     return outside
+
+
+def read(office: Office) -> None:
+    """Somebody reads what the first case was opened with."""
+    opened = next(event for event in office.log() if isinstance(event.data, CaseOpened))
+    text = sealed_text(opened, "name")
+    assert text is not None
+    occasion = Occasion(LEAD, "GET /api/v1/cases", "casework", "192.0.2.1", "request")
+    with office.store.turn() as turn, recording(turn, office.keyring, occasion, NOON) as opener:
+        text.open(opener)
 
 
 def opened_case(office: Office, pool: UUID) -> UUID:
@@ -429,6 +442,7 @@ ATTACKS: dict[str, Attack] = {
     "belege-vertauscht": swapped_receipts,
     "belege-entfernt": deleted_receipts,
     "einsichten-entfernt": lambda scene: scene.write("DELETE FROM personal_reads"),
+    "einsicht-geändert": lambda scene: scene.write("UPDATE personal_reads SET subject = 'kraft-x' WHERE number = 1"),
     "salden": altered_balances,
     "nachgerechnet": hashed_again,
     "nachgerechnet-fremd": signed_by_a_stranger,

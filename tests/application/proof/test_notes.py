@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from application.proof import checkpoints, notes
 from application.proof.checkpoints import Key
 from application.proof.notes import Checkpoint, NoteRefused, Signer
+from application.reads import Head
 
 # The example of Go's package for notes: its keys, text and signature.
 SKEY = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
@@ -41,6 +42,10 @@ def test_the_example_of_a_checkpoint() -> None:
     assert (stated.origin, stated.size, stated.text()) == ("example.com/behind-the-sofa", 20852163, CHECKPOINT)
     assert notes.read_checkpoint(STATED.text()) == STATED
     assert notes.read_checkpoint(f"{CHECKPOINT}something\nelse\n") == stated
+    successor = OTHER.verifier.vkey()
+    full = STATED._replace(reads=Head(12, b"d" * 32), successor=successor)
+    assert notes.read_checkpoint(full.text()) == full
+    assert full.text().endswith(f"\nsuccessor {successor}\n")
 
 
 @pytest.mark.parametrize(
@@ -60,6 +65,8 @@ def test_the_example_of_a_checkpoint() -> None:
         "\n" + CHECKPOINT,
         CHECKPOINT + "\n",
         CHECKPOINT.replace("\n", "\r\n"),
+        CHECKPOINT + "reads x AAAA\n",
+        CHECKPOINT + "reads 1 A\n",
     ],
 )
 def test_what_is_no_checkpoint_is_refused(text: str) -> None:

@@ -25,10 +25,10 @@ from domain.booking import (
 )
 from domain.case import CaseClosed, CaseOpened
 from domain.findings.finding import Finding
-from domain.findings.register import Attempt, Register
+from domain.findings.register import Attempt, Reading, Register
 from domain.findings.thresholds import Thresholds
 from domain.pool import PoolClosed, PoolOpened
-from domain.quantities import Actor, Kind, Outcome, Period, Rules
+from domain.quantities import Actor, Kind, Outcome, Period, Role, Rules
 from tests.domain.facts import berlin
 
 POOL, POOL_2 = UUID(int=1), UUID(int=2)
@@ -50,12 +50,12 @@ class Told:
     position: int = 0
 
 
-def found(*facts: "Told | Iterable[Told] | Attempt", **thresholds: int) -> list[Finding]:
+def found(*facts: "Told | Iterable[Told] | Attempt | Reading", **thresholds: int) -> list[Finding]:
     """What holds after these facts, by rule."""
     return list(_register(facts, Thresholds(**thresholds)).findings())
 
 
-def rules(*facts: "Told | Iterable[Told] | Attempt", **thresholds: int) -> set[str]:
+def rules(*facts: "Told | Iterable[Told] | Attempt | Reading", **thresholds: int) -> set[str]:
     """The rules that find something after these facts."""
     return {finding.rule for finding in found(*facts, **thresholds)}
 
@@ -66,6 +66,9 @@ def _register(facts: Iterable[Any], thresholds: Thresholds) -> Register:
     for fact in facts:
         if isinstance(fact, Attempt):
             register.attempted(fact)
+            continue
+        if isinstance(fact, Reading):
+            register.read(fact)
             continue
         for told in [fact] if isinstance(fact, Told) else fact:
             now = told.recorded_at or now
@@ -90,6 +93,17 @@ def pool_closed(id: UUID = POOL) -> Told:
 def case(name: str = "fall-1", provider: str = PROVIDER, pool: UUID = POOL) -> Told:
     opened = CaseOpened(pool, name, provider, None, "nord", "11", "school", APPROVED_AT, None, None, None, None)
     return Told(named(name), opened)
+
+
+def reading(
+    case: str = "fall-1",
+    by: str = "amt-9",
+    at: datetime = TUESDAY,
+    role: Role = "officer",
+    organisation: str = "jugendamt",
+) -> Reading:
+    """Somebody reads the texts of a case, on a working day unless stated."""
+    return Reading(at, by, role, organisation, str(named(case)), 2)
 
 
 def case_closed(name: str = "fall-1", at: datetime = TUESDAY, outcome: Outcome = "moved", note: bool = False) -> Told:

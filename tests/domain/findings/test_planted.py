@@ -27,6 +27,7 @@ from tests.domain.findings.story import (
     granted,
     named,
     pool,
+    reading,
     reduced,
     requested,
     reversed_,
@@ -93,6 +94,11 @@ def many(number: int, minutes: int, kind: Kind = "direct", hour: int = 10) -> li
     return [served(f"{kind}-{n}", minutes, days[n], kind=kind) for n in range(number)]
 
 
+def cases_opened(number: int) -> list[Told]:
+    """By the lead of their provider."""
+    return [case(f"f-{n}") for n in range(number)]
+
+
 PLANTED: dict[str, list[Any]] = {
     "overlap-worker": [*TWICE, served(minutes=60), served("t-2", 45, booking="antrag-2")],
     "overlap-case": [*GRANTED, served(minutes=60), served("t-2", 45, worker="kraft-2")],
@@ -132,6 +138,14 @@ PLANTED: dict[str, list[Any]] = {
     "round-durations": [*GRANTED, *many(20, 60)],
     "closed-without-outcome": [case(), case_closed(outcome="other")],
     "no-review-date": granted(review=False),
+    "read-many-cases": [
+        *cases_opened(51),
+        *(reading(f"f-{n}", "leitung-a", role="lead", organisation="traeger-a") for n in range(51)),
+    ],
+    "read-unrelated": [*cases_opened(10), *(reading(f"f-{n}") for n in range(10))],
+    "read-after-closing": [case(), case_closed(at=TUESDAY), reading(at=TUESDAY + timedelta(days=181))],
+    "read-at-odd-hours": [case(), reading(at=berlin(2022, 3, 15, 22))],
+    "read-by-many": [case(), *(reading(by=f"amt-{n}", at=TUESDAY + timedelta(days=n % 7 // 2)) for n in range(11))],
     "little-used": [*GRANTED, served(kind="indirect"), settled()],
 }
 ALSO = {"month-in-one-session": {"no-break"}, "after-closing": {"changed-after-confirmation"}}  # what cannot be had without it

@@ -6,6 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from domain.booking import Event
+from domain.case import CaseClosed
 from domain.findings import register
 from domain.findings.register import Attempt, Register
 from domain.findings.rules import FAMILIES, RULES
@@ -31,6 +32,7 @@ from tests.domain.findings.story import (
     named,
     pool,
     pool_closed,
+    reading,
     reduced,
     requested,
     reversed_,
@@ -452,10 +454,10 @@ def test_every_event_is_heard_or_known_to_say_nothing() -> None:
     assert not heard & says_nothing
 
 
-def test_all_fifteen_families_have_rules() -> None:
+def test_all_sixteen_families_have_rules() -> None:
     """Codes are unique, families are those of the list, and thresholds are named by the rules that use them."""
     assert len({rule.code for rule in RULES}) == len(RULES)
-    assert {rule.family for rule in RULES} == set(FAMILIES) == set(range(1, 16))
+    assert {rule.family for rule in RULES} == set(FAMILIES) == set(range(1, 17))
     named_ = {name for rule in RULES for name in rule.thresholds}
     assert named_ == set(Thresholds.__dataclass_fields__)
 
@@ -464,3 +466,54 @@ def test_all_fifteen_families_have_rules() -> None:
 def test_definitions_name_their_thresholds(rule: Any) -> None:
     """Every threshold of a rule stands in its definition."""
     assert all(f"`{name}`" in rule.definition for name in rule.thresholds)
+
+
+# ── reading
+
+
+TEN = [pool(), *(case(f"f-{n}") for n in range(10))]
+
+
+def test_whoever_deals_with_a_case_may_read_it_before_or_after() -> None:
+    """given ten cases read by somebody / when they record something in one of them / then nothing is unrelated any more."""
+    read = [reading(f"f-{n}", "amt-1") for n in range(10)]
+    assert rules(*TEN, *read) == {"read-unrelated"}
+    officer = Actor("amt-1", "officer", "jugendamt")
+    closed = Told(named("f-3"), CaseClosed(PROVIDER, "moved", None, False), TUESDAY, officer)
+    assert rules(*TEN, closed, *read) == rules(*TEN, *read, closed) == set()
+    assert rules(*TEN, *read, Told(closed.stream, closed.data, TUESDAY, Actor("amt-1", "officer", "traeger-b"))) == {
+        "read-unrelated"
+    }
+
+
+def test_an_audit_reads_what_it_has_to() -> None:
+    """given an auditor / when they read many cases, unrelated and closed ones / then nothing is found, but for the hour."""
+    closed = [pool(), *(told for n in range(60) for told in (case(f"f-{n}"), case_closed(f"f-{n}", at=TUESDAY)))]
+    late = TUESDAY + timedelta(days=300)
+    assert rules(*closed, *(reading(f"f-{n}", at=late, role="auditor") for n in range(60))) == set()
+    assert rules(*closed, reading("f-0", at=berlin(2022, 3, 19, 10), role="auditor")) == {"read-at-odd-hours"}
+
+
+def test_the_closing_of_a_case_or_pool_counts_from_its_day() -> None:
+    """given a case / when it is read on the last usual day, a day later, or after its pool was closed / then only the last two
+    are found, and they name the case where it is known."""
+    closed = [pool(), case(), case_closed(at=TUESDAY)]
+    assert rules(*closed, reading(at=TUESDAY + timedelta(days=14)), read_after_closing_days=14) == set()
+    [late] = found(*closed, reading(at=TUESDAY + timedelta(days=15)), read_after_closing_days=14)
+    assert (late.rule, late.case, late.pool) == ("read-after-closing", named("fall-1"), POOL)
+    [gone] = found(pool(), case(), pool_closed(), reading())
+    assert (gone.rule, gone.case) == ("read-after-closing", None)
+
+
+def test_readers_are_counted_within_some_days() -> None:
+    """given eleven people who read a case / when they do so within a week / then they are found, but not within two."""
+    apart = [reading(by=f"amt-{n}", at=TUESDAY + timedelta(days=14 * (n // 6))) for n in range(11)]
+    assert rules(pool(), case(), *apart) == set()
+    assert rules(pool(), case(), *apart, readers_days=15) == {"read-by-many"}
+    assert rules(pool(), case(), *(reading(at=TUESDAY) for _ in range(11))) == set()  # one person, again and again
+
+
+@pytest.mark.parametrize(("hour", "odd"), [(5, True), (6, False), (21, False), (22, True)])
+def test_odd_hours_begin_and_end_by_the_clock(hour: int, odd: bool) -> None:
+    """given thresholds of the night / when somebody reads in an hour / then it is found from the first on and until the last."""
+    assert rules(pool(), case(), reading(at=berlin(2022, 3, 15, hour, 59))) == ({"read-at-odd-hours"} if odd else set())

@@ -45,6 +45,7 @@ UNSAYABLE = (
     "in dieser Auswahl steht kein Termin",
     "höchstens eines von Fall, Antrag und Träger",
     "nennt genau eines von case",
+    "wofür diese Rolle das liest, ist zu nennen",  # an auditor, and a header that others may leave out
     '"place":"figure"',  # a name that is put together from many parts
 )
 

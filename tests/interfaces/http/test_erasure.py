@@ -35,20 +35,23 @@ def test_two_officers_erase_by_the_same_call(office: Office) -> None:
     office.when("officer", ERASURE, {"reason": "noch einmal"}).refuses("data_erased")
 
 
-def test_what_is_restricted_opens_for_a_stated_purpose_alone(office: Office) -> None:
-    """The purpose is kept with the reading; the person's own access needs none."""
+def test_what_is_restricted_opens_by_a_stated_exception_alone(office: Office) -> None:
+    """The exception is kept with the reading; the person's own access needs none."""
     case = closed(office)
     office.when("officer", ERASURE, {"ground": "request", "reason": "Antrag der Person"}).answers(202, restricted=True)
     assert set(personal(office).values()) == {None}
-    assert personal(office, purpose="claims")["name"] == "Kim Beispiel"
+    assert personal(office, exception="claims")["name"] == "Kim Beispiel"
     trail = office.get("auditor", "/audit/trail", case=case).json()["items"]
     assert any("(eingeschränkt)" in line["line"] for line in trail)
 
     file = office.get("officer", f"/cases/{case}/subject").json()
 
     assert "Kim Beispiel" in {text for event in file["events"] for text in event["texts"].values()}
-    assert [read["what"].partition("?")[2] for read in file["reads"]] == ["purpose=claims"]
-    assert len(office.get("officer", f"/cases/{case}/subject").json()["reads"]) == 2
+    assert [(read["role"], read["purpose"], read["times"]) for read in file["reads"]] == [("officer", "casework", 1)]
+    again = office.get("officer", f"/cases/{case}/subject").json()
+    assert [(read["purpose"], read["times"]) for read in again["reads"]] == [("casework", 1), ("disclosure", 1)]
+    paths = {read["path"].partition("?")[2] for read in office.get("auditor", "/audit/reads", case=case).json()["items"]}
+    assert paths == {"", "exception=claims"}
     office.when("officer", f"{ERASURE}/withdrawal", {"reason": "zurückgezogen"}).answers(200, restricted=False)
     assert personal(office)["name"] == "Kim Beispiel"
 

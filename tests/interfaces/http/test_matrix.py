@@ -78,6 +78,7 @@ MAY = {
     ("GET", "/audit/explain"): "OA",
     ("GET", "/audit/compare"): "OA",
     ("GET", "/audit/story"): "OA",
+    ("GET", "/audit/reads"): "A",
     ("GET", "/audit/findings"): "OA",
     ("POST", "/audit/findings"): "A",
     ("GET", "/audit/findings/opened"): "LOA",
@@ -105,6 +106,7 @@ PAGES_MAY = {
     "/feststellung": "LOA",
     "/geschichte": "OA",
     "/vergleich": "OA",
+    "/einsichten": "A",
     "/anmeldung": "WLOPAD-",
     "/anmeldung/token": "WLOPAD-",
     "/anmeldung/code": "WLOPAD-",
@@ -471,7 +473,9 @@ SEEN = {
         "scenes.line.recorded_at scenes.line.type scenes.minutes.consumed scenes.total.consumed second size "
         "thresholds.after_month_end_days thresholds.break_after_minutes thresholds.break_minutes thresholds.day_minutes_max "
         "thresholds.direct_share_percent thresholds.full_grants_min thresholds.late_entry_days thresholds.night_from_hour "
-        "thresholds.night_until_hour thresholds.pair_cases_min thresholds.pair_share_percent thresholds.round_sessions_min "
+        "thresholds.night_until_hour thresholds.pair_cases_min thresholds.pair_share_percent thresholds.read_after_closing_days "
+        "thresholds.read_cases_max thresholds.read_unrelated_min thresholds.readers_days thresholds.readers_max "
+        "thresholds.round_sessions_min "
         "thresholds.round_share_percent thresholds.same_total_minutes_min thresholds.same_total_months "
         "thresholds.share_minutes_min thresholds.single_session_minutes thresholds.travel_share_percent "
         "thresholds.used_share_percent unit value version"
@@ -480,10 +484,10 @@ SEEN = {
     "WL": "confirmed kind starts_at",
     "A": (
         "method population.first_day population.last_day population.position population.provider population.sha256 "
-        "population.size seed sessions"
+        "population.size seed sessions about organisation request texts.explanation texts.note texts.reason"
     ),
-    "D": "secret expires_at revoked_at role scope used_at",
-    "AD": "address at by number what",
+    "D": "secret expires_at revoked_at scope used_at",
+    "AD": "address at by number role what",
     "O": (
         "case.closed case.concern case.district case.erased case.id case.offer case.opened_at case.outcome case.pool "
         "case.provider case.reference case.restricted case.service_area due.file due.identity due.voucher ended_on "
@@ -500,7 +504,7 @@ SEEN = {
         "events.data.withdrawn_at events.data.withdrawn_by events.data.worker events.position events.said "
         "events.texts.birth_year events.texts.contact events.texts.explanation events.texts.name events.texts.note "
         "events.texts.notes events.texts.overtaking_reason events.texts.purpose events.texts.reason events.type ground "
-        "held made_at on reads.at reads.organisation reads.role reads.subject reads.what"
+        "held made_at on reads.day reads.organisation reads.purpose reads.role reads.times"
     ),
 }
 

@@ -204,7 +204,10 @@ def fill(store: Store) -> None:
         checkpoints.issue(tx, [Signer("stundenpool", b"o" * 32)], datetime(2022, 1, 10, tzinfo=UTC))
         tx.execute("INSERT INTO time_stamps VALUES (?, ?, ?)", [(5, "id", b"r")])
         tx.execute("INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [("s", "o", "k", b"r", "done", b"b", 1, None, None)])
-        tx.execute("INSERT INTO personal_reads VALUES (?, ?, ?, ?, ?, ?, ?)", [("id", 1, "s", "officer", "o", "/", "case:1")])
+        read = ("id", 1, "s", "officer", "o", "/", "case:1")
+        tx.execute(
+            "INSERT INTO personal_reads (id, at, subject, role, organisation, path, about) VALUES (?, ?, ?, ?, ?, ?, ?)", [read]
+        )
         tx.execute("INSERT INTO access_trail VALUES (?, ?, ?, ?, ?, ?)", [(1, 1, "signed_in", "s", "192.0.2.1", None)])
 
 

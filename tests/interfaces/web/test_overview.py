@@ -100,7 +100,7 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
         def see(actor: Actor) -> Overview:
             with office.store.reading() as reader:
-                seen = overview(Asking(actor, reader, office.keyring, END, Findings(Thresholds())), pool)
+                seen = overview(Asking(actor, reader, END, Findings(Thresholds())), pool)
             assert seen is not None
             return seen
 
@@ -110,9 +110,7 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def test_before_the_first_pool_there_is_nothing(store_url: str, tmp_path: Path) -> None:
     """The page says so."""
     with running_office(store_url, tmp_path / "keys") as office, office.store.reading() as reader:
-        assert (
-            overview(Asking(Actor("o1", "officer", "jugendamt"), reader, office.keyring, END, Findings(Thresholds())), None) is None
-        )
+        assert overview(Asking(Actor("o1", "officer", "jugendamt"), reader, END, Findings(Thresholds())), None) is None
 
 
 class TestStory:

@@ -1,0 +1,252 @@
+"""The read log: who opened whose texts, when, from where and for what; recorded in the transaction in which it is answered.
+
+Its rows only grow. Each has the number after the last one, and a digest over that one's digest and itself, so whoever alters or
+removes a row breaks the chain. Checkpoints state the newest digest, so what they cover is proven as the log is.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Any, Literal, NamedTuple
+from uuid import UUID, uuid4
+
+import msgspec
+
+from application.log import Reader, Transaction
+from application.privacy import Keyring, owner_of
+from application.projections.tables import day_of, instant, micros
+from application.proof.deviations import ABSENT, Deviation
+from domain.findings.register import Reading
+from domain.quantities import Actor, Role, Sealed
+
+Purpose = Literal["casework", "audit", "disclosure", "supervision"]
+PURPOSES: dict[Purpose, str] = {
+    "casework": "Fallbearbeitung",
+    "audit": "Prüfung",
+    "disclosure": "Auskunft",
+    "supervision": "Fachaufsicht",
+}
+
+BATCH_ROWS = 2_000
+
+_COLUMNS = "number, id, at, subject, role, organisation, path, about, purpose, texts, address, request, position"
+INSERT = f"INSERT INTO personal_reads ({_COLUMNS}, digest) VALUES ({', '.join('?' * 14)})"
+_FROM_THE_START = bytes(sha256().digest_size)
+
+
+class Head(NamedTuple):
+    """The newest read, and the digest of all up to it."""
+
+    number: int
+    digest: bytes
+
+
+class Occasion(NamedTuple):
+    """Who reads what by which way, what for, and from where: the address and the id of the request, as far as there are any."""
+
+    by: Actor
+    path: str
+    purpose: Purpose
+    address: str
+    request: str
+
+
+class RecordedOpener:
+    """Opens texts, and keeps whose and which they were; ``recording`` gives one."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+        self.opened: dict[str, Counter[str]] = {}  # the fields, by whose they are: a person's, or the office's
+
+    def open(self, sealed: Sealed, *, position: int, stream: UUID, field: str) -> str:
+        """The text; raises what the keyring raises."""
+        text = self._keyring.open(sealed, position=position, stream=stream, field=field)
+        self.opened.setdefault(owner_of(sealed.key), Counter())[field] += 1
+        return text
+
+
+@contextmanager
+def recording(transaction: Transaction, keyring: Keyring, occasion: Occasion, now: datetime) -> Iterator[RecordedOpener]:
+    """What is opened inside is recorded on leaving, in this transaction. Nothing may be answered before it is committed."""
+    opener = RecordedOpener(keyring)
+    yield opener
+    if opener.opened:
+        _record(transaction, occasion, now, opener.opened)
+
+
+def _record(transaction: Transaction, occasion: Occasion, now: datetime, opened: dict[str, Counter[str]]) -> None:
+    number, digest = head(transaction) or Head(0, _before_the_chain(transaction))
+    log, rows = transaction.head(), []
+    for about in sorted(opened):
+        number += 1
+        by, at, texts = occasion.by, micros(now), msgspec.json.encode(opened[about], order="sorted").decode()
+        who = (by.subject, by.role, by.organisation)
+        origin = (occasion.address, occasion.request, log.id if log else 0)
+        row = (number, str(uuid4()), at, *who, occasion.path, about, occasion.purpose, texts, *origin)
+        digest = _digest(digest, row)
+        rows.append((*row, digest))
+    transaction.execute(INSERT, rows)
+
+
+# ── Who read
+
+
+class ReadEntry(msgspec.Struct, frozen=True):
+    """A read: no text stands in it, only which fields were opened how often. ``about`` is the person or office whose they are.
+
+    Reads from before the chain have no number, and do not say what for, which texts or from where.
+    """
+
+    number: int | None
+    at: datetime
+    subject: str
+    role: Role
+    organisation: str
+    path: str
+    about: str
+    case: UUID | None
+    purpose: Purpose | None
+    texts: dict[str, int]
+    address: str | None
+    request: str | None
+
+
+class ReadSummary(msgspec.Struct, frozen=True):
+    """What the person concerned is told: on which day people of which office or provider read, what for, and how often."""
+
+    day: date
+    role: Role
+    organisation: str
+    purpose: Purpose | None
+    times: int
+
+
+def list_reads(
+    reader: Reader, *, case: UUID | None, subject: str | None, since: datetime | None, after: str | None, limit: int
+) -> tuple[tuple[ReadEntry, ...], str | None]:
+    """At most ``limit`` reads, the latest first, and where the following part begins."""
+    stated: list[tuple[str, tuple[Any, ...]]] = []
+    if case is not None:
+        stated.append(("about = ?", (f"case:{case}",)))
+    if subject is not None:
+        stated.append(("subject = ?", (subject,)))
+    if since is not None:
+        stated.append(("at >= ?", (micros(since),)))
+    if after is not None:
+        at, _, id = after.partition("-")
+        stated.append(("(at, id) < (?, ?)", (int(at), id)))
+    where = " AND ".join(condition for condition, _ in stated) or "1 = 1"
+    values = [value for _, some in stated for value in some]
+    found = reader.fetch(
+        f"SELECT {_COLUMNS} FROM personal_reads WHERE {where} ORDER BY at DESC, id DESC LIMIT ?", [*values, limit + 1]
+    )
+    shown = found[:limit]
+    following = f"{shown[-1][2]}-{shown[-1][1]}" if len(found) > limit else None
+    return tuple(map(_entry, shown)), following
+
+
+def _entry(row: Sequence[Any]) -> ReadEntry:
+    number, _, at, subject, role, organisation, path, about, purpose, texts, address, request, _ = row
+    case, fields = _case(about), msgspec.json.decode(texts) if texts else {}
+    whose = None if case is None else UUID(case)
+    return ReadEntry(number, instant(at), subject, role, organisation, path, about, whose, purpose, fields, address, request)
+
+
+def _case(about: str) -> str | None:
+    """The case whose person it is; the office's texts are of none."""
+    kind, _, case = about.partition(":")
+    return case if kind == "case" else None
+
+
+def summary_for(reader: Reader, case: UUID) -> tuple[ReadSummary, ...]:
+    """Who read the texts of a case, for the person that it is about: by role and organisation, and without anybody's name."""
+    rows = reader.fetch("SELECT at, role, organisation, purpose FROM personal_reads WHERE about = ?", (f"case:{case}",))
+    times = Counter((day_of(at), role, organisation, purpose) for at, role, organisation, purpose in rows)
+    return tuple(
+        ReadSummary(date.fromisoformat(day), role, organisation, purpose, times[day, role, organisation, purpose])
+        for day, role, organisation, purpose in sorted(times, key=lambda of: (*of[:3], of[3] or ""))  # what for may not be known
+    )
+
+
+def readings(reader: Reader, since: int) -> Iterator[Reading]:
+    """The reads of cases' texts behind a number, as findings look at them, in their order; some of them in memory."""
+    while rows := reader.fetch(
+        "SELECT number, at, subject, role, organisation, about, position FROM personal_reads WHERE number > ? "
+        "ORDER BY number LIMIT ?",
+        (since, BATCH_ROWS),
+    ):
+        for _, at, subject, role, organisation, about, position in rows:
+            case = _case(about)
+            if case is not None:
+                yield Reading(instant(at), subject, role, organisation, case, position)
+        since = rows[-1][0]
+
+
+def rows_until(reader: Reader, position: int) -> Iterator[Sequence[Any]]:
+    """What ``readings`` and ``head`` read, of the reads that happened when the log ended at this position or before."""
+    since = 0
+    while rows := reader.fetch(
+        "SELECT number, at, subject, role, organisation, about, position, digest FROM personal_reads "
+        "WHERE number > ? AND position <= ? ORDER BY number LIMIT ?",
+        (since, position, BATCH_ROWS),
+    ):
+        yield from rows
+        since = rows[-1][0]
+
+
+# ── The chain
+
+
+def head(reader: Reader) -> Head | None:
+    """The newest read of the chain, where there is one."""
+    for number, digest in reader.fetch(
+        "SELECT number, digest FROM personal_reads WHERE number IS NOT NULL ORDER BY number DESC LIMIT 1"
+    ):
+        return Head(number, bytes(digest))
+    return None
+
+
+def is_stated(reader: Reader, stated: Head) -> bool:
+    """Whether the digest of that number is still the one that was stated; all up to it are for ``deviations``."""
+    rows = reader.fetch("SELECT digest FROM personal_reads WHERE number = ?", (stated.number,))
+    return [bytes(digest) for (digest,) in rows] == [stated.digest]
+
+
+def deviations(reader: Reader, stated: Iterable[Head]) -> Iterator[Deviation]:
+    """Every read that is missing or not what was recorded, by the chain and by what checkpoints have stated."""
+    kept: dict[int, set[bytes]] = {}
+    for each in stated:
+        kept.setdefault(each.number, set()).add(each.digest)
+    last, digest, rows = 0, _before_the_chain(reader), 0
+    while batch := reader.fetch(
+        f"SELECT {_COLUMNS}, digest FROM personal_reads WHERE number > ? ORDER BY number, id LIMIT ?", (last, BATCH_ROWS)
+    ):
+        for *row, found in batch:
+            number, rows = row[0], rows + 1
+            if number != last + 1:
+                yield Deviation(None, None, "read", f"Nr. {last + 1}", f"Nr. {number}")
+            elif found is None or bytes(found) != _digest(digest, row):
+                yield Deviation(None, None, "read", f"Nr. {number}, wie sie aufgezeichnet wurde", "eine andere")
+            last, digest = number, bytes(found or b"")
+            if any(each != digest for each in kept.pop(number, ())):
+                yield Deviation(None, None, "read", f"Nr. {number}, wie ein Prüfpunkt sie nennt", "eine andere")
+    for number in sorted(kept):
+        yield Deviation(None, None, "read", f"Nr. {number}, wie ein Prüfpunkt sie nennt", ABSENT)
+    [(numbered,)] = reader.fetch("SELECT COUNT(*) FROM personal_reads WHERE number IS NOT NULL")
+    if numbered != rows:
+        yield Deviation(None, None, "read", f"{rows} Einsichten, die erste mit Nr. 1", f"{numbered} Einsichten")
+
+
+def _before_the_chain(reader: Reader) -> bytes:
+    """The digest that the first read of the chain continues: that of all from before there was one."""
+    digest = _FROM_THE_START
+    for row in reader.fetch(f"SELECT {_COLUMNS} FROM personal_reads WHERE number IS NULL ORDER BY at, id"):
+        digest = _digest(digest, row)
+    return digest
+
+
+def _digest(before: bytes, row: Sequence[Any]) -> bytes:
+    """Storage: changing a single byte makes every chain invalid."""
+    return sha256(before + msgspec.json.encode(row)).digest()
