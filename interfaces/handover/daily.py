@@ -3,28 +3,22 @@
 Which day has one already the store says, under the lock of the log: so of any number of processes one issues it.
 """
 
-import asyncio
 import logging
-import random
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
-
-import anyio
-import anyio.to_thread
 
 from application.privacy import KeyStoreDamaged
 from application.proof import checkpoints
 from domain.quantities import berlin_time
 from interfaces.handover.failing import NotHandedOver
 from interfaces.handover.handing_over import HandingOver
+from interfaces.looking import Looking
 from interfaces.service import Service
 
 log = logging.getLogger("stundenpool.checkpoints")
 
-LOOK_SECONDS = 60.0  # between two looks, and up to twice that, so that processes do not all look at once
-STOP_SECONDS_MAX = 3.0  # for a look under way, when the process is to end
+LOOK_SECONDS = 60.0  # between two looks, and up to twice that
 
 
 class Told(NamedTuple):
@@ -35,47 +29,21 @@ class Told(NamedTuple):
     contradicted: int = 0
 
 
-class Daily:
-    """Looks every minute or two. Nothing that fails here keeps anybody from anything else."""
+class Daily(Looking):
+    """Looks every minute or two."""
 
     def __init__(self, service: Service) -> None:
+        super().__init__(log, "checkpoints are not attended to", seconds=LOOK_SECONDS, spread=1)
         self.told = Told()
         self._service = service
         self._handing_over = HandingOver(service.settings)
-        self._closing = asyncio.Event()
-        self._looking = anyio.CapacityLimiter(1)
         self._compared: date | None = None
-        self._said: set[str] = set()
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Looks as long as the block lasts."""
-        self._closing.clear()
-        task = asyncio.create_task(self._attend())
-        try:
-            yield
-        finally:
-            self._closing.set()
-            await asyncio.wait([task], timeout=STOP_SECONDS_MAX)
-            task.cancel()
-
-    async def _attend(self) -> None:
-        while not await self._closed_within(LOOK_SECONDS * (1 + random.random())):  # noqa: S311
-            try:
-                await anyio.to_thread.run_sync(self.look, abandon_on_cancel=True, limiter=self._looking)
-            except Exception as error:
-                self._say({f"checkpoints are not attended to: {type(error).__name__}"})
-
-    async def _closed_within(self, seconds: float) -> bool:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._closing.wait()
-        return self._closing.is_set()
-
-    def look(self) -> None:
+    def _failures(self) -> Iterator[str]:
         """Issues the checkpoint of the day where it is missing, hands over what was not, and compares what others keep."""
-        failures = [*self._issue(), *self._hand_over(), *self._compare()]
-        self._say(set(failures))
+        yield from self._issue()
+        yield from self._hand_over()
+        yield from self._compare()
 
     def _issue(self) -> Iterator[str]:
         service, now = self._service, self._service.clock()
@@ -112,9 +80,3 @@ class Daily:
         self.told = self.told._replace(contradicted=len(against))
         for name in against:
             log.error("the log contradicts a checkpoint of the witness: %s", name)
-
-    def _say(self, failures: set[str]) -> None:
-        """Each once, until it is over."""
-        for failure in sorted(failures - self._said):
-            log.warning(failure)
-        self._said = failures
