@@ -8,7 +8,7 @@ from domain.quantities import Role
 from interfaces.identity import sessions, tokens, trail
 from interfaces.identity.sessions import Stage
 from interfaces.identity.signing_in import NotHere, NotTaken
-from interfaces.web import session
+from interfaces.web import forms, session
 from interfaces.web.pages import ACCOUNT, SIGN_IN, Page, Visit
 from interfaces.web.sign_in import form_page, hashing, signed_on
 
@@ -24,7 +24,7 @@ async def _account(visit: Visit) -> Response:
 
 async def _renew(visit: Visit) -> Response:
     """With the password of now: a browser that was left alone must not be enough to keep its owner out."""
-    fields = await session.form(visit.request)
+    fields = await forms.fields(visit.request)
     password, stage = fields.get("password", ""), _STAGES.get(fields.get("step", ""), "password")
     cookie = session.cookie_of(visit.request)
     try:
@@ -38,7 +38,7 @@ async def _renew(visit: Visit) -> Response:
 
 async def _end(visit: Visit) -> Response:
     """One session, one token, or all sessions but this one; what is not one's own is as little there as what nobody has."""
-    fields = await session.form(visit.request)
+    fields = await forms.fields(visit.request)
     await visit.api.sessions.working(lambda: _ended(visit, fields.get("session"), fields.get("token")))
     return RedirectResponse(ACCOUNT, 303)
 

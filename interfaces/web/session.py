@@ -1,13 +1,12 @@
-"""What a browser keeps of a session, a cookie that no script reads and no other site sends along; and the forms that it sends."""
+"""What a browser keeps of a session, a cookie that no script reads and no other site sends along; and where its forms come from."""
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 COOKIE = "stundenpool"
 SIGNING_IN = "stundenpool-anmeldung"  # a sign-in at the issuer that is under way
-FORM_BYTES_MAX = 4096
 
 
 def cookie_of(request: Request) -> str:
@@ -34,20 +33,6 @@ def from_here(request: Request) -> bool:
         return host != "" and urlsplit(request.headers.get("origin", "")).netloc.lower() == host.lower()
     except ValueError:
         return False
-
-
-async def form(request: Request) -> dict[str, str]:
-    """The fields of the form that was sent; none of them where it is too long or no text, and none that is stated twice."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > FORM_BYTES_MAX:
-            return {}
-    try:
-        fields = parse_qs(body.decode(), max_num_fields=10, errors="strict", keep_blank_values=True)
-    except ValueError:
-        return {}
-    return {name: values[0] for name, values in fields.items() if len(values) == 1}
 
 
 def address_of(request: Request) -> str:

@@ -13,7 +13,7 @@ from interfaces.http.problems import Rejected
 from interfaces.identity.passwords import CHARACTERS_MIN
 from interfaces.identity.sessions import Stage
 from interfaces.identity.signing_in import NotHere, NotTaken
-from interfaces.web import session
+from interfaces.web import forms, session
 from interfaces.web.pages import OVERVIEW, SIGN_IN, SIGN_OUT, Page, Visit, page
 
 CODE, PASSWORD, FACTOR = f"{SIGN_IN}/code", f"{SIGN_IN}/passwort", f"{SIGN_IN}/zweiter-faktor"
@@ -31,7 +31,7 @@ async def _form(visit: Visit) -> Response:
 
 
 async def _with_password(visit: Visit) -> Response:
-    fields = await session.form(visit.request)
+    fields = await forms.fields(visit.request)
     name, password = fields.get("name", ""), fields.get("password", "")
     try:
         cookie = await hashing(visit, lambda: visit.api.signing_in.with_password(name, password, visit.address))
@@ -44,7 +44,7 @@ async def _with_token(visit: Visit) -> Response:
     """In a demonstration, whose people have no accounts; nobody else pastes what belongs to a program."""
     if not _is_demonstration(visit):
         return RedirectResponse(SIGN_IN, 303)
-    token = (await session.form(visit.request)).get("token", "").strip()
+    token = (await forms.fields(visit.request)).get("token", "").strip()
     try:
         actor, _ = await visit.api.tokens.caller(f"Bearer {token}")
     except Rejected:
@@ -57,7 +57,7 @@ async def _code_form(visit: Visit) -> Response:
 
 
 async def _with_code(visit: Visit) -> Response:
-    code = (await session.form(visit.request)).get("code", "")
+    code = (await forms.fields(visit.request)).get("code", "")
     cookie = session.cookie_of(visit.request)
     try:
         cookie = await visit.api.sessions.working(lambda: visit.api.signing_in.with_code(cookie, code, visit.address))
@@ -73,7 +73,7 @@ async def _password_form(visit: Visit) -> Response:
 
 
 async def _with_new_password(visit: Visit) -> Response:
-    fields = await session.form(visit.request)
+    fields = await forms.fields(visit.request)
     password, again = fields.get("password", ""), fields.get("again", "")
     cookie = session.cookie_of(visit.request)
     try:
@@ -93,7 +93,7 @@ async def _factor_form(visit: Visit) -> Response:
 
 
 async def _with_new_factor(visit: Visit) -> Response:
-    code = (await session.form(visit.request)).get("code", "")
+    code = (await forms.fields(visit.request)).get("code", "")
     cookie = session.cookie_of(visit.request)
     try:
         try:
