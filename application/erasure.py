@@ -6,7 +6,6 @@ a crash cut off is done by the next look, at the latest when the next process st
 or the keys, so that whatever comes back from one is erased again before anybody reads it.
 """
 
-import re
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -14,20 +13,24 @@ from uuid import UUID
 from application import commands
 from application.engine import Engine
 from application.log import Store
-from application.privacy import PERSONAL_CLASSES, Keyring, KeyStore, keys_of
+from application.privacy import Keyring, KeyStore, keys_of
 from application.projections import retention
 from application.receipts import Answer
 from application.turn import Turn
 from domain.personal_data import CLASSES, PersonalClass
 
-_OF_PERSON = re.compile(r"case:([0-9a-f-]{36}):(\w+)")
-
 
 class Entry(NamedTuple):
-    """A line of the ledger: the position of the erasure in the log, and the names of the keys that it destroyed."""
+    """A line of the ledger: the position of the erasure in the log, the case whose person it was, and what was erased of them."""
 
     position: int
-    keys: tuple[str, ...]
+    case: UUID
+    classes: tuple[PersonalClass, ...]
+
+    @property
+    def keys(self) -> list[str]:
+        """The names of the keys that it destroyed."""
+        return keys_of(self.case, self.classes)
 
 
 class Ledger(Protocol):
@@ -66,9 +69,9 @@ class Erasing:
             persons = retention.unconfirmed(reader)
         for person in persons:
             classes = person.data.unconfirmed
-            names = keys_of(person.case, CLASSES if person.data.erased == CLASSES else classes)
-            self._ledger.add(Entry(person.erased_at, tuple(names)))
-            self._destroy(names)
+            entry = Entry(person.erased_at, person.case, CLASSES if person.data.erased == CLASSES else classes)
+            self._ledger.add(entry)
+            self._destroy(entry.keys)
             _executed(engine, commands.confirm_erasure, person.case, classes)
         return len(persons)
 
@@ -87,16 +90,16 @@ class Erasing:
 
     def _record_again(self, engine: Engine, entries: Iterable[Entry]) -> None:
         """A log that came back from an older backup does not know who was erased since."""
-        named: dict[UUID, tuple[PersonalClass, ...]] = {}
+        named: dict[UUID, set[PersonalClass]] = {}
         for entry in entries:
-            for name in entry.keys:
-                if (found := _OF_PERSON.fullmatch(name)) and found[2] in PERSONAL_CLASSES:
-                    case = UUID(found[1])
-                    named[case] = (*named.get(case, ()), found[2])  # type: ignore[arg-type]  # is one of them
+            named.setdefault(entry.case, set()).update(entry.classes)
         with self._store.reading() as reader:
             known = dict(retention.all_erased(reader))
-            lacking = {case: classes for case, classes in named.items() if set(classes) - set(known.get(case, ()))}
-            lacking = {case: classes for case, classes in lacking.items() if retention.exists(reader, case)}
+            lacking = {
+                case: tuple(each for each in CLASSES if each in classes)
+                for case, classes in named.items()
+                if classes - set(known.get(case, ())) and retention.exists(reader, case)
+            }
         for case, classes in lacking.items():
             _executed(engine, commands.erase_again, case, classes)
 

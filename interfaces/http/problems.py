@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from domain.refusals import Malformed, Refusal
+from domain.refusals import DataErased, Malformed, Refusal
 from interfaces.http.replies import Reply, reply
 
 MEDIA_TYPE = "application/problem+json"
@@ -175,11 +175,10 @@ def unexpected() -> Rejected:
 
 
 def erased() -> Rejected:
+    """The rule's own refusal, where the keys know of an erasure that the log does not."""
+    code = DataErased.code
     return Rejected(
-        HTTPStatus.CONFLICT,
-        "personal_data_erased",
-        "Angaben zur Person gelöscht",
-        "Die Angaben zu dieser Person wurden gelöscht; neue werden nicht mehr aufgenommen.",
+        HTTPStatus.CONFLICT, code, TITLES[code], "Die Angaben zu dieser Person sind gelöscht; dazu wird nichts mehr aufgenommen."
     )
 
 

@@ -1,4 +1,4 @@
-"""The ledger of erasures: a file that only grows, a line of JSON for each erasure, with names of keys and no person.
+"""The ledger of erasures: a file that only grows, a line of JSON for each erasure, with ids and no person.
 
 It stands beside the key store and in no backup of it. Who restores from a backup keeps this file, or brings back what was erased.
 """

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -84,7 +84,7 @@ def test_the_log_says_so_first_and_confirms_last(office: Office, ledger: Erasure
 
     assert kinds(office, case) == ["erasure-requested", "personal-data-erased", "erasure-confirmed"]
     position = next(event.position for event in office.log() if event.type == "personal-data-erased")
-    assert ledger.entries() == [Entry(position, tuple(keys_of(case)))]
+    assert ledger.entries() == [Entry(position, case, CLASSES)]
     assert readable(office) == {name for name in keys_of(other) if name.endswith(CLASSES)}
     assert erasing(office, ledger).carry_out(office.engine) == 0
     with office.store.reading() as reader:
@@ -174,8 +174,8 @@ def test_every_process_forgets(office: Office, ledger: ErasureLedger, store_url:
 def test_what_a_backup_brings_back_is_erased_again(office: Office, ledger: ErasureLedger) -> None:
     """given a ledger that names more than the log and the key store know / when a process starts / then both know it."""
     case, unknown = ended(office), UUID(int=7)
-    ledger.add(Entry(99, tuple(keys_of(case))))
-    ledger.add(Entry(100, tuple(keys_of(unknown))))
+    ledger.add(Entry(99, case, CLASSES))
+    ledger.add(Entry(100, unknown, CLASSES))
 
     erasing(office, ledger).settle(office.engine)
 
@@ -190,7 +190,7 @@ def test_a_line_that_was_cut_off_does_not_count(tmp_path: Path) -> None:
     """Nobody relied on it; a damaged one before is told."""
     file = tmp_path / "erasures.jsonl"
     ledger = ErasureLedger(file)
-    first, second = Entry(1, ("case:a",)), Entry(2, ("case:b",))
+    first, second = Entry(1, uuid4(), CLASSES), Entry(2, uuid4(), ("file",))
     ledger.add(first)
     whole = file.read_bytes()
     for end in range(1, len(whole)):

@@ -198,8 +198,7 @@ def killed_and_completed(url: str, folder: Path, many: int, kills: int) -> None:
         assert process.returncode == 0
         confirmed = [event.stream for event in office.log() if event.type == "erasure-confirmed"]
         assert sorted(confirmed) == sorted(gone)
-        named = [entry.keys for entry in ErasureLedger(ledger).entries()]
-        assert sorted(named) == sorted(tuple(keys_of(case)) for case in gone)
+        assert sorted(entry.keys for entry in ErasureLedger(ledger).entries()) == sorted(keys_of(case) for case in gone)
         office.keyring.forget([name for case in persons.said for name in keys_of(case)])
         assert persons.opened() - {"-"} == set(persons.said[stays])
 

@@ -208,7 +208,7 @@ class TestFailures:
         erased = keys_of(UUID(own_office.case))
         own_office.service.keys.erase(erased)
         own_office.service.keyring.forget(erased)
-        own_office.when("lead", "/bookings", {**REQUEST, "purpose": "x"}).refuses("personal_data_erased", 409)
+        own_office.when("lead", "/bookings", {**REQUEST, "purpose": "x"}).refuses("data_erased", 409)
         assert own_office.get("lead", f"/cases/{own_office.case}").json()["personal"]["name"] is None
 
     def test_where_too_many_wait_the_latest_is_503(self, own_office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
