@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from time import perf_counter
 
-from benchmarks import commands, followers, footprint, growth, http, processes, projections, proof, reads, report
+from benchmarks import commands, followers, footprint, growth, http, processes, projections, proof, reads, report, trust
 from benchmarks.measuring import Figure
 from benchmarks.places import KINDS, Kind, Places, places
 from benchmarks.sizes import FULL, Sizes
 
-NAMES = ("commands", "append", "hot-pool", "http", "followers", "processes", "growth", "projections", "proof")
+NAMES = ("commands", "append", "hot-pool", "http", "followers", "processes", "growth", "projections", "proof", "protection")
 
 
 def run(places: Places, sizes: Sizes, names: tuple[str, ...] = NAMES) -> Iterator[Figure]:
@@ -28,6 +28,7 @@ def run(places: Places, sizes: Sizes, names: tuple[str, ...] = NAMES) -> Iterato
         "processes": processes.two,
         "growth": growth.of_a_pool_and_a_booking,
         "proof": proof.of_a_log,
+        "protection": trust.protected,
     }
     for name in names:
         if name in simple:

@@ -28,7 +28,7 @@ Play = Callable[[], Measured]
 def followed(places: Places, kind: Kind, sizes: Sizes) -> Iterator[Figure]:
     """Sessions a second, and how many milliseconds lie between an event and its arrival."""
     database = places.migrated(kind)
-    posts, _ = prepared(database, sizes)
+    posts = prepared(database, sizes).sessions
     keys = count(1, 10_000_000)  # no run repeats a key of another
     with closing(open_store(database.url, create=False)) as store, servers.service(database) as server:
         token = create_token(store, role="auditor", subject="rpa-1")

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing
 from functools import partial
 from itertools import count
 from random import Random
+from typing import NamedTuple
 from uuid import uuid4
 
 import msgspec
@@ -29,24 +30,24 @@ ENTRIES = 200  # different bodies
 def over_http(places: Places, kind: Kind, sizes: Sizes) -> Iterator[Figure]:
     """Requests a second, and how long clients wait."""
     database, theirs = places.migrated(kind), places.empty(kind)
-    posts, gets = prepared(database, sizes)
+    requests = prepared(database, sizes)
     with ExitStack() as stack:
         ours = stack.enter_context(servers.service(database))
         stock = stack.enter_context(servers.stock_server(theirs))
         trivial = stack.enter_context(servers.trivial_server())
-        validated = _against(stock, [load.post("/validated", _body(Random(0)), keyed=False)])
-        limit = _against(trivial, posts)
+        validated = against(stock, [load.post("/validated", _body(Random(0)), keyed=False)])
+        limit = against(trivial, requests.sessions)
         writing = {
-            "ours": _against(ours, posts),
-            "stock": _against(
+            "ours": against(ours, requests.sessions),
+            "stock": against(
                 stock, [load.post(f"/bookings/{uuid4()}/sessions", _body(Random(n)), keyed=False) for n in range(ENTRIES)]
             ),
             "validates only": validated,
             "load generator": limit,
         }
         reading = {
-            "ours": _against(ours, gets, "200"),
-            "stock": _against(stock, [load.get(f"/bookings/{uuid4()}/minutes") for _ in range(ENTRIES)], "200"),
+            "ours": against(ours, requests.balances, "200"),
+            "stock": against(stock, [load.get(f"/bookings/{uuid4()}/minutes") for _ in range(ENTRIES)], "200"),
             "validates only": validated,
         }
         for benchmark, sides in (("HTTP, session", writing), ("HTTP, balance", reading)):
@@ -57,8 +58,16 @@ def over_http(places: Places, kind: Kind, sizes: Sizes) -> Iterator[Figure]:
                 yield from interleaved(benchmark, kind, f"{clients} clients", "/s", sizes.rounds, played)
 
 
-def prepared(database: Database, sizes: Sizes) -> tuple[list[bytes], list[bytes]]:
-    """Requests that post sessions, and requests that read the balance."""
+class Requests(NamedTuple):
+    """Those that post sessions, that read the balance, and that read the texts of bookings."""
+
+    sessions: list[bytes]
+    balances: list[bytes]
+    texts: list[bytes]
+
+
+def prepared(database: Database, sizes: Sizes) -> Requests:
+    """Requests that are in order."""
     with open_service(database.settings) as service:
         pool = office.open_pool(service)
         places = office.approved_bookings(service, pool, sizes.bookings)
@@ -72,14 +81,16 @@ def prepared(database: Database, sizes: Sizes) -> tuple[list[bytes], list[bytes]
         load.post(f"/api/v1/bookings/{place.booking}/sessions", _body(Random(number)), token=workers[place.worker])
         for number, place in enumerate(places)
     ]
-    return posts, [load.get(f"/api/v1/pools/{pool}/balance", token=officer)]
+    texts = [load.get(f"/api/v1/bookings/{place.booking}/texts", token=officer) for place in places]
+    return Requests(posts, [load.get(f"/api/v1/pools/{pool}/balance", token=officer)], texts)
 
 
 def _body(random: Random) -> bytes:
     return msgspec.json.encode(office.an_entry(random))
 
 
-def _against(server: servers.Server, requests: list[bytes], status: str = "201") -> Callable[[int, float], Measured]:
+def against(server: servers.Server, requests: list[bytes], status: str = "201") -> Callable[[int, float], Measured]:
+    """Plays the requests for that many clients and seconds; each has to be answered with the status."""
     keys = count(1, 10_000_000)  # no run repeats a key of another
 
     def play(clients: int, seconds: float) -> Measured:

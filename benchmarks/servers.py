@@ -42,6 +42,14 @@ def service(database: Database) -> Iterator[Server]:
 
 
 @contextmanager
+def untrusting_service(database: Database) -> Iterator[Server]:
+    """Ours without what protects persons."""
+    port = free_port()
+    with running([sys.executable, "-m", "benchmarks.untrusting"], environment_of(database, port), port) as server:
+        yield server
+
+
+@contextmanager
 def stock_server(database: Database) -> Iterator[Server]:
     """Stock behind FastAPI, and the route that only validates."""
     port = free_port()
