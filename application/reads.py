@@ -1,4 +1,4 @@
-"""The read log: who opened whose texts, when, from where and for what; recorded in the transaction in which it is answered.
+"""The read log: who opened whose texts, when, from where and for what; recorded before it is answered.
 
 Its rows only grow. Each has the number after the last one, and a digest over that one's digest and itself, so whoever alters or
 removes a row breaks the chain. Checkpoints state the newest digest, so what they cover is proven as the log is.
@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from application.log import Reader, Transaction
+from application.log import Reader, Store, Transaction
 from application.privacy import Keyring, owner_of
 from application.projections.tables import day_of, instant, micros
 from application.proof.deviations import ABSENT, Deviation
@@ -68,12 +68,17 @@ class RecordedOpener:
 
 
 @contextmanager
-def recording(transaction: Transaction, keyring: Keyring, occasion: Occasion, now: datetime) -> Iterator[RecordedOpener]:
-    """What is opened inside is recorded on leaving, in this transaction. Nothing may be answered before it is committed."""
-    opener = RecordedOpener(keyring)
-    yield opener
+def recording(store: Store, keyring: Keyring, occasion: Occasion, now: datetime) -> Iterator[tuple[Reader, RecordedOpener]]:
+    """A snapshot and what opens its texts; what was opened is on record, durably, on leaving. Nothing may be answered before.
+
+    Nobody's turn waits while texts are read and opened, only while they are recorded.
+    """
+    with store.reading() as reader:
+        opener = RecordedOpener(keyring)
+        yield reader, opener
     if opener.opened:
-        _record(transaction, occasion, now, opener.opened)
+        with store.turn() as turn:
+            _record(turn, occasion, now, opener.opened)
 
 
 def _record(transaction: Transaction, occasion: Occasion, now: datetime, opened: dict[str, Counter[str]]) -> None:

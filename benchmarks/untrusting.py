@@ -10,7 +10,7 @@ from unittest.mock import patch
 from uuid import UUID
 
 from application import reads
-from application.log import Transaction
+from application.log import Reader, Store
 from application.privacy import Keyring
 from application.reads import Occasion, RecordedOpener
 from domain.quantities import Sealed
@@ -33,9 +33,10 @@ class Unsealing(Keyring):
 
 
 @contextmanager
-def unrecorded(_: Transaction, keyring: Keyring, occasion: Occasion, now: datetime) -> Iterator[RecordedOpener]:
+def unrecorded(store: Store, keyring: Keyring, occasion: Occasion, now: datetime) -> Iterator[tuple[Reader, RecordedOpener]]:
     """Opens, and nobody learns of it."""
-    yield RecordedOpener(keyring)
+    with store.reading() as reader:
+        yield reader, RecordedOpener(keyring)
 
 
 @contextmanager

@@ -151,7 +151,7 @@ class Command(Declaration):
 class Query(Declaration):
     """``read`` is called with the asking, the parameters and the ids of the path; ``example`` are parameters that it needs.
 
-    Where it ``opens_texts``, it says what each role usually does that for, and reading is recorded in the transaction that answers.
+    Where it ``opens_texts``, it says what each role usually does that for, and reading is recorded before it is answered.
     Where ``keeps_answer``, ``read`` gets an ``Issuing`` and records the answer itself. What is not JSON is read as text of its
     ``media_type``, and its ``view`` is ``str``. Where ``names_one``, parameters that may each be left out name something that
     there may not be.

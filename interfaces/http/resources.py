@@ -7,7 +7,7 @@ Whoever asks too often is told so (429) before anything else that would cost wor
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from functools import partial
 from itertools import groupby
@@ -111,15 +111,9 @@ class Api:
                 asking.findings = service.findings.at(past.position)
         return asking
 
-    @contextmanager
-    def recording(self, occasion: Occasion) -> Iterator[tuple[Transaction, RecordedOpener]]:
-        """A transaction in which it is recorded what the opener opens."""
-        service = self.service
-        with (
-            service.store.turn() as transaction,
-            reads.recording(transaction, service.keyring, occasion, service.clock()) as opener,
-        ):
-            yield transaction, opener
+    def recording(self, occasion: Occasion) -> AbstractContextManager[tuple[Reader, RecordedOpener]]:
+        """A snapshot and what opens its texts; whose they were is on record on leaving."""
+        return reads.recording(self.service.store, self.service.keyring, occasion, self.service.clock())
 
     async def reading(self, read: Callable[[], T]) -> T:
         """Reads in a thread of its own."""
@@ -371,12 +365,8 @@ class QueryHandler:
 
     def _answer_and_record(self, actor: Actor, ids: Sequence[UUID | str], wanted: msgspec.Struct, occasion: Occasion) -> Reply:
         """The answer goes out once it is recorded who read whose texts."""
-        known_at = known_at_of(wanted)
-        if known_at is not None:
-            with self._api.service.store.reading() as reader:
-                self._api.asking(actor, reader, known_at)  # no turn waits for it, who finds it there
-        with self._api.recording(occasion) as (transaction, opener):
-            asking = self._api.asking(actor, transaction, known_at, opener)
+        with self._api.recording(occasion) as (reader, opener):
+            asking = self._api.asking(actor, reader, known_at_of(wanted), opener)
             asking.exception = getattr(wanted, "exception", None)
             return self._found(asking, ids, wanted)
 

@@ -41,8 +41,8 @@ def write_subject(service: Service, case: UUID, actor: Actor, folder: Path) -> i
 def _read(service: Service, case: UUID, actor: Actor) -> SubjectFile:
     """Everything about the person, once it is recorded who read it: restricted texts as well, which the person may know."""
     occasion, now = Occasion(actor, "stundenpool subject export", "disclosure", address="", request=""), service.clock()
-    with service.store.turn() as turn, recording(turn, service.keyring, occasion, now) as opener:
-        return gathered(turn, case, opener, now)
+    with recording(service.store, service.keyring, occasion, now) as (reader, opener):
+        return gathered(reader, case, opener, now)
 
 
 def page(file: SubjectFile) -> str:

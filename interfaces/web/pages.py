@@ -268,8 +268,8 @@ async def _finding_with_texts(visit: Visit, id: UUID) -> Response:
     occasion = Occasion(actor, f"GET {FINDING}", READING[actor.role], visit.address, logs.request_id.get())
 
     def read() -> Response:
-        with api.recording(occasion) as (transaction, opener):
-            shown = finding(api.asking(actor, transaction, opener=opener), id, texts=True)
+        with api.recording(occasion) as (reader, opener):
+            shown = finding(api.asking(actor, reader, opener=opener), id, texts=True)
         return page("finding.html", actor, shown=shown, key=uuid4(), wrong=None, said=None)
 
     return await api.reading(read)

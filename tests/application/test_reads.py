@@ -47,8 +47,8 @@ def opened_case(office: Office, pool: UUID) -> UUID:
 def read(office: Office, case: UUID, by: Actor = LEAD, at: datetime = TUESDAY, purpose: Purpose = "casework") -> None:
     """Somebody reads name and contact of a case."""
     occasion = Occasion(by, f"GET /api/v1/cases/{case}", purpose, "192.0.2.1", f"r-{at.isoformat()}")
-    with office.store.turn() as turn, recording(turn, office.keyring, occasion, at) as opener:
-        texts = case_texts(turn, case, None)
+    with recording(office.store, office.keyring, occasion, at) as (reader, opener):
+        texts = case_texts(reader, case, None)
         assert texts.name is not None
         assert texts.contact is not None
         assert (texts.name.open(opener), texts.contact.open(opener)) == ("Kim Beispiel", "0000")
@@ -69,7 +69,7 @@ def listed(office: Office, **wanted: Any) -> tuple[tuple[reads.ReadEntry, ...], 
 
 
 def test_a_read_says_who_what_when_from_where_and_what_for(office: Office, case: UUID) -> None:
-    """given texts of a case that were opened / then the entry says so, in the transaction of the reading, and no text."""
+    """given texts of a case that were opened / then the entry says so, and no text."""
     read(office, case)
     [entry], following = listed(office)
     assert (entry.number, entry.at, entry.subject, entry.role, entry.organisation) == (1, TUESDAY, "leitung-a", "lead", "traeger-a")
@@ -81,12 +81,12 @@ def test_a_read_says_who_what_when_from_where_and_what_for(office: Office, case:
 
 
 def test_what_fails_is_neither_answered_nor_recorded(office: Office, case: UUID) -> None:
-    """given a reading that fails after texts were opened / then the transaction leaves nothing."""
+    """given a reading that fails after texts were opened / then nothing is recorded, as nothing was answered."""
     occasion = Occasion(LEAD, "GET /", "casework", "", "")
 
     def read_and_fail() -> None:
-        with office.store.turn() as turn, recording(turn, office.keyring, occasion, TUESDAY) as opener:
-            texts = case_texts(turn, case, None)
+        with recording(office.store, office.keyring, occasion, TUESDAY) as (reader, opener):
+            texts = case_texts(reader, case, None)
             assert texts.name is not None
             texts.name.open(opener)
             raise ZeroDivisionError

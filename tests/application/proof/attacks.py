@@ -71,7 +71,7 @@ def read(office: Office) -> None:
     text = sealed_text(opened, "name")
     assert text is not None
     occasion = Occasion(LEAD, "GET /api/v1/cases", "casework", "192.0.2.1", "request")
-    with office.store.turn() as turn, recording(turn, office.keyring, occasion, NOON) as opener:
+    with recording(office.store, office.keyring, occasion, NOON) as (_, opener):
         text.open(opener)
 
 

@@ -30,8 +30,8 @@ def read_case(run: Run) -> str:
         case = UUID(body(opened)["id"])
         occasion = Occasion(OFFICER, f"GET /api/v1/cases/{case}", "disclosure", "192.0.2.1", "r-1")
         now = datetime(2022, 3, 15, 9, tzinfo=UTC)
-        with service.store.turn() as turn, recording(turn, service.keyring, occasion, now) as opener:
-            name = case_texts(turn, case, None).name
+        with recording(service.store, service.keyring, occasion, now) as (reader, opener):
+            name = case_texts(reader, case, None).name
             assert name is not None
             name.open(opener)
     return str(case)

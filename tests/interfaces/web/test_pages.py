@@ -313,7 +313,7 @@ def test_auditors_read_findings(office: Office) -> None:
 
 def test_findings_are_turned_page_by_page(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until there are no more; a page that ends nowhere is refused."""
-    monkeypatch.setattr(findings, "FINDINGS_SHOWN", 2)
+    monkeypatch.setattr(findings, "FINDINGS_SHOWN", 1)
     office.given(*LOGGED)
     visitor = Visitor(office).signs_in_as("officer")
     page, pages = read(visitor.opens("/feststellungen", pool=office.pool)), 1
