@@ -122,7 +122,7 @@ class SigningIn:
         with self._store.turn() as turn:
             session, account = self._at(turn, cookie, "password")
             accounts.keep_password(turn, account, secret)
-            sessions.end_all_of(turn, account.actor, but=session.id)
+            sessions.end_all_of(turn, account.actor.subject, account.actor.organisation, but=session.id)
             trail.note(turn, now, "password_changed", account.actor.subject, address=session.address)
             return self._go_on(turn, now, session, accounts.get(turn, account.id))
 
@@ -150,7 +150,7 @@ class SigningIn:
                 raise NotTaken("wrong_code")
             hashes = [second_factor.hashed_recovery_code(self._keyring, account.id, each) for each in recovery]
             accounts.keep_factor(turn, account, session.proposed, step, hashes)
-            sessions.end_all_of(turn, account.actor, but=session.id)
+            sessions.end_all_of(turn, account.actor.subject, account.actor.organisation, but=session.id)
             trail.note(turn, now, "second_factor_set_up", account.actor.subject, address=session.address)
             return self._go_on(turn, now, session, accounts.get(turn, account.id)), recovery
 

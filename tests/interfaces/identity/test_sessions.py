@@ -107,7 +107,7 @@ def test_everywhere_else_is_everywhere_but_here(door: Door) -> None:
     assert own is not None
     with door.store.turn() as turn:
         assert len(sessions.open_of(turn, door.clock(), KIM)) == 2
-        sessions.end_all_of(turn, KIM, but=own.id)
+        assert sessions.end_all_of(turn, KIM.subject, KIM.organisation, but=own.id) == 1
     assert [door.actor(cookie) is not None for cookie in (here, there, robin, namesake)] == [True, False, True, True]
 
 

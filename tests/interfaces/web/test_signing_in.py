@@ -63,7 +63,7 @@ class Person:
         self.scans()
         answer = self.browser.sends("/anmeldung/zweiter-faktor", code=self.code())
         assert answer.status_code == 200
-        self.recovery = re.findall(r">([a-z2-9]{4}-[a-z2-9]{4}-[a-z2-9]{4})<", answer.text)
+        self.recovery = re.findall(r">((?:[a-z2-9]{4}-){5}[a-z2-9]{4})<", answer.text)
         assert len(self.recovery) == 10
         assert self.is_led_to("/")
         self.clock.passes(minutes=1)
@@ -214,6 +214,17 @@ def test_the_picture_holds_what_the_text_says(person: Person) -> None:
 
 def _decoded(text: str) -> bytes:
     return base64.b32decode(text.replace(" ", ""))
+
+
+def test_signing_in_anew_ends_the_session_that_the_browser_had(person: Person) -> None:
+    """A copy of its cookie is worth nothing any more."""
+    person.sets_up()
+    copy = person.another_browser()
+    copy.keeps(copy.cookie_name, person.browser.cookie or "")
+    assert copy.opens("/").status_code == 200
+    person.browser.sends("/anmeldung", name=person.name, password=PASSWORD)
+    assert copy.opens("/").status_code == 303
+    assert person.is_led_to("/anmeldung/code")
 
 
 def test_a_session_changes_its_id_while_somebody_works(person: Person) -> None:
