@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from interfaces.identity import passwords
-from interfaces.identity.passwords import CHARACTERS_MIN, Cost, why_not
+from interfaces.identity.passwords import CHARACTERS_MAX, CHARACTERS_MIN, Cost, why_not
 from interfaces.settings import Settings
 from tests.interfaces.identity.door import Door
 

@@ -24,6 +24,14 @@ def test_a_session_is_that_of_its_cookie(door: Door) -> None:
         assert door.actor(cookie) is None
 
 
+def test_ids_are_chance(door: Door) -> None:
+    """256 bits each; none is given out twice."""
+    cookies = {door.starts(KIM) for _ in range(50)}
+    assert len(cookies) == 50
+    assert min(map(len, cookies)) * 6 >= 256
+    assert sessions.ID_BYTES == 32
+
+
 def test_it_ends_half_an_hour_after_the_browser_was_last_there(door: Door) -> None:
     """A minute less at worst, as being there is written down once a minute."""
     cookie = door.starts(KIM)

@@ -186,6 +186,22 @@ def test_whoever_has_failed_too_often_is_told_when_to_come_back(person: Person) 
     assert person.browser.cookie is None
 
 
+def test_passwords_are_covered_and_may_come_from_a_manager(person: Person) -> None:
+    """Each field says which password it takes, and nothing on the page keeps anybody from pasting one."""
+    pages = [person.browser.opens("/anmeldung")]
+    person.browser.sends("/anmeldung", name=person.name, password=person.first)
+    pages.append(person.browser.opens("/anmeldung/passwort"))
+    person.browser.sends("/anmeldung/passwort", password=PASSWORD, again=PASSWORD)
+    person.scans()
+    person.browser.sends("/anmeldung/zweiter-faktor", code=person.code())
+    pages.append(person.browser.opens("/konto"))
+    inputs = [attributes for page in pages for tag, attributes in read(page).elements if tag == "input"]
+    fields = [each for each in inputs if each["name"] in ("password", "again")]
+    assert [each["autocomplete"] for each in fields] == ["current-password", "new-password", "new-password", "current-password"]
+    assert {each["type"] for each in fields} == {"password"}
+    assert not [name for page in pages for _, attributes in read(page).elements for name in attributes if name.startswith("on")]
+
+
 def test_a_wrong_code_is_told(person: Person) -> None:
     """The step stays the same."""
     person.sets_up().browser.sends("/abmelden")
