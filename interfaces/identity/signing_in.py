@@ -162,6 +162,8 @@ class SigningIn:
             _, account = self._at(turn, cookie, "open")
             counted = limits.of_password(self._told_apart(account.name), address)
             too_soon = limits.admit(turn, now, counted)
+            if too_soon:
+                trail.note(turn, now, "too_soon", account.actor.subject, address=address)
         if too_soon:
             raise NotTaken("too_soon", too_soon)
         right = passwords.matches(self._keyring, account.id, password, account.password)
