@@ -114,6 +114,15 @@ def reset_second_factor(name: str) -> None:
     note(f"Zurückgesetzt: zweiter Faktor von {name}. Vorher muss feststehen, dass wirklich diese Person darum gebeten hat.")
 
 
+@command.command("sign-out")
+@click.argument("subject", metavar="KENNUNG")
+@provider_option
+def sign_out(subject: str, provider: str | None) -> None:
+    """Beendet alle Sitzungen einer Person, auch wenn sie sich bei der Anmeldestelle angemeldet hat."""
+    ended = _changed(lambda tx: accounts.sign_out(tx, utc_now(), getpass.getuser(), subject, provider))
+    note(f"Beendete Sitzungen: {ended}. Wer dort oder hier ein Konto hat, kann sich wieder anmelden, bis es gesperrt ist.")
+
+
 def _changed(change: Callable[[Transaction], T]) -> T:
     with opened_store(read_settings()) as store, store.turn() as turn:
         return change(turn)

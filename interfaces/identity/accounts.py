@@ -132,6 +132,16 @@ def reset_second_factor(tx: Transaction, now: datetime, by: str, name: str) -> N
     _end(tx, now, by, account, "second_factor_reset")
 
 
+def sign_out(tx: Transaction, now: datetime, by: str, subject: str, provider: str | None) -> int:
+    """Ends the sessions of a person, also of one who signs in at the issuer and has no account here; says how many those were.
+    Raises ``AccountRefused``."""
+    ended = sessions.end_all_of(tx, subject, provider or OFFICE)
+    if ended == 0:
+        raise AccountRefused(f"Unter der Kennung „{subject}“ ist hier niemand angemeldet.")
+    trail.note(tx, now, "session_ended", subject, by=by)
+    return ended
+
+
 # ── what signing in reads and writes
 
 
@@ -243,5 +253,5 @@ def _turn(tx: Transaction, now: datetime, by: str, name: str, before: AccountSta
 
 
 def _end(tx: Transaction, now: datetime, by: str, account: Account, what: What) -> None:
-    sessions.end_all_of(tx, account.actor)
+    sessions.end_all_of(tx, account.actor.subject, account.actor.organisation)
     trail.note(tx, now, what, account.actor.subject, by=by)

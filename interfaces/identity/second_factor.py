@@ -24,7 +24,7 @@ RECOVERY_CODES = 10
 ISSUER = "Stundenpool"
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another one
-_CODE_LETTERS = 12
+_CODE_LETTERS = 24  # 118 bits: with less than 112, a hash that can be computed quickly would not do
 
 
 def new_factor() -> bytes:

@@ -149,12 +149,10 @@ def end(tx: Transaction, id: UUID) -> None:
     tx.execute("DELETE FROM sessions WHERE id = ?", [(str(id),)])
 
 
-def end_all_of(tx: Transaction, actor: Actor, *, but: UUID | None = None) -> None:
-    """Those of a person, on all browsers."""
-    tx.execute(
-        "DELETE FROM sessions WHERE subject = ? AND organisation = ? AND id <> ?",
-        [(actor.subject, actor.organisation, "" if but is None else str(but))],
-    )
+def end_all_of(tx: Transaction, subject: str, organisation: str, *, but: UUID | None = None) -> int:
+    """Those of a person, on all browsers; says how many those were."""
+    ending = "DELETE FROM sessions WHERE subject = ? AND organisation = ? AND id <> ? RETURNING id"
+    return len(tx.fetch(ending, (subject, organisation, "" if but is None else str(but))))
 
 
 def current(reader: Reader, now: datetime, cookie: str) -> Session | None:

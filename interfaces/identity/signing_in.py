@@ -122,7 +122,7 @@ class SigningIn:
         with self._store.turn() as turn:
             session, account = self._at(turn, cookie, "password")
             accounts.keep_password(turn, account, secret)
-            sessions.end_all_of(turn, account.actor, but=session.id)
+            sessions.end_all_of(turn, account.actor.subject, account.actor.organisation, but=session.id)
             trail.note(turn, now, "password_changed", account.actor.subject, address=session.address)
             return self._go_on(turn, now, session, accounts.get(turn, account.id))
 
@@ -150,7 +150,7 @@ class SigningIn:
                 raise NotTaken("wrong_code")
             hashes = [second_factor.hashed_recovery_code(self._keyring, account.id, each) for each in recovery]
             accounts.keep_factor(turn, account, session.proposed, step, hashes)
-            sessions.end_all_of(turn, account.actor, but=session.id)
+            sessions.end_all_of(turn, account.actor.subject, account.actor.organisation, but=session.id)
             trail.note(turn, now, "second_factor_set_up", account.actor.subject, address=session.address)
             return self._go_on(turn, now, session, accounts.get(turn, account.id)), recovery
 
@@ -162,6 +162,8 @@ class SigningIn:
             _, account = self._at(turn, cookie, "open")
             counted = limits.of_password(self._told_apart(account.name), address)
             too_soon = limits.admit(turn, now, counted)
+            if too_soon:
+                trail.note(turn, now, "too_soon", account.actor.subject, address=address)
         if too_soon:
             raise NotTaken("too_soon", too_soon)
         right = passwords.matches(self._keyring, account.id, password, account.password)

@@ -37,7 +37,7 @@ async def _with_password(visit: Visit) -> Response:
         cookie = await hashing(visit, lambda: visit.api.signing_in.with_password(name, password, visit.address))
     except NotTaken as not_taken:
         return _sign_in_page(visit, not_taken)
-    return signed_on(visit, cookie)
+    return await _signed_in_anew(visit, cookie)
 
 
 async def _with_token(visit: Visit) -> Response:
@@ -49,7 +49,7 @@ async def _with_token(visit: Visit) -> Response:
         actor, _ = await visit.api.tokens.caller(f"Bearer {token}")
     except Rejected:
         return _sign_in_page(visit, NotTaken("token"))
-    return signed_on(visit, await visit.api.sessions.start(actor, how="token", address=visit.address))
+    return await _signed_in_anew(visit, await visit.api.sessions.start(actor, how="token", address=visit.address))
 
 
 async def _code_form(visit: Visit) -> Response:
@@ -136,6 +136,13 @@ PAGES = (
 async def hashing(visit: Visit, work: Callable[[], T]) -> T:
     """What computes with passwords, of which only so many at a time have room."""
     return await anyio.to_thread.run_sync(work, limiter=visit.api.signing_in.hashing)
+
+
+async def _signed_in_anew(visit: Visit, cookie: str) -> Response:
+    """The session that the browser had until now, if any, is over: nobody is left who would end it."""
+    if visit.session is not None:
+        await visit.api.sessions.end(session.cookie_of(visit.request))
+    return signed_on(visit, cookie)
 
 
 def signed_on(visit: Visit, cookie: str) -> Response:

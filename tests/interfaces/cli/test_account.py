@@ -116,6 +116,22 @@ def test_an_account_is_locked_unlocked_reset_changed_and_disabled(run: Run) -> N
 
 
 @pytest.mark.usefixtures("installation")
+def test_a_person_is_signed_out_whoever_knows_them(run: Run) -> None:
+    """Also without an account here, as whoever came from the issuer; a namesake elsewhere stays."""
+    now = datetime.now(UTC)
+    with opened_store(read_settings()) as store, store.turn() as turn:
+        people = [Actor("robin", "lead", "traeger-a"), Actor("robin", "lead", "traeger-a"), Actor("robin", "officer", "jugendamt")]
+        cookies = [sessions.begin(turn, now, each, how="oidc", address="") for each in people]
+    done = run("account", "sign-out", "robin", "--provider", "traeger-a")
+    assert "Beendete Sitzungen: 2" in done.stderr
+    with reading() as reader:
+        assert [sessions.current(reader, now, cookie) is not None for cookie in cookies] == [False, False, True]
+    assert [what for what, _ in trail()] == ["session_ended"]
+    again = run("account", "sign-out", "robin", "--provider", "traeger-a")
+    assert (again.exit_code, "niemand angemeldet" in again.stderr) == (1, True)
+
+
+@pytest.mark.usefixtures("installation")
 def test_tokens_are_listed_and_revoked(run: Run) -> None:
     """By an id that opens nothing."""
     token = run("token", "create", "--role", "officer", "--subject", "sb-1", "--scope", "read").stdout.strip()

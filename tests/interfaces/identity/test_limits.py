@@ -8,7 +8,7 @@ import pytest
 from interfaces.identity.limits import ADDRESS, CODE, NAME, NAME_AND_ADDRESS
 from interfaces.identity.signing_in import NotTaken
 from interfaces.networks import network
-from tests.interfaces.identity.door import HERE, THERE, Door
+from tests.interfaces.identity.door import HERE, PASSWORD, THERE, Door
 
 
 def fails(door: Door, name: str = "kim", address: str = HERE) -> str:
@@ -127,6 +127,18 @@ def test_codes_are_limited_on_their_own(door: Door) -> None:
         door.signing_in.with_code(cookie, door.code(), THERE)
     door.clock.passes(seconds=1)
     door.signing_in.with_code(cookie, door.code(), THERE)
+
+
+def test_whoever_is_signed_in_is_slowed_down_as_well(door: Door) -> None:
+    """A browser that was left alone is no way to find out a password; the trail has each attempt."""
+    door.settled()
+    cookie = door.signs_in()
+    for _ in range(NAME_AND_ADDRESS.free):
+        with pytest.raises(NotTaken, match="wrong_own_password"):
+            door.signing_in.renewing(cookie, "falsch", "password", HERE)
+    with pytest.raises(NotTaken, match="too_soon"):
+        door.signing_in.renewing(cookie, PASSWORD, "password", HERE)
+    assert door.trail()[-NAME_AND_ADDRESS.free - 1 :] == ["wrong_password"] * NAME_AND_ADDRESS.free + ["too_soon"]
 
 
 def test_the_trail_tells_of_every_attempt(door: Door) -> None:

@@ -1,12 +1,14 @@
 """Which passwords are taken, and what it costs to try one out."""
 
 import re
+from uuid import uuid4
 
 import pytest
 
 from interfaces.identity import passwords
-from interfaces.identity.passwords import CHARACTERS_MIN, Cost, why_not
+from interfaces.identity.passwords import CHARACTERS_MAX, CHARACTERS_MIN, Cost, why_not
 from interfaces.settings import Settings
+from tests.interfaces.identity.door import Door
 
 AS_SHIPPED = passwords.COST  # before any test makes them cheap
 
@@ -53,6 +55,17 @@ def test_what_would_be_guessed_first_is_not(password: str, why: str) -> None:
 def test_a_letter_is_the_same_however_it_is_put_together() -> None:
     """Another keyboard writes ä as a and two dots."""
     assert passwords.normal("a\u0308pfel") == passwords.normal("äpfel")
+
+
+def test_every_character_counts(door: Door) -> None:
+    """Of the longest password that is taken, too: none is cut off, no letter is made smaller, no white space is dropped."""
+    account = uuid4()
+    longest = "".join(chr(ord("a") + number % 23) for number in range(CHARACTERS_MAX))
+    assert why_not(longest) is None
+    kept = passwords.hashed(door.keyring, account, longest)
+    assert passwords.matches(door.keyring, account, longest, kept)
+    for other in (longest[:-1], longest[:-1] + "A", longest.upper(), longest + " ", " " + longest, longest[:64]):
+        assert not passwords.matches(door.keyring, account, other, kept)
 
 
 def test_first_passwords_are_chance() -> None:

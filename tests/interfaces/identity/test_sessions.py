@@ -24,6 +24,14 @@ def test_a_session_is_that_of_its_cookie(door: Door) -> None:
         assert door.actor(cookie) is None
 
 
+def test_ids_are_chance(door: Door) -> None:
+    """256 bits each; none is given out twice."""
+    cookies = {door.starts(KIM) for _ in range(50)}
+    assert len(cookies) == 50
+    assert min(map(len, cookies)) * 6 >= 256
+    assert sessions.ID_BYTES == 32
+
+
 def test_it_ends_half_an_hour_after_the_browser_was_last_there(door: Door) -> None:
     """A minute less at worst, as being there is written down once a minute."""
     cookie = door.starts(KIM)
@@ -107,7 +115,7 @@ def test_everywhere_else_is_everywhere_but_here(door: Door) -> None:
     assert own is not None
     with door.store.turn() as turn:
         assert len(sessions.open_of(turn, door.clock(), KIM)) == 2
-        sessions.end_all_of(turn, KIM, but=own.id)
+        assert sessions.end_all_of(turn, KIM.subject, KIM.organisation, but=own.id) == 1
     assert [door.actor(cookie) is not None for cookie in (here, there, robin, namesake)] == [True, False, True, True]
 
 

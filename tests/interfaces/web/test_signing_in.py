@@ -63,7 +63,7 @@ class Person:
         self.scans()
         answer = self.browser.sends("/anmeldung/zweiter-faktor", code=self.code())
         assert answer.status_code == 200
-        self.recovery = re.findall(r">([a-z2-9]{4}-[a-z2-9]{4}-[a-z2-9]{4})<", answer.text)
+        self.recovery = re.findall(r">((?:[a-z2-9]{4}-){5}[a-z2-9]{4})<", answer.text)
         assert len(self.recovery) == 10
         assert self.is_led_to("/")
         self.clock.passes(minutes=1)
@@ -202,6 +202,22 @@ def test_whoever_has_failed_too_often_is_told_when_to_come_back(person: Person) 
     assert person.browser.cookie is None
 
 
+def test_passwords_are_covered_and_may_come_from_a_manager(person: Person) -> None:
+    """Each field says which password it takes, and nothing on the page keeps anybody from pasting one."""
+    pages = [person.browser.opens("/anmeldung")]
+    person.browser.sends("/anmeldung", name=person.name, password=person.first)
+    pages.append(person.browser.opens("/anmeldung/passwort"))
+    person.browser.sends("/anmeldung/passwort", password=PASSWORD, again=PASSWORD)
+    person.scans()
+    person.browser.sends("/anmeldung/zweiter-faktor", code=person.code())
+    pages.append(person.browser.opens("/konto"))
+    inputs = [attributes for page in pages for tag, attributes in read(page).elements if tag == "input"]
+    fields = [each for each in inputs if each["name"] in ("password", "again")]
+    assert [each["autocomplete"] for each in fields] == ["current-password", "new-password", "new-password", "current-password"]
+    assert {each["type"] for each in fields} == {"password"}
+    assert not [name for page in pages for _, attributes in read(page).elements for name in attributes if name.startswith("on")]
+
+
 def test_a_wrong_code_is_told(person: Person) -> None:
     """The step stays the same."""
     person.sets_up().browser.sends("/abmelden")
@@ -230,6 +246,17 @@ def test_the_picture_holds_what_the_text_says(person: Person) -> None:
 
 def _decoded(text: str) -> bytes:
     return base64.b32decode(text.replace(" ", ""))
+
+
+def test_signing_in_anew_ends_the_session_that_the_browser_had(person: Person) -> None:
+    """A copy of its cookie is worth nothing any more."""
+    person.sets_up()
+    copy = person.another_browser()
+    copy.keeps(copy.cookie_name, person.browser.cookie or "")
+    assert copy.opens("/").status_code == 200
+    person.browser.sends("/anmeldung", name=person.name, password=PASSWORD)
+    assert copy.opens("/").status_code == 303
+    assert person.is_led_to("/anmeldung/code")
 
 
 def test_a_session_changes_its_id_while_somebody_works(person: Person) -> None:

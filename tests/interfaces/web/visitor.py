@@ -39,6 +39,10 @@ class Visitor:
     def opens(self, path: str, **query: str) -> httpx.Response:
         return self._request("GET", path, params=query or None)
 
+    def opens_from(self, site: str, path: str) -> httpx.Response:
+        """Follows a link on a page of this or another site, as a browser says which."""
+        return self._request("GET", path, headers={"Sec-Fetch-Site": site})
+
     def sends(self, path: str, origin: str | None = "", **form: str) -> httpx.Response:
         """Sends a form as a browser does; from another ``origin``, or without one, on request."""
         stated = {"Origin": self.origin if origin == "" else origin} if origin is not None else {}

@@ -92,13 +92,44 @@ def test_a_person_signs_in_and_out(person: Person, known_issuer: MadeUpIssuer) -
 
 
 def test_the_cookies_are_for_this_alone(person: Person) -> None:
-    """No script reads them; what is under way goes to one page only, and comes along from the issuer's page."""
+    """No script reads them; what is under way comes along from the issuer's page."""
     cookie = person.opens("/anmeldung/oidc").headers["Set-Cookie"]
-    assert {"HttpOnly", "SameSite=lax", "Max-Age=600", "Path=/anmeldung/oidc/zurueck"} <= set(cookie.split("; "))
+    assert {"HttpOnly", "SameSite=lax", "Max-Age=600", "Path=/"} <= set(cookie.split("; "))
     answer = person.begins().given().comes_back()
     kept = answer.headers.get_list("Set-Cookie")
     assert all("HttpOnly" in each for each in kept)
     assert [each.split("=")[0] for each in kept] == [session.COOKIE, session.SIGNING_IN]
+
+
+def test_where_it_is_encrypted_no_other_host_sets_them(office: Office, issuer: MadeUpIssuer) -> None:
+    """One without the prefix may be a neighbour's, who would have somebody signed in as somebody else."""
+    issuer.publish()
+    person = elsewhere(office, issuer, oidc_redirect_url="https://office.example")
+    cookie = person.opens("/anmeldung/oidc").headers["Set-Cookie"]
+    assert cookie.startswith(f"__Host-{session.SIGNING_IN}=")
+    assert {"Secure", "HttpOnly", "Path=/"} <= set(cookie.split("; "))
+    assert "domain" not in cookie.lower()
+    begun = person.begins().given().cookies[f"__Host-{session.SIGNING_IN}"]
+    for name, status in ((session.SIGNING_IN, 400), (f"__Host-{session.SIGNING_IN}", 200)):
+        person.cookies.clear()
+        person.cookies.set(name, begun)
+        assert person.comes_back().status_code == status
+
+
+@pytest.mark.parametrize(("site", "begins"), [("cross-site", False), ("same-site", False), ("same-origin", True), ("none", True)])
+def test_no_other_site_begins_a_sign_in(person: Person, site: str, begins: bool) -> None:
+    """The issuer might let somebody in without asking; so whoever comes from elsewhere sees the sign-in page first."""
+    answer = person.opens_from(site, "/anmeldung/oidc")
+    assert answer.status_code == 303
+    assert (answer.headers["Location"] != "/anmeldung", "Set-Cookie" in answer.headers) == (begins, begins)
+
+
+def test_whoever_is_signed_in_begins_no_other_sign_in(person: Person) -> None:
+    """They are led to where they were going."""
+    person.begins().given().comes_back()
+    answer = person.opens("/anmeldung/oidc")
+    assert (answer.headers["Location"], "Set-Cookie" in answer.headers) == ("/anmeldung", False)
+    assert person.opens("/anmeldung").headers["Location"] == "/"
 
 
 def test_nothing_of_a_sign_in_is_twice_the_same(person: Person) -> None:
