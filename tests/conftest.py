@@ -19,8 +19,12 @@ settings.register_profile("others", print_blob=True)
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Cluster]:
-    """A PostgreSQL server that lives as long as the session; its absence fails the tests that need it."""
-    with running_cluster() as cluster:
+    """A PostgreSQL server that lives as long as the session; its absence fails the tests that need it.
+
+    It does not wait for the disk: what a killed process or server has written the system still has, and no test cuts the power.
+    Nor does it tidy up some thousand databases, each of which lives for a second.
+    """
+    with running_cluster(fsync="off", autovacuum="off") as cluster:
         yield cluster
 
 
