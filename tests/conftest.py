@@ -1,5 +1,6 @@
 """What every test may ask for: a PostgreSQL server, and fresh databases on both stores."""
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -15,6 +16,11 @@ STORE_KINDS = ("sqlite", "postgres")
 # The gate draws the same examples in every run, so that it says the same twice; `make chaos` draws others each time.
 settings.register_profile("same", derandomize=True)
 settings.register_profile("others", print_blob=True)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: many a test waits for a process that it has started, or for the other end of a line."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")
