@@ -1,5 +1,6 @@
 """What every test may ask for: a PostgreSQL server, and fresh databases on both stores."""
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -17,10 +18,19 @@ settings.register_profile("same", derandomize=True)
 settings.register_profile("others", print_blob=True)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: many a test waits for a process that it has started, or for the other end of a line."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Cluster]:
-    """A PostgreSQL server that lives as long as the session; its absence fails the tests that need it."""
-    with running_cluster() as cluster:
+    """A PostgreSQL server that lives as long as the session; its absence fails the tests that need it.
+
+    It does not wait for the disk: what a killed process or server has written the system still has, and no test cuts the power.
+    Nor does it tidy up some thousand databases, each of which lives for a second.
+    """
+    with running_cluster(fsync="off", autovacuum="off") as cluster:
         yield cluster
 
 

@@ -11,6 +11,7 @@ import psycopg
 
 from interfaces.storage import open_store
 from interfaces.storage.migrate import migrate
+from tests.postgres import SPARE
 
 TEMPLATE = "migrated"
 
@@ -18,11 +19,13 @@ TEMPLATE = "migrated"
 def make_schema(url: str) -> None:
     """Brings a database to the schema of the program, as ``stundenpool db migrate`` does. One that is new becomes a copy."""
     parts = urlsplit(url)
+    name = unquote(parts.path.removeprefix("/"))
     if parts.scheme == "sqlite":
-        _copy_file(Path(unquote(parts.path.removeprefix("/"))))
-    elif not parts.query and (name := unquote(parts.path.removeprefix("/"))) != "postgres":  # by which the others are made
-        _copy_database(url, name)
-    _migrate(url)
+        copied = _copy_file(Path(name))
+    else:
+        copied = not parts.query and name != "postgres" and _copy_database(url, name)  # by that one the others are made
+    if not copied:
+        _migrate(url)
 
 
 def _migrate(url: str) -> None:
@@ -30,10 +33,12 @@ def _migrate(url: str) -> None:
         migrate(store, lambda done, total: None)
 
 
-def _copy_file(path: Path) -> None:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(Path(_folder().name, TEMPLATE), path)
+def _copy_file(path: Path) -> bool:
+    if path.exists():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(Path(_folder().name, TEMPLATE), path)
+    return True
 
 
 @cache
@@ -44,14 +49,15 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
     return folder
 
 
-def _copy_database(url: str, name: str) -> None:
+def _copy_database(url: str, name: str) -> bool:
     server = url.removesuffix(name)
     with psycopg.connect(url, autocommit=True) as connection:
         if connection.execute("SELECT 1 FROM pg_class WHERE relnamespace = 'public'::regnamespace LIMIT 1").fetchone():
-            return
+            return False
     with psycopg.connect(f"{server}postgres", autocommit=True) as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone():
             connection.execute(f"CREATE DATABASE {TEMPLATE}")
             _migrate(f"{server}{TEMPLATE}")
-        connection.execute(f"DROP DATABASE {name}")
+        connection.execute(f"ALTER DATABASE {name} RENAME TO {SPARE}{name}")
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    return True
