@@ -266,7 +266,6 @@ GERMAN: Mapping[str, str] = {
     "findings.rule": "Regel",
     "findings.sentence": "Feststellung",
     "findings.events": "Ereignisse",
-    "findings.source": "Quelle",
     "findings.raised": "von einer Person festgestellt",
     "findings.sealed": "Der Wortlaut ist verschlossen; wer ihn liest, wird festgehalten.",
     "findings.ended": "Gilt nicht mehr.",
@@ -336,7 +335,6 @@ GERMAN: Mapping[str, str] = {
     "comparison.more": "Weitere Einträge",
     # readings of personal texts
     "reads.heading": "Einsichten",
-    "reads.back": "Übersicht",
     "reads.explanation": (
         "Wer personenbezogene Texte gelesen hat, die letzte Einsicht zuerst. Die Texte selbst stehen hier nicht; deshalb wird, wer "
         "diese Seite liest, nicht verzeichnet."
@@ -376,11 +374,11 @@ GERMAN: Mapping[str, str] = {
     "calendar.reference.found": "Mit dem Fallzeichen „{reference}“:",
     "calendar.count.one": "1 Fall",
     "calendar.count.other": "{count} Fälle",
-    "calendar.caption": "Fälle mit Träger, Fallende, erstem Tag der Löschung je Art der Daten, und Stand",
+    "calendar.caption": "Fälle mit Träger, Fallende, erstem Tag der Löschung und Stand",
     "calendar.ended": "Fallende",
-    "calendar.identity": "Stammdaten ab",
-    "calendar.file": "Fallakte ab",
-    "calendar.voucher": "Nachweise ab",
+    "calendar.identity": "Stammdaten:",
+    "calendar.file": "Fallakte:",
+    "calendar.voucher": "Nachweise:",
     "calendar.running": "läuft noch",
     "calendar.none": "Hier steht kein Fall.",
     "calendar.more": "Weitere Fälle",
@@ -429,8 +427,8 @@ GERMAN: Mapping[str, str] = {
     "erasure.ground.order": "Anordnung: Die Daten durften nicht gespeichert werden; Fristen gelten dann nicht",
     "erasure.classes": "Welche Daten",
     "erasure.reason": "Begründung",
-    "erasure.reason.hint": "Nur bei abgelaufener Frist freiwillig. Der Text wird verschlüsselt aufbewahrt.",
-    "erasure.reason.hint.sealed": "Der Text wird verschlüsselt aufbewahrt.",
+    "erasure.reason.hint.voluntary": "Nur bei abgelaufener Frist freiwillig. Der Text wird verschlüsselt aufbewahrt.",
+    "erasure.reason.hint": "Der Text wird verschlüsselt aufbewahrt.",
     "erasure.agree": "Endgültig löschen",
     "erasure.agree.explanation": "Wenn Sie zustimmen, wird endgültig gelöscht: {classes}. Das lässt sich nicht rückgängig machen.",
     "erasure.agree.waiting": "Noch aufzubewahren und deshalb weiter beantragt: {classes}.",

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from application import written
 from application.explain import LABELS, OfBalance
-from application.projections.trail_lines import GROUNDS, RETENTION_CLASSES, name_of, person
+from application.projections.trail_lines import GROUNDS, RETENTION_CLASSES, name_of
 from application.reads import PURPOSES, Occasion
 from domain.quantities import Actor, Role, berlin_day
 from domain.refusals import Malformed, Refusal
@@ -440,7 +440,7 @@ def _environment() -> Environment:
         story_path=STORY,
         comparison_path=COMPARISON,
         manners=MANNERS,
-        person=person,
+        person=_person,
         movement_names=LABELS,
         reads_path=READS,
         calendar_path=CALENDAR,
@@ -461,6 +461,12 @@ def _environment() -> Environment:
         elsewhere_path=oidc.BEGIN,
     )
     return environment
+
+
+def _person(actor: Actor) -> str:
+    """Who acted, in which role and for whom."""
+    organisation = message("office") if actor.organisation == OFFICE else actor.organisation
+    return f"{actor.subject} ({message('person', role=message(f'role.{actor.role}'), organisation=organisation)})"
 
 
 _TEMPLATES = _environment()

@@ -81,7 +81,7 @@ def test_the_calendar_names_whose_data_are_due_on_a_day(office: Office, monkeypa
     assert len(listed) == len(set(listed)) == len(pages) >= 2
     assert {f"{ERASURE}?case={case}", f"{ERASURE}?case={office.case}"} <= set(listed)
     whole = " ".join(page.text for page in pages)
-    assert f"traeger-a {office.service.clock():%d.%m.%Y} {' '.join([f'01.01.{year + 11}'] * 3)} –" in whole
+    assert f"traeger-a {office.service.clock():%d.%m.%Y} 01.01.{year + 11} –" in whole
     assert TEXT not in whole
 
 
@@ -115,7 +115,7 @@ def test_the_calendar_lists_what_is_in_hand(office: Office) -> None:
     assert does(officer, case, "request", ground="order", reason="unzulässig", **ALL).status_code == 303
     assert "beantragt von sb-1" in listed(state="requested")
     assert does(second, case, "agree").status_code == 303
-    assert "gelöscht gelöscht gelöscht wird vernichtet" in listed(state="unconfirmed")
+    assert " gelöscht wird vernichtet" in listed(state="unconfirmed")
     assert listed(state="requested") == listed(state="held") == ""
     CarryingOut(office.service).look()
     assert listed(state="unconfirmed") == ""
@@ -263,7 +263,9 @@ def test_only_what_is_due_is_erased_and_the_rest_waits(tmp_path: Path, monkeypat
         case = office.given(*CLOSED).case
         now = START.replace(year=START.year + 6)
         officer, second = officers(office)
-        assert f"{ERASURE}?case={case}" in read(officer.opens(CALENDAR)).links(ERASURE)
+        due = read(officer.opens(CALENDAR))
+        assert f"{ERASURE}?case={case}" in due.links(ERASURE)
+        assert "Stammdaten: 01.01.2030 Fallakte: 01.01.2035 Nachweise: 01.01.2035" in due.text
         page = read(officer.opens(ERASURE, case=case))
         assert "Stammdaten 01.01.2030 zu löschen Fallakte 01.01.2035 wird aufbewahrt" in page.text
         assert grounds(page) == ["retention", "request", "order"]
