@@ -40,7 +40,20 @@ from interfaces.http.problems import status_of
 from interfaces.identity import oidc
 from interfaces.settings import PREFIX, Settings
 from interfaces.web import account, sign_in
-from interfaces.web.pages import ACCOUNT, COMPARISON, FINDING, FINDINGS, OVERVIEW, READS, SIGN_IN, SIGN_OUT, STORY, TRACE
+from interfaces.web.pages import (
+    ACCOUNT,
+    CALENDAR,
+    COMPARISON,
+    ERASURE,
+    FINDING,
+    FINDINGS,
+    OVERVIEW,
+    READS,
+    SIGN_IN,
+    SIGN_OUT,
+    STORY,
+    TRACE,
+)
 
 DOCS = Path(__file__).parent
 
@@ -277,6 +290,8 @@ PAGE_TITLES = {
     FINDING: "Seite: Eine Feststellung",
     STORY: "Seite: Geschichte eines Falls, eines Antrags, einer Fachkraft oder eines Pools",
     READS: "Seite: Einsichten in personenbezogene Texte",
+    CALENDAR: "Seite: Löschkalender",
+    ERASURE: "Seite: Aufbewahrung und Löschung in einem Fall",
     COMPARISON: "Seite: Zwei Zeitpunkte im Vergleich",
     SIGN_IN: "Seite: Anmelden",
     sign_in.TOKEN: "Anmelden mit einem Token, in der Vorführung",

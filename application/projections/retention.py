@@ -196,6 +196,21 @@ def due(reader: Reader, on: date, periods: Periods) -> list[Person]:
     return [each for each in _persons(reader, condition, (last.isoformat(), " ".join(CLASSES))) if each.due(on, periods)]
 
 
+def of_reference(reader: Reader, reference: str) -> list[Person]:
+    """Persons whose case is called so, of which each pool has at most one."""
+    return _persons(reader, "c.reference = ? ORDER BY c.position", (reference,))
+
+
+def requested(reader: Reader) -> list[Person]:
+    """Persons of whom something is erased as soon as a second person agrees."""
+    return _persons(reader, "d.requested <> '' ORDER BY c.position", ())
+
+
+def held(reader: Reader) -> list[Person]:
+    """Persons of whom nothing is erased until a hold is lifted."""
+    return _persons(reader, "d.held <> 0 ORDER BY c.position", ())
+
+
 def unconfirmed(reader: Reader) -> list[Person]:
     """Persons whose data are erased in the log, while their keys may still be there."""
     return _persons(reader, "d.unconfirmed <> '' ORDER BY d.erased_at", ())

@@ -48,12 +48,12 @@ def with_periods(asking: Asking, case: UUID, **stated: Any) -> Mapping[str, Any]
 
 
 def get_retention(asking: Asking, _: parameters.Parameters, case: UUID) -> RetentionView:
-    return _view(asking, retention.person(asking.reader, case))
+    return viewed(asking, retention.person(asking.reader, case))
 
 
 def list_due(asking: Asking, wanted: parameters.DueOn) -> Calendar:
     on = wanted.on or berlin_day(asking.now)
-    return Calendar(on, tuple(_view(asking, person) for person in retention.due(asking.reader, on, asking.periods)))
+    return Calendar(on, tuple(viewed(asking, person) for person in retention.due(asking.reader, on, asking.periods)))
 
 
 def get_subject(asking: Asking, _: parameters.Parameters, case: UUID) -> SubjectFile:
@@ -62,7 +62,7 @@ def get_subject(asking: Asking, _: parameters.Parameters, case: UUID) -> Subject
     return subject.gathered(asking.reader, case, asking, asking.now)
 
 
-def _view(asking: Asking, person: Person) -> RetentionView:
+def viewed(asking: Asking, person: Person) -> RetentionView:
     data = person.data
     due = due_from(person.ended_on, asking.periods) if person.ended_on else {}
     return RetentionView(

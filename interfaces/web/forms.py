@@ -43,8 +43,19 @@ class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     key: UUID
 
 
-async def decided(api: Api, actor: Actor, command: Command, ids: Sequence[UUID], said: Mapping[str, Any], key: UUID) -> str | None:
-    """Decides a command as if the API was called with it; ``None``, or the sentence that refuses it. Raises ``Refusal``."""
+async def decided(
+    api: Api,
+    actor: Actor,
+    command: Command,
+    ids: Sequence[UUID],
+    said: Mapping[str, Any],
+    key: UUID,
+    expected: int | None = None,
+) -> str | None:
+    """Decides a command as if the API was called with it, on request only in the version that is ``expected``.
+
+    Gives ``None``, or the sentence that refuses it. Raises ``Refusal``.
+    """
     arguments: Mapping[str, Any] = judged(said, command.body).arguments()
     if command.beforehand is not None:
         arguments = await api.reading(partial(_beforehand, api, actor, command, ids, arguments))
@@ -55,7 +66,7 @@ async def decided(api: Api, actor: Actor, command: Command, ids: Sequence[UUID],
     line = f"{command.method} {PREFIX}{command.path} {' '.join(map(str, ids))}\n".encode()
     fingerprint = api.service.keyring.fingerprint(line + msgspec.json.encode(said, order="sorted"))
     try:
-        answer = await api.decisions.of(Work(actor, decide, RequestKey(str(key), fingerprint), None, next(iter(ids), None)))
+        answer = await api.decisions.of(Work(actor, decide, RequestKey(str(key), fingerprint), expected, next(iter(ids), None)))
     except Overloaded:
         api.metrics.turned_away.inc()
         raise problems.overloaded() from None

@@ -137,6 +137,7 @@ GERMAN: Mapping[str, str] = {
     "times.heading": "Stand",
     "times.as_of": "geschehen bis",
     "times.known_at": "bekannt am",
+    "times.on": "Stichtag",
     "times.from": "erster Zeitpunkt",
     "times.to": "zweiter Zeitpunkt",
     "times.form": "TT.MM.JJJJ",
@@ -248,6 +249,7 @@ GERMAN: Mapping[str, str] = {
     "trail.subject": "Fall {reference} · {provider}",
     "trail.findings": "Feststellungen zu diesem Pool",
     "trail.reads": "Einsichten in personenbezogene Texte",
+    "trail.calendar": "Löschkalender",
     # findings
     "findings.heading": "Feststellungen",
     "findings.explanation": (
@@ -264,7 +266,6 @@ GERMAN: Mapping[str, str] = {
     "findings.rule": "Regel",
     "findings.sentence": "Feststellung",
     "findings.events": "Ereignisse",
-    "findings.source": "Quelle",
     "findings.raised": "von einer Person festgestellt",
     "findings.sealed": "Der Wortlaut ist verschlossen; wer ihn liest, wird festgehalten.",
     "findings.ended": "Gilt nicht mehr.",
@@ -334,7 +335,6 @@ GERMAN: Mapping[str, str] = {
     "comparison.more": "Weitere Einträge",
     # readings of personal texts
     "reads.heading": "Einsichten",
-    "reads.back": "Übersicht",
     "reads.explanation": (
         "Wer personenbezogene Texte gelesen hat, die letzte Einsicht zuerst. Die Texte selbst stehen hier nicht; deshalb wird, wer "
         "diese Seite liest, nicht verzeichnet."
@@ -354,6 +354,88 @@ GERMAN: Mapping[str, str] = {
     "reads.unknown": "nicht verzeichnet",
     "reads.none": "Hier steht keine Einsicht.",
     "reads.more": "Frühere Einsichten",
+    # what becomes of personal data
+    "calendar.heading": "Löschkalender",
+    "calendar.explanation": (
+        "Wessen personenbezogene Texte zu löschen sind, der am längsten beendete Fall zuerst. Stunden und Summen bleiben. "
+        "Die Texte selbst stehen hier nicht."
+    ),
+    "calendar.reference": "Fallzeichen",
+    "calendar.search": "Suchen",
+    "calendar.filter": "Nach Stand",
+    "calendar.filter.due": "fällig",
+    "calendar.filter.requested": "beantragt",
+    "calendar.filter.held": "mit Löschsperre",
+    "calendar.filter.unconfirmed": "Vernichtung läuft",
+    "calendar.due": "Fällig am {day}:",
+    "calendar.state.requested": "Zur Löschung beantragt:",
+    "calendar.state.held": "Mit Löschsperre:",
+    "calendar.state.unconfirmed": "Gelöscht, Schlüssel noch nicht als vernichtet bestätigt:",
+    "calendar.reference.found": "Mit dem Fallzeichen „{reference}“:",
+    "calendar.count.one": "1 Fall",
+    "calendar.count.other": "{count} Fälle",
+    "calendar.caption": "Fälle mit Träger, Fallende, erstem Tag der Löschung und Stand",
+    "calendar.ended": "Fallende",
+    "calendar.identity": "Stammdaten:",
+    "calendar.file": "Fallakte:",
+    "calendar.voucher": "Nachweise:",
+    "calendar.running": "läuft noch",
+    "calendar.none": "Hier steht kein Fall.",
+    "calendar.more": "Weitere Fälle",
+    "calendar.of_case": "Aufbewahrung und Löschung",
+    "data.erased": "gelöscht",
+    "data.held": "Löschsperre",
+    "data.requested": "beantragt",
+    "data.unconfirmed": "wird vernichtet",
+    "data.requested_by": "von {subject}",
+    "data.kept": "wird aufbewahrt",
+    "data.due": "zu löschen",
+    "data.confirmed": "gelöscht, Schlüssel vernichtet",
+    # one person's data, and what can be done
+    "erasure.heading": "Personenbezogenes im Fall „{reference}“",
+    "erasure.of": "Träger {provider}, Fallende {day}",
+    "erasure.of.running": "Träger {provider}, Fall läuft noch",
+    "erasure.caption": "Arten der Daten mit dem ersten Tag, an dem sie gelöscht werden dürfen, und ihrem Stand",
+    "erasure.class": "Daten",
+    "erasure.from": "löschbar ab",
+    "erasure.from.running": "nach Fallende",
+    "erasure.requested": "Löschung beantragt:",
+    "erasure.requested.how": "{classes}, von {subject} ({ground}). Die Texte sind eingeschränkt, bis darüber entschieden ist.",
+    "erasure.requested.own": "Sie haben die Löschung beantragt. Zustimmen muss eine andere Person.",
+    "erasure.requested.held": "Solange die Löschsperre gilt, kann niemand zustimmen.",
+    "erasure.requested.early": "Noch ist nichts davon löschbar; zustimmen lässt sich erst ab dem genannten Tag.",
+    "erasure.held": "Löschsperre:",
+    "erasure.held.how": "Nichts wird gelöscht, bis sie aufgehoben ist.",
+    "erasure.unconfirmed": "Löschung entschieden:",
+    "erasure.unconfirmed.how": (
+        "Niemand kann diese Texte mehr lesen. Ihre Schlüssel werden gerade vernichtet, meist innerhalb einer Sekunde."
+    ),
+    "erasure.again": "Stand neu laden",
+    "erasure.confirmed": "Gelöscht:",
+    "erasure.confirmed.how": "{classes}. Die Schlüssel sind vernichtet; niemand kann diese Texte wiederherstellen.",
+    "erasure.readers": (
+        "Gelesen hatten Texte dieses Falls: {readers}. Wer sie weitergegeben hat, ist zu unterrichten (Art. 19 DSGVO)."
+    ),
+    "erasure.incomplete": "Bitte geben Sie einen Grund an und wählen Sie mindestens eine Art von Daten.",
+    "erasure.request": "Löschung beantragen",
+    "erasure.request.explanation": (
+        "Danach sind die Texte eingeschränkt. Gelöscht werden sie erst, wenn eine andere Person zustimmt."
+    ),
+    "erasure.ground": "Grund",
+    "erasure.ground.retention": "Die Aufbewahrungsfrist ist abgelaufen",
+    "erasure.ground.request": "Die Person hat es verlangt (Art. 17 DSGVO)",
+    "erasure.ground.order": "Anordnung: Die Daten durften nicht gespeichert werden; Fristen gelten dann nicht",
+    "erasure.classes": "Welche Daten",
+    "erasure.reason": "Begründung",
+    "erasure.reason.hint.voluntary": "Nur bei abgelaufener Frist freiwillig. Der Text wird verschlüsselt aufbewahrt.",
+    "erasure.reason.hint": "Der Text wird verschlüsselt aufbewahrt.",
+    "erasure.agree": "Endgültig löschen",
+    "erasure.agree.explanation": "Wenn Sie zustimmen, wird endgültig gelöscht: {classes}. Das lässt sich nicht rückgängig machen.",
+    "erasure.agree.waiting": "Noch aufzubewahren und deshalb weiter beantragt: {classes}.",
+    "erasure.withdraw": "Antrag zurücknehmen",
+    "erasure.hold": "Löschsperre setzen",
+    "erasure.hold.explanation": "Für ein Verfahren oder eine Prüfung: Nichts wird gelöscht, bis die Sperre aufgehoben ist.",
+    "erasure.lift": "Löschsperre aufheben",
     # below
     "footer.docs": "Programmierschnittstelle",
 }

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from application import written
 from application.explain import LABELS, OfBalance
-from application.projections.trail_lines import name_of, person
+from application.projections.trail_lines import GROUNDS, RETENTION_CLASSES, name_of
 from application.reads import PURPOSES, Occasion
 from domain.quantities import Actor, Role, berlin_day
 from domain.refusals import Malformed, Refusal
@@ -27,13 +27,14 @@ from interfaces.http.edge import rejected_by
 from interfaces.http.judging import judged, single_values
 from interfaces.http.operations import READING
 from interfaces.http.parameters import FigureOf, StoryOf, known_at_of
-from interfaces.http.policies import AUDIT, AUDIT_AND_LEADS, AUDITORS, CASEWORK, Policy
+from interfaces.http.policies import AUDIT, AUDIT_AND_LEADS, AUDITORS, CASEWORK, OFFICERS, Policy
 from interfaces.http.problems import Problem, Rejected
 from interfaces.http.resources import Api, path_ids
 from interfaces.identity import oidc
 from interfaces.identity.people import OFFICE
 from interfaces.identity.sessions import Seen, Session
 from interfaces.web import charts, formats, forms, session
+from interfaces.web.erasures import CalendarShown, ErasureForm, ErasureShown, calendar, erasure
 from interfaces.web.findings import (
     COMMANDS,
     RAISING,
@@ -58,6 +59,7 @@ ASSETS = "/assets"
 OVERVIEW, TRACE = "/", "/nachweis"
 FINDINGS, FINDING, STORY, COMPARISON = "/feststellungen", "/feststellung", "/geschichte", "/vergleich"
 READS = "/einsichten"
+CALENDAR, ERASURE = "/loeschen", "/loeschen/fall"
 SIGN_IN, SIGN_OUT, ACCOUNT = "/anmeldung", "/abmelden", "/konto"
 
 # Beside what every answer has.
@@ -330,6 +332,53 @@ async def _comparison(visit: Visit) -> Response:
     return await visit.api.reading(read)
 
 
+async def _calendar(visit: Visit) -> Response:
+    """Whose data are due, or in hand. None of their texts is opened."""
+    actor = visit.actor
+    assert actor is not None, "the policy lets nobody in who is not signed in"
+    wanted = judged(single_values(visit.request.query_params.multi_items()), CalendarShown, strict=False)
+    on = _moment(wanted.on or "", "on")
+
+    def read() -> Response:
+        with visit.api.service.store.reading() as reader:
+            shown = calendar(visit.api.asking(actor, reader), wanted, on)
+        return page("calendar.html", actor, shown=shown)
+
+    return await visit.api.reading(read)
+
+
+async def _erasure(visit: Visit) -> Response:
+    """How it stands with one person's data, and what can be done."""
+    wanted = judged(single_values(visit.request.query_params.multi_items()), ErasureShown, strict=False)
+    return await _erasure_page(visit, wanted.case)
+
+
+async def _erasure_page(visit: Visit, case: UUID, status: int = 200, **sent: Any) -> Response:
+    actor = visit.actor
+    assert actor is not None, "the policy lets nobody in who is not signed in"
+
+    def read() -> Response:
+        with visit.api.service.store.reading() as reader:
+            shown = erasure(visit.api.asking(actor, reader), case)
+        return page("erasure.html", actor, status, shown=shown, key=uuid4(), **{"wrong": None, "said": None, **sent})
+
+    return await visit.api.reading(read)
+
+
+async def _decide_erasure(visit: Visit) -> Response:
+    """Somebody requests an erasure, agrees to it, takes it back, or sets or lifts a hold."""
+    actor = visit.actor
+    assert actor is not None, "the policy lets nobody in who is not signed in"
+    form = judged(await forms.fields(visit.request), ErasureForm, strict=False)
+    if form.complete:
+        wrong = await forms.decided(visit.api, actor, form.command, [form.case], form.body(), form.key, form.version)
+    else:
+        wrong = message("erasure.incomplete")
+    if wrong is None:
+        return RedirectResponse(f"{ERASURE}?{urlencode({'case': form.case})}", 303)
+    return await _erasure_page(visit, form.case, 422, wrong=wrong, said=form)
+
+
 PAGES = (
     Page(OVERVIEW, frozenset(get_args(Role)), {"GET": _overview}),
     Page(TRACE, CASEWORK, {"GET": _trace}),
@@ -338,6 +387,8 @@ PAGES = (
     Page(STORY, AUDIT, {"GET": _story}),
     Page(COMPARISON, AUDIT, {"GET": _comparison}),
     Page(READS, AUDITORS, {"GET": _reads}),
+    Page(CALENDAR, OFFICERS, {"GET": _calendar}),
+    Page(ERASURE, OFFICERS, {"GET": _erasure, "POST": _decide_erasure}),
 )
 
 
@@ -389,15 +440,20 @@ def _environment() -> Environment:
         story_path=STORY,
         comparison_path=COMPARISON,
         manners=MANNERS,
-        person=person,
+        person=_person,
         movement_names=LABELS,
         reads_path=READS,
+        calendar_path=CALENDAR,
+        erasure_path=ERASURE,
+        classes=RETENTION_CLASSES,
+        grounds=GROUNDS,
         purposes=PURPOSES,
         titles=TITLES,
         positions=positions,
         casework=CASEWORK,
         audit=AUDIT,
         auditors=AUDITORS,
+        officers=OFFICERS,
         handling=AUDIT_AND_LEADS,
         sign_in_path=SIGN_IN,
         sign_out_path=SIGN_OUT,
@@ -405,6 +461,12 @@ def _environment() -> Environment:
         elsewhere_path=oidc.BEGIN,
     )
     return environment
+
+
+def _person(actor: Actor) -> str:
+    """Who acted, in which role and for whom."""
+    organisation = message("office") if actor.organisation == OFFICE else actor.organisation
+    return f"{actor.subject} ({message('person', role=message(f'role.{actor.role}'), organisation=organisation)})"
 
 
 _TEMPLATES = _environment()

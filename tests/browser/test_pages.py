@@ -166,6 +166,34 @@ def test_readings_have_no_barriers(window: Window, site: Site) -> None:
     window.is_without_barriers()
 
 
+def test_erasures_have_no_barriers(window: Window) -> None:
+    """From the first page to the calendar, to one case, what is refused there, and what is decided."""
+    page = window.signs_in_as("officer").page
+    page.get_by_role("link", name="Löschkalender").click()
+    page.get_by_role("heading", name="Löschkalender").wait_for()
+    window.is_without_barriers()
+    page.get_by_label("Fallzeichen").fill("F-001")
+    page.get_by_role("button", name="Suchen").click()
+    page.get_by_role("link", name="F-001").click()
+    request = page.get_by_role("region", name="Löschung beantragen")
+    request.get_by_label("Anordnung").check()
+    request.get_by_label("Begründung").fill("Die Speicherung war unzulässig.")
+    for kept in ("Stammdaten", "Fallakte", "Leistungsnachweise"):
+        request.get_by_label(kept).uncheck()
+    request.get_by_role("button").click()
+    page.get_by_role("alert").wait_for()
+    assert "422" in window.wrong.pop()
+    window.is_without_barriers()
+    request.get_by_label("Stammdaten").check()
+    request.get_by_role("button").click()
+    page.get_by_text("Zustimmen muss eine andere Person.").wait_for()
+    window.is_without_barriers()
+    withdrawal = page.get_by_role("region", name="Antrag zurücknehmen")
+    withdrawal.get_by_label("Begründung").fill("Versehen")
+    withdrawal.get_by_role("button").click()
+    page.get_by_role("heading", name="Löschung beantragen").wait_for()
+
+
 def test_the_page_is_used_by_keyboard(desk: Window) -> None:
     """The first key press offers to skip to the content; what has the focus shows it."""
     desk.signs_in_as("officer")

@@ -107,6 +107,8 @@ PAGES_MAY = {
     "/geschichte": "OA",
     "/vergleich": "OA",
     "/einsichten": "A",
+    "/loeschen": "O",
+    "/loeschen/fall": "O",
     "/anmeldung": "WLOPAD-",
     "/anmeldung/token": "WLOPAD-",
     "/anmeldung/code": "WLOPAD-",
@@ -121,7 +123,7 @@ PAGES_MAY = {
 }
 READ, SENT, BOTH = ("GET", "HEAD"), ("POST",), ("GET", "HEAD", "POST")
 PAGE_METHODS = {
-    **dict.fromkeys(("/feststellungen", "/feststellung"), BOTH),
+    **dict.fromkeys(("/feststellungen", "/feststellung", "/loeschen/fall"), BOTH),
     **dict.fromkeys(("/anmeldung", "/anmeldung/code", "/anmeldung/passwort", "/anmeldung/zweiter-faktor"), BOTH),
     **dict.fromkeys(("/anmeldung/token", "/abmelden", "/konto/erneuern", "/konto/beenden"), SENT),
 }
@@ -576,6 +578,7 @@ def page_cells(town: Town) -> Iterator[tuple[str, str, str, dict[str, str], int]
         "/feststellungen": [{"pool": pool}],
         "/feststellung": [{"finding": next(thing.ids["finding"] for thing in town.of("finding") if thing.owner == "a")}],
         "/geschichte": [{"pool": pool}, {"worker": WORDS["a"]}],
+        "/loeschen/fall": [{"case": next(thing.ids["case"] for thing in town.of("case") if thing.state == "open")}],
         "/vergleich": [{"pool": pool, "from": "2024-03-31", "to": "2024-06-30"}],
     }
     for path, roles in PAGES_MAY.items():
