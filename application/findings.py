@@ -6,7 +6,7 @@ and other thresholds are only another register. Refusals that no event tells of 
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from heapq import merge
@@ -165,10 +165,14 @@ class Findings:
         pool: UUID | None,
         rule: str | None,
         state: HandlingState | None = None,
+        unseen: Collection[str] = (),
         after: str | None,
         limit: int,
     ) -> FindingsPage:
-        """At most ``limit`` findings by the last position that they rest on; refuses a rule that there is not."""
+        """At most ``limit`` findings by the last position that they rest on; refuses a rule that there is not.
+
+        Those of ``unseen`` rules are left out until they are opened.
+        """
         if rule is not None and rule not in _RULES:
             raise Malformed(place="rule", problem="keine der Regeln, die es gibt")
         position, found, opened = self._read(reader, lambda done, total: None)
@@ -178,6 +182,7 @@ class Findings:
             for each in found
             if _concerns(each, pool)
             and rule in (None, each.rule)
+            and (each.rule not in unseen or each.id in opened)
             and (state is None or (each.id in opened and opened[each.id].state == state))
             and _place(each) > place
         ]
@@ -185,12 +190,12 @@ class Findings:
         following = f"{shown[-1].position}-{shown[-1].id}" if len(wanted) > limit else None
         return FindingsPage(tuple(shown), following, position, self.thresholds)
 
-    def holding(self, reader: Reader, finding: UUID) -> Finding:
-        """The finding of this id, as it is found now; raises ``NotFound``."""
+    def holding(self, reader: Reader, finding: UUID, unseen: Collection[str] = ()) -> Finding:
+        """The finding of this id, as it is found now; raises ``NotFound``, as for what an ``unseen`` rule finds."""
         with self._alone():
             self._catch_up(reader, lambda done, total: None)
             for each in self._in_order():
-                if each.id == finding:
+                if each.id == finding and each.rule not in unseen:
                     return each
         raise NotFound()
 

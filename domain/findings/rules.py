@@ -24,6 +24,8 @@ FAMILIES: Mapping[int, str] = {
     16: "Auffälliges Lesen von Personendaten",
 }
 
+OF_READERS = frozenset(rule.code for rule in of_reads.RULES)
+
 RULES: tuple[Rule, ...] = tuple(
     sorted(
         (*of_days.RULES, *of_cases.RULES, *of_bookings.RULES, *of_providers.RULES, *of_refusals.RULES, *of_reads.RULES),

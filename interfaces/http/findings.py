@@ -45,7 +45,13 @@ class FindingFile(FindingView, frozen=True):
 
 def list_findings(asking: Asking, wanted: parameters.FindingsOf) -> FindingsPage:
     return asking.findings.page(
-        asking.reader, pool=wanted.pool, rule=wanted.rule, state=wanted.state, after=wanted.after, limit=wanted.limit
+        asking.reader,
+        pool=wanted.pool,
+        rule=wanted.rule,
+        state=wanted.state,
+        unseen=asking.unseen_rules,
+        after=wanted.after,
+        limit=wanted.limit,
     )
 
 
@@ -74,7 +80,7 @@ def get_finding(asking: Asking, _: parameters.Parameters, finding: UUID) -> Vers
 
 def what_holds(asking: Asking, finding: UUID, **arguments: Any) -> dict[str, Any]:
     """The finding that is to be opened, as the rules find it now."""
-    return arguments | {"found": asking.findings.holding(asking.reader, finding)}
+    return arguments | {"found": asking.findings.holding(asking.reader, finding, asking.unseen_rules)}
 
 
 _RAISED = ("open_pool", "open_case", "raise_finding")

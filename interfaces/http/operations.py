@@ -4,7 +4,7 @@ A command posts a body and is decided in a turn; a query reads one snapshot; a c
 be declared without its policy.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Literal, TypeVar
@@ -22,6 +22,7 @@ from application.proof.notes import Signer
 from application.reads import Purpose, RecordedOpener
 from application.receipts import Answer
 from domain.erasure import Periods
+from domain.findings.rules import OF_READERS
 from domain.personal_data import PersonalData
 from domain.quantities import Actor, Role, Sealed
 from interfaces.http.bodies import Body, Nothing
@@ -72,6 +73,11 @@ class Asking:
     def provider(self) -> str | None:
         """The provider whose cases alone may stand in the answer; ``None`` for the youth office."""
         return provider_of(self.actor)
+
+    @property
+    def unseen_rules(self) -> Collection[str]:
+        """What is found about readers is the auditors' until they open it: nobody is to watch colleagues by it."""
+        return () if self.actor.role == "auditor" else OF_READERS
 
     def open(self, sealed: Sealed, *, position: int, stream: UUID, field: str) -> str:
         assert self.opener is not None, "an operation that opens texts says so"

@@ -122,7 +122,13 @@ def findings(asking: Asking, wanted: FindingsShown, known_at: datetime | date | 
         )
         return Findings(wanted, known_at, pool, [_of_view(each) for each in shown], following, head.id if head else 0)
     page = asking.findings.page(
-        asking.reader, pool=wanted.pool, rule=None, state=wanted.state, after=wanted.after, limit=FINDINGS_SHOWN
+        asking.reader,
+        pool=wanted.pool,
+        rule=None,
+        state=wanted.state,
+        unseen=asking.unseen_rules,
+        after=wanted.after,
+        limit=FINDINGS_SHOWN,
     )
     return Findings(wanted, known_at, pool, [_of_item(each) for each in page.items], page.next, page.position)
 
@@ -183,7 +189,7 @@ def _about(asking: Asking, id: UUID) -> FindingView | FindingItem:
     except NotFound:
         if asking.provider is not None:
             raise
-        return FindingItem.found(asking.findings.holding(asking.reader, id), None)
+        return FindingItem.found(asking.findings.holding(asking.reader, id, asking.unseen_rules), None)
 
 
 def _events(reader: Reader, row: Row) -> Sequence[TrailEntry]:

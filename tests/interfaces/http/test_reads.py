@@ -1,13 +1,14 @@
 """Reading personal texts over HTTP: for a purpose, on record before the answer leaves; and who may look that up."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from application import reads
 from interfaces.http.replies import Reply
-from tests.interfaces.http.office import PEOPLE, Office
+from tests.interfaces.http.office import PEOPLE, Office, running_office
 from tests.interfaces.http.test_refusals import LOGGED, OPEN
 from tests.interfaces.web.visitor import Visitor
 
@@ -118,3 +119,24 @@ def test_the_page_shows_reads_and_no_text(office: Office) -> None:
     for shown in ("sb-1", "Fallbearbeitung", f"Fall {office.case[:8]}", "127.0.0.1"):
         assert shown in text
     assert TEXT not in text
+
+
+def test_what_is_found_about_readers_is_the_auditors_until_they_open_it(store_url: str, tmp_path: Path) -> None:
+    """given two who read one case, where one is usual / then auditors find it, and officers once it was opened."""
+    thresholds = tmp_path / "findings.toml"
+    thresholds.write_text("readers_max = 1\n")
+    with running_office(store_url, tmp_path, findings=str(thresholds)) as office:
+        office.given(*OPEN)
+        for who in ("officer", "lead"):
+            office.get(who, f"/cases/{office.case}")
+
+        def found(who: str) -> list[str]:
+            items = office.get(who, "/audit/findings", rule="read-by-many").json()["items"]
+            return [each["id"] for each in items if each["case"] == office.case]
+
+        [id] = found("auditor")
+        assert found("officer") == []
+        assert Visitor(office).signs_in_as("officer").opens("/feststellung", finding=id).status_code == 404
+        office.when("auditor", f"/audit/findings/{id}/opening", {}).answers(200)
+        assert found("officer") == [id]
+        assert Visitor(office).signs_in_as("officer").opens("/feststellung", finding=id).status_code == 200
