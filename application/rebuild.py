@@ -232,9 +232,8 @@ class _Building:
             self.done = self._steps[0].position
         else:
             self._fold(unindexed, progress)
-        statements = [statement for table in tables for statement in table.create_indexes(self._slots[table.name])]
         with ThreadPoolExecutor(INDEXES_AT_A_TIME) as makers:
-            list(makers.map(self._index, statements if unindexed else ()))
+            list(makers.map(self._index, tables if unindexed else ()))
 
     def _fold(self, unindexed: bool, progress: Progress) -> None:
         loaded = LoadedRows(self._projections, self._slots, self._store, self.sign, self._note_step, unindexed=unindexed)
@@ -255,11 +254,12 @@ class _Building:
         row = (self._builder, _program(self._projections), *step)
         tx.execute("INSERT INTO rebuild_steps (builder, program, position, held, recalled) VALUES (?, ?, ?, ?, ?)", [row])
 
-    def _index(self, statement: str) -> None:
+    def _index(self, table: Table[Any]) -> None:
         with self._store.loading() as tx:
             self.sign(tx)
-        with self._store.loading() as tx:  # each alone, for nobody can write to SQLite meanwhile
-            tx.fetch(statement)
+        for statement in table.create_indexes(self._slots[table.name]):
+            with self._store.loading() as tx:  # each alone, for nobody can write to SQLite meanwhile
+                tx.fetch(statement)
 
     def follow(self, progress: Progress) -> None:
         """Brings in what was appended meanwhile, but the last batch. Between two turns others take theirs."""

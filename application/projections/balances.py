@@ -16,7 +16,7 @@ from uuid import UUID
 
 from application.log import Reader, Recorded
 from application.projections.cases import CASES
-from application.projections.tables import POSITION_MAX, ROWS_A_PAGE, Live, Projection, Row, Rows, Table, day_of, micros
+from application.projections.tables import POSITION_MAX, ROWS_A_PAGE, Live, Moment, Projection, Row, Rows, Table, micros, moment
 from application.views import Balance, ForecastView, Group
 from domain.booking import HoursRequested, SessionCorrected, SessionLogged, SessionReversed
 from domain.forecast import forecast
@@ -145,21 +145,21 @@ def _reversed(event: Recorded, data: SessionReversed, rows: Rows) -> None:
 
 
 def _budget(event: Recorded, rows: Rows, minutes: int, effective: datetime) -> None:
-    _book(event, rows, 0, str(event.stream), None, "budget", minutes, micros(effective))
+    _book(event, rows, 0, str(event.stream), None, "budget", minutes, moment(effective))
 
 
 def _move(event: Recorded, rows: Rows, booking: UUID, kind: MovementKind, minutes: int, effective: datetime, seq: int = 0) -> None:
     account = rows.the(ACCOUNTS, str(booking))
-    at = micros(effective)
+    at = moment(effective)
     _book(event, rows, seq, account.pool, account, kind, minutes, at)
-    rows.add_up(PROVIDER_DAYS, (account.pool, account.provider, account.district, day_of(at), kind), minutes)
+    rows.add_up(PROVIDER_DAYS, (account.pool, account.provider, account.district, at.day, kind), minutes)
 
 
 def _book(
-    event: Recorded, rows: Rows, seq: int, pool: str, account: Account | None, kind: MovementKind, minutes: int, effective: int
+    event: Recorded, rows: Rows, seq: int, pool: str, account: Account | None, kind: MovementKind, minutes: int, at: Moment
 ) -> None:
-    day, recorded = day_of(effective), micros(event.recorded_at)
-    total = _pool_day(event, rows, seq, (pool, day, kind))
+    recorded = micros(event.recorded_at)
+    total = _pool_day(event, rows, seq, (pool, at.day, kind))
     total.minutes += minutes
     booking, case_id, provider, district = (
         (account.booking, account.case_id, account.provider, account.district) if account else (None,) * 4
@@ -174,8 +174,8 @@ def _book(
         district,
         kind,
         minutes,
-        effective,
-        day,
+        at.micros,
+        at.day,
         recorded,
         total.number,
         total.minutes,

@@ -6,7 +6,7 @@ from typing import cast
 from uuid import UUID
 
 from application.log import Reader, Recorded, read_event
-from application.projections.tables import Live, Projection, Row, Rows, Table, Value, day_of, matching, micros, page, pages, stated
+from application.projections.tables import Live, Moment, Projection, Row, Rows, Table, Value, matching, moment, page, pages, stated
 from application.projections.texts import SealedText, place, sealed_text, text_at
 from application.views import BookingView, SessionView, Versioned
 from domain.booking import (
@@ -141,18 +141,19 @@ def _withdrawn(event: Recorded, data: RequestWithdrawn, rows: Rows) -> None:
 def _logged(event: Recorded, data: SessionLogged, rows: Rows) -> None:
     booking = _counted(event, rows)
     booking.consumed += data.minutes
+    starts = moment(data.starts_at)
     session = SessionRow(
         booking.booking,
         str(data.session),
         event.position,
         data.provider,
-        stated(data.starts_at),
+        starts.stated,
         data.minutes,
         data.kind,
         data.worker,
         "logged",
         0,
-        _month(data.starts_at),
+        _month(starts),
         int(data.late),
         place(event, "note"),
     )
@@ -160,11 +161,11 @@ def _logged(event: Recorded, data: SessionLogged, rows: Rows) -> None:
 
 
 def _corrected(event: Recorded, data: SessionCorrected, rows: Rows) -> None:
-    now = data.now
+    now, starts = data.now, moment(data.now.starts_at)
     _consume(_counted(event, rows), now.minutes - data.before.minutes)
     session = rows.change(SESSIONS_TABLE, str(data.session))
-    session.starts_at, session.minutes, session.kind, session.worker = stated(now.starts_at), now.minutes, now.kind, now.worker
-    session.state, session.month = "corrected", _month(now.starts_at)
+    session.starts_at, session.minutes, session.kind, session.worker = starts.stated, now.minutes, now.kind, now.worker
+    session.state, session.month = "corrected", _month(starts)
     session.note = place(event, "note") or session.note
 
 
@@ -188,8 +189,8 @@ def _settled(event: Recorded, data: BookingSettled, rows: Rows) -> None:
     booking.state, booking.released = "settled", booking.granted - booking.consumed
 
 
-def _month(instant: datetime) -> str:
-    return day_of(micros(instant))[:7]
+def _month(at: Moment) -> str:
+    return at.day[:7]
 
 
 def _consume(booking: BookingRow, change: int) -> None:

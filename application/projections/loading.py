@@ -139,9 +139,16 @@ class LoadedRows(Rows):
                 self._left.add(table)
         return first.position
 
+    def change(self, table: Table[R], key: Key) -> R:
+        """Every row is written when it leaves memory, whether it changed or not."""
+        return self.tables[table].rows.get(key) or self.the(table, key)
+
+    def put(self, table: Table[R], row: R) -> None:
+        self.tables[table].rows[table.key_of(row)] = row
+
     def delete(self, table: Table[R], key: Key) -> None:
         self.get(table, key)  # so that it stands nowhere but here
-        super().delete(table, key)
+        self.tables[table].rows[key] = None
 
     def recall(self, held: Held[R], key: Key) -> R | None:
         """Takes a row back out of its table, and with it those that the rest of the batch will ask for."""
@@ -233,7 +240,7 @@ class LoadedRows(Rows):
             self._make_findable(table)
         if leaving:
             self._left.add(table)
-        added, held.added, held.changed = held.added, [], {}
+        added, held.added = held.added, []
         return _Change(table, [], self._taken.get(table, []), added + leaving, sums)
 
     def _write(self, changes: Sequence[_Change], step: Step | None) -> None:

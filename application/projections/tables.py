@@ -424,6 +424,26 @@ def day_of(micros: int) -> str:
     return _day_of_hour(micros // _HOUR)
 
 
+class Moment(NamedTuple):
+    """An instant as columns hold it: as it was stated, in microseconds, and its calendar day in Europe/Berlin."""
+
+    stated: str
+    micros: int
+    day: str
+
+
+def moment(instant: datetime) -> Moment:
+    """What columns need of an instant that somebody stated. Such instants are full minutes, so the same ones come again and again:
+    to write one and look it up takes a third of the time that arithmetic with its offset takes."""
+    return _moment(stated(instant))
+
+
+@lru_cache(maxsize=8_192)
+def _moment(stated: str) -> Moment:
+    at = micros(datetime.fromisoformat(stated))
+    return Moment(stated, at, day_of(at))
+
+
 @lru_cache(maxsize=16_384)
 def _day_of_hour(hour: int) -> str:
     """Of all instants in an hour since 1970: Berlin's clocks have been whole hours apart from UTC since 1893."""
