@@ -89,6 +89,14 @@ MAY = {
     ("POST", "/audit/findings/{finding}/closing"): "A",
     ("GET", "/audit/samples"): "OA",
     ("POST", "/audit/samples"): "A",
+    ("GET", "/providers"): "WLOPA",
+    ("POST", "/providers"): "O",
+    ("GET", "/providers/{provider}"): "WLOA",
+    ("POST", "/providers/{provider}/offers"): "O",
+    ("POST", "/providers/{provider}/offers/ending"): "O",
+    ("POST", "/providers/{provider}/workers"): "LO",
+    ("POST", "/providers/{provider}/workers/ending"): "LO",
+    ("POST", "/providers/{provider}/ending"): "O",
     ("GET", "/tokens"): "D",
     ("DELETE", "/tokens/{token}"): "D",
     ("GET", "/access-trail"): "AD",
@@ -168,6 +176,7 @@ ANSWERED: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("POST", "/audit/findings/{finding}/confirmation"): {"*": "200", "confirmed": "already_decided", "closed": "already_closed"},
     ("POST", "/audit/findings/{finding}/closing"): {"*": "200", "closed": "already_closed"},
     ("POST", "/audit/samples"): {"*": "201"},
+    ("POST", "/providers"): {"*": "201"},
     ("POST", "/webhooks"): {"*": "201"},
 }
 OF_BODY = {
@@ -216,6 +225,12 @@ def body_of(route: tuple[str, str], thing: Thing | None) -> Any:
         "/audit/findings/{finding}/confirmation": {"reason": "Passt nicht."},
         "/audit/findings/{finding}/closing": {"reason": "Berichtigt."},
         "/audit/samples": {"pool": ids.get("pool"), "size": 1},
+        "/providers": {"provider": "traeger-neu", "name": "Neuer Verein", "valid_from": "2024-01-01"},
+        "/providers/{provider}/offers": {"offer": "neu", "valid_from": "2024-01-01"},
+        "/providers/{provider}/offers/ending": {"offer": thing and WORDS.get(thing.owner or ""), "valid_until": "2024-06-30"},
+        "/providers/{provider}/workers": {"worker": "neu", "valid_from": "2024-01-01"},
+        "/providers/{provider}/workers/ending": {"worker": thing and WORDS.get(thing.owner or ""), "valid_until": "2024-06-30"},
+        "/providers/{provider}/ending": {"valid_until": "2024-06-30"},
         "/webhooks": {"url": "https://fachverfahren.example/neu"},
     }
     return bodies.get(route[1], {}) if route[0] == "POST" else None
@@ -254,7 +269,11 @@ class Cell(NamedTuple):
 
 def kind_of(route: tuple[str, str]) -> str | None:
     """What a route is about: what its path names last, else its body or query."""
-    named = [kind for kind in ("token", "webhook", "finding", "session", "booking", "case", "pool") if f"{{{kind}}}" in route[1]]
+    named = [
+        kind
+        for kind in ("provider", "token", "webhook", "finding", "session", "booking", "case", "pool")
+        if f"{{{kind}}}" in route[1]
+    ]
     return named[0] if named else OF_BODY.get(route) or (OF_QUERY.get(route[1]) if route[0] == "GET" else None)
 
 
@@ -388,7 +407,8 @@ def test_lists_know_of_nobody_else(town: Town, role: str, path: str, parameter: 
 def secrets_of(town: Town, role: str) -> list[str]:
     """What must not stand in any answer to a role: words of others, and the ids of what is theirs."""
     hidden = {"W": "b", "L": "b", "P": "ab", "D": "ab", "-": "ab"}.get(role, "")
-    words = [word for owner in hidden for word in (WORDS[owner], *(id for t in town.things if t.owner == owner for id in own(t)))]
+    things = [thing for thing in town.things if not (role == "P" and thing.kind == "provider")]  # which are no persons
+    words = [word for owner in hidden for word in (WORDS[owner], *(id for t in things if t.owner == owner for id in own(t)))]
     if role == "D":  # who may get in is theirs to know
         return [*words, *DISTRICTS.values()]
     people = [subject for person, (_, subject, provider) in PEOPLE.items() if provider in {f"traeger-{owner}" for owner in hidden}]
