@@ -193,6 +193,7 @@ OF_QUERY = dict.fromkeys(
 def body_of(route: tuple[str, str], thing: Thing | None) -> Any:
     """A body that is in order."""
     ids = thing.ids if thing else {}
+    word = WORDS.get(thing.owner or "", "neu") if thing else "neu"
     place = {"district": "nord", "service_area": "13", "concern": "housing"}
     bodies: Mapping[str, Any] = {
         "/pools": {
@@ -227,9 +228,9 @@ def body_of(route: tuple[str, str], thing: Thing | None) -> Any:
         "/audit/samples": {"pool": ids.get("pool"), "size": 1},
         "/providers": {"provider": "traeger-neu", "name": "Neuer Verein", "valid_from": "2024-01-01"},
         "/providers/{provider}/offers": {"offer": "neu", "valid_from": "2024-01-01"},
-        "/providers/{provider}/offers/ending": {"offer": thing and WORDS.get(thing.owner or ""), "valid_until": "2024-06-30"},
+        "/providers/{provider}/offers/ending": {"offer": word, "valid_until": "2024-06-30"},
         "/providers/{provider}/workers": {"worker": "neu", "valid_from": "2024-01-01"},
-        "/providers/{provider}/workers/ending": {"worker": thing and WORDS.get(thing.owner or ""), "valid_until": "2024-06-30"},
+        "/providers/{provider}/workers/ending": {"worker": word, "valid_until": "2024-06-30"},
         "/providers/{provider}/ending": {"valid_until": "2024-06-30"},
         "/webhooks": {"url": "https://fachverfahren.example/neu"},
     }
@@ -445,27 +446,29 @@ def test_no_answer_has_a_word_of_others(town: Town, swept: list[Swept], role: st
 # ── Fields: what each of them is answered, by where it stands
 
 SEEN = {
-    "WLOPAD": "id next pool position",
-    "WLOAD": "state provider subject",
+    "WLOPAD": "id next pool position provider",
+    "WLOAD": "state subject",
     "WLOPA": (
         "available available_minutes balance.available balance.budget balance.consumed balance.granted balance.released "
-        "balance.reserved budget closed closed_months consumed demonstration earliest exhausted granted latest "
-        "minutes_a_week name period.end period.start released reserved rules.case_cap_minutes rules.four_eyes_minutes "
-        "rules.late_entry_days rules.provider_quotas rules.session_max_minutes rules.unit_minutes runs_out_on weeks"
+        "balance.reserved budget closed closed_months consumed demonstration earliest exhausted granted latest minutes_a_week "
+        "name period.end period.start released reserved rules.case_cap_minutes rules.four_eyes_minutes rules.late_entry_days "
+        "rules.provider_quotas rules.session_max_minutes rules.unit_minutes runs_out_on valid_from valid_until weeks"
     ),
     "WLOA": (
         "actororganisation actorrole actorsubject booking case cause concern consumed_minutes data.because data.before.kind "
         "data.before.minutes data.before.starts_at data.before.worker data.birth_year data.booking data.case data.concern "
-        "data.contact data.decided_at data.decided_by data.district data.kind data.late data.listed_by data.minutes "
-        "data.name data.note data.note_empty data.notes data.offer data.opened_at data.outcome data.overtaking_reason "
+        "data.contact data.decided_at data.decided_by data.district data.kind data.late data.listed_by data.minutes data.name "
+        "data.note data.note_empty data.notes data.offer data.opened_at data.outcome data.overtaking_reason "
         "data.overtaking_reason_given data.pool data.priority data.proposed_at data.proposed_by data.provider data.purpose "
         "data.reason data.reason_given data.reference data.released_at data.requested_at data.requested_by data.review_on "
-        "data.service_area data.session data.settled_at data.starts_at data.withdrawn_at data.withdrawn_by data.worker "
-        "datacontenttype district erased granted_minutes minutes notes.note notes.session offer offered opened_at outcome "
-        "personal.birth_year personal.closing_note personal.contact personal.name personal.notes place priority "
-        "proposed_minutes purpose reference released_minutes requested_at requested_by requested_minutes "
-        "schemaversion service_area sessions.confirmed sessions.id sessions.kind sessions.minutes sessions.starts_at "
-        "sessions.state sessions.worker source specversion streamversion time type worker restricted"
+        "data.service_area data.session data.settled_at data.starts_at data.valid_from data.valid_until data.withdrawn_at "
+        "data.withdrawn_by data.worker names.name names.valid_from names.valid_until offers.name offers.valid_from "
+        "offers.valid_until workers.name workers.valid_from workers.valid_until datacontenttype district erased granted_minutes "
+        "minutes notes.note notes.session offer offered opened_at outcome personal.birth_year personal.closing_note "
+        "personal.contact personal.name personal.notes place priority proposed_minutes purpose reference released_minutes "
+        "requested_at requested_by requested_minutes schemaversion service_area sessions.confirmed sessions.id sessions.kind "
+        "sessions.minutes sessions.starts_at sessions.state sessions.worker source specversion streamversion time type worker "
+        "restricted"
     ),
     "LOA": (
         "explanations rule rule_version sentence steps.actor.organisation steps.actor.role steps.actor.subject "

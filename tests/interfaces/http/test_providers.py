@@ -69,7 +69,7 @@ def test_a_lead_registers_the_own_workers(office: Office) -> None:
 def test_what_is_malformed_is_named(office: Office, body: dict[str, str], place: str) -> None:
     """given a registered provider / when a worker is registered badly / then the answer says what is wrong."""
     answer = office.post("officer", f"{registered(office, 'traeger-a')}/workers", body)
-    assert (answer.status_code, answer.json()["place"]) == (422, place)
+    assert (answer.status_code, [each["place"] for each in answer.json()["errors"]]) == (422, [place])
 
 
 def test_what_was_known_then_is_told(office: Office) -> None:

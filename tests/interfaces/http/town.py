@@ -141,12 +141,12 @@ class Town:
         return answer.json()
 
     def _settle(self) -> None:
+        for owner in PROVIDERS:
+            self._provider(owner)
         for state in ("open", "exhausted", "closed"):
             self._settle_pool(state)
         create_token(self.office.service.store, role="planner", subject="plan-2")
         self._add("token", None, "good", token=self.office.get("admin", "/tokens").json()["items"][0]["id"])
-        for owner in PROVIDERS:
-            self._provider(owner)
         webhook = self._post("admin", "/webhooks", {"url": "https://fachverfahren.example/"}, 201)["id"]
         self.things.append(Thing("webhook", None, "unreleased", {"webhook": webhook}))
 
