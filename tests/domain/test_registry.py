@@ -4,13 +4,17 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given as whatever
+from hypothesis import strategies as st
 
-from domain.refusals import AlreadyClosed, DuplicateId, Malformed, NotFound
+from domain.refusals import AlreadyClosed, DuplicateId, Malformed, NotFound, Refusal
 from domain.registry import (
+    Provider,
     Registration,
     end_offer,
     end_provider,
     end_worker,
+    evolve,
     provider_id,
     register_offer,
     register_provider,
@@ -131,3 +135,53 @@ class TestEnding:
         STAFFED.when(end_offer, offer=WORKER, valid_until=LAST_DAY).refuses(NotFound)
         never = registration_ended("provider", "Jugendhilfe e. V.", FIRST_DAY - A_DAY)
         given(provider_registered(), never).when(end_provider, valid_until=LAST_DAY).refuses(NotFound)
+
+
+DAYS = [FIRST_DAY + number * A_DAY for number in range(9)]
+NAMES = st.sampled_from(["kraft-a", "kraft-b"])
+ASKED = st.one_of(
+    st.tuples(st.just(register_worker), NAMES, st.sampled_from(DAYS), st.none() | st.sampled_from(DAYS)),
+    st.tuples(st.just(end_worker), NAMES, st.none(), st.sampled_from(DAYS)),
+)
+
+
+def days_of(provider: Provider) -> list[tuple[str, date]]:
+    """Every day on which a worker is registered, as often as it is."""
+    return [
+        (each.name, day)
+        for each in provider.workers
+        for day in [*DAYS, LAST_DAY]
+        if each.valid_from <= day and (each.valid_until is None or day <= each.valid_until)
+    ]
+
+
+def decided(decision: Any, provider: Provider, **asked: Any) -> list[Any]:
+    """What is decided; nothing where it is refused."""
+    try:
+        events: list[Any] = decision(provider, **asked)
+    except Refusal:
+        return []
+    return events
+
+
+@whatever(st.lists(ASKED, max_size=12))
+def test_whatever_is_asked_each_day_counts_once(asked: list[Any]) -> None:
+    """given any registrations and ends / then exactly what is free is registered, and an end takes nothing but what comes after."""
+    provider = KNOWN.states.providers[REGISTERED]
+    for decision, worker, first, last in asked:
+        before = set(days_of(provider))
+        days = {"valid_from": first, "valid_until": last} if decision is register_worker else {"valid_until": last}
+        events = decided(decision, provider, worker=worker, **days)
+        for event in events:
+            evolve(provider, REGISTERED, event)
+        after = days_of(provider)
+        assert len(after) == len(set(after))
+        if decision is register_worker:
+            wanted = set(days_of(Provider(REGISTERED, PROVIDER, workers=[Registration(worker, first, last)])))
+            assert bool(events) == (bool(wanted) and not wanted & before)
+            assert set(after) == (before | wanted if events else before)
+        else:
+            taken = before - set(after)
+            assert set(after) <= before
+            assert bool(taken) == bool(events)
+            assert all(name == worker and day > last for name, day in taken)

@@ -6,6 +6,7 @@ import pytest
 
 from application.projections.audit_trail import events, trail
 from application.projections.providers import list_providers, versioned_provider
+from application.rebuild import rebuild
 from domain.refusals import NotFound
 from domain.registry import Registration, provider_id
 from tests.application.projections.driver import opened_log
@@ -61,6 +62,17 @@ def test_what_never_was_valid_is_gone(store_url: str) -> None:
         found = log.ask(versioned_provider, REGISTERED)
         assert (found.view.names, found.view.workers, found.version) == ((), (), 4)
         assert log.ask(list_providers, limit=9) == ([], None)
+
+
+def test_it_is_folded_the_same_once_more(store_url: str) -> None:
+    """given registrations of every kind, ended and taken back / when the log is folded anew / then the rows are the same."""
+    with opened_log(store_url) as log:
+        log.append([provider_registered(last=LAST_DAY), offer_registered(), worker_registered(last=LAST_DAY)])
+        log.append([registration_ended("offer", OFFER, FIRST_DAY - A_DAY), registration_ended("worker", WORKER, FIRST_DAY)])
+        rows = log.rows()
+        assert (len(rows["providers"]), len(rows["registrations"])) == (1, 2)
+        rebuild(log.store, ["providers", "audit_trail"], lambda done, total: None)
+        assert log.rows() == rows
 
 
 def test_a_provider_sees_itself_alone(store_url: str) -> None:
