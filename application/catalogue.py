@@ -52,6 +52,7 @@ from domain.pool import (
     SampleDrawn,
 )
 from domain.quantities import RetentionClass
+from domain.registry import OfferRegistered, ProviderRegistered, RegistrationEnded, WorkerRegistered
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,11 @@ CATALOGUE: tuple[EventType, ...] = (
     _type("finding-explained", 1, FindingExplained, "", voucher="explanation"),
     _type("finding-confirmed", 1, FindingConfirmed, "reason_given", voucher="reason"),
     _type("finding-closed", 1, FindingClosed, "reason_given", voucher="reason"),
+    # Provider
+    _type("provider-registered", 1, ProviderRegistered, "provider name valid_from valid_until"),
+    _type("offer-registered", 1, OfferRegistered, "provider offer valid_from valid_until"),
+    _type("worker-registered", 1, WorkerRegistered, "provider worker valid_from valid_until"),
+    _type("registration-ended", 1, RegistrationEnded, "provider of name valid_from valid_until"),
 )
 
 BY_NAME: dict[str, EventType] = {entry.name: entry for entry in CATALOGUE}

@@ -12,10 +12,10 @@ from application.projections import retention
 from application.receipts import Answer
 from application.sampling import SampleView
 from application.turn import Turn
-from application.views import BookingView, CaseView, FindingView, SessionView
+from application.views import BookingView, CaseView, FindingView, ProviderFile, SessionView
 from domain import booking as bookings
 from domain import case as cases
-from domain import closing, erasure
+from domain import closing, erasure, registry
 from domain import handling as handlings
 from domain import pool as pools
 from domain.booking import Booking, Facts
@@ -27,6 +27,7 @@ from domain.personal_data import Ground, PersonalClass
 from domain.pool import PoolEvent, SampleDrawn
 from domain.quantities import Actor, Concern, Kind, Outcome, Period, Personal, Rules, ServiceArea, berlin_day, berlin_time
 from domain.refusals import Malformed, NotFound
+from domain.registry import Provider, ProviderEvent, provider_id
 
 OFFICE_PROCESS = Actor("stundenpool", "admin", "jugendamt")  # carries out what two persons decided
 
@@ -502,3 +503,51 @@ def draw_sample(turn: Turn, *, pool: UUID, sample: SampleDrawn) -> Answer:
     """Records a sample. It takes nothing of the pool, so a closed one can be sampled as well."""
     turn.record([(turn.pool(pool).id, sample)])
     return turn.answer("created", SampleView.of(pool, sample), pool)
+
+
+# ── the registry
+
+
+def register_provider(turn: Turn, *, provider: str, name: str, valid_from: date, valid_until: date | None = None) -> Answer:
+    """Registers a provider, for the first time or for further days."""
+    existing = turn.find(provider_id(provider))
+    assert existing is None or isinstance(existing, Provider), "the ids of providers are no other stream's"
+    events = registry.register_provider(existing, provider=provider, name=name, valid_from=valid_from, valid_until=valid_until)
+    return _provider_answer(turn, provider_id(provider), events, created=True)
+
+
+def register_offer(turn: Turn, provider: UUID, *, offer: str, valid_from: date, valid_until: date | None = None) -> Answer:
+    """Registers an offer of a provider."""
+    state = turn.addressed(turn.provider(provider))
+    events = registry.register_offer(state, offer=offer, valid_from=valid_from, valid_until=valid_until)
+    return _provider_answer(turn, provider, events)
+
+
+def register_worker(turn: Turn, provider: UUID, *, worker: str, valid_from: date, valid_until: date | None = None) -> Answer:
+    """Registers a worker of a provider."""
+    state = turn.addressed(turn.provider(provider))
+    events = registry.register_worker(state, worker=worker, valid_from=valid_from, valid_until=valid_until)
+    return _provider_answer(turn, provider, events)
+
+
+def end_provider(turn: Turn, provider: UUID, *, valid_until: date) -> Answer:
+    """Says until when a provider is registered."""
+    state = turn.addressed(turn.provider(provider))
+    return _provider_answer(turn, provider, registry.end_provider(state, valid_until=valid_until))
+
+
+def end_offer(turn: Turn, provider: UUID, *, offer: str, valid_until: date) -> Answer:
+    """Says until when an offer is registered."""
+    state = turn.addressed(turn.provider(provider))
+    return _provider_answer(turn, provider, registry.end_offer(state, offer=offer, valid_until=valid_until))
+
+
+def end_worker(turn: Turn, provider: UUID, *, worker: str, valid_until: date) -> Answer:
+    """Says until when a worker is registered."""
+    state = turn.addressed(turn.provider(provider))
+    return _provider_answer(turn, provider, registry.end_worker(state, worker=worker, valid_until=valid_until))
+
+
+def _provider_answer(turn: Turn, provider: UUID, events: list[ProviderEvent], created: bool = False) -> Answer:
+    turn.record([(provider, event) for event in events])
+    return turn.answer("created" if created else "done", ProviderFile.of(turn.provider(provider)), provider)

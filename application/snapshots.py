@@ -7,20 +7,21 @@ projection and may be deleted at any time. One that another program's rules made
 import hashlib
 import inspect
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 from uuid import UUID
 
 import msgspec
 
 from application import catalogue
 from application.log import Reader
-from domain import booking, case, handling, personal_data, pool, quantities, waiting_list
+from domain import booking, case, handling, personal_data, pool, quantities, registry, waiting_list
 from domain.booking import Booking
 from domain.case import Case
 from domain.handling import Handling
 from domain.pool import Pool
+from domain.registry import Provider
 
-State = Pool | Case | Booking | Handling
+State = Pool | Case | Booking | Handling | Provider
 
 EVERY = 500  # events: some 20 ms to read
 UPSERT = (
@@ -29,7 +30,7 @@ UPSERT = (
     "kind = excluded.kind, state = excluded.state"
 )
 
-_KINDS: dict[str, type[State]] = {kind.__name__.lower(): kind for kind in (Pool, Case, Booking, Handling)}
+_KINDS: dict[str, type[State]] = {kind.__name__.lower(): kind for kind in get_args(State)}
 
 
 class Snapshot(NamedTuple):
@@ -67,6 +68,6 @@ def everything(reader: Reader) -> list[Snapshot]:
 @cache
 def program() -> str:
     """A digest of the source that makes states of events: whatever changes there, no snapshot from before is believed."""
-    modules = (catalogue, quantities, pool, case, personal_data, booking, handling, waiting_list)
+    modules = (catalogue, quantities, pool, case, personal_data, booking, handling, registry, waiting_list)
     sources = [inspect.getsource(module) for module in modules]
     return hashlib.sha256("".join(sources).encode()).hexdigest()

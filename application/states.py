@@ -16,10 +16,12 @@ from domain import booking as bookings
 from domain import case as cases
 from domain import handling as handlings
 from domain import pool as pools
+from domain import registry
 from domain.booking import BookingEvent, Event, evolve_waiting_list
 from domain.case import CaseEvent
 from domain.handling import FindingEvent
 from domain.pool import PlaceOffered, Pool, PoolEvent
+from domain.registry import Provider, ProviderEvent
 from domain.waiting_list import WaitingList
 
 STATES_MAX = 50_000
@@ -30,6 +32,7 @@ _EVOLVE: dict[type[Event], Callable[..., State]] = {
     **dict.fromkeys(get_args(CaseEvent), cases.evolve),
     **dict.fromkeys(get_args(PoolEvent), pools.evolve),
     **dict.fromkeys(get_args(FindingEvent), handlings.evolve),
+    **dict.fromkeys(get_args(ProviderEvent), registry.evolve),
 }
 _OF_WAITING_LISTS = frozenset({PlaceOffered, *get_args(BookingEvent)})
 
@@ -127,4 +130,10 @@ class States:
 
 
 def _pool_of(state: State) -> UUID | None:
-    return state.id if isinstance(state, Pool) else state.pool
+    match state:
+        case Pool():
+            return state.id
+        case Provider():
+            return None  # it takes part in any of them
+        case _:
+            return state.pool

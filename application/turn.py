@@ -29,10 +29,11 @@ from domain.handling import FindingOpened, Handling
 from domain.pool import Pool
 from domain.quantities import Actor, RetentionClass, Sealed
 from domain.refusals import NotFound, Refusal, VersionDiffers
+from domain.registry import Provider
 from domain.waiting_list import WaitingList
 
 Success = Literal["created", "done", "accepted"]
-_AnyState = TypeVar("_AnyState", Pool, Case, Booking, Handling)
+_AnyState = TypeVar("_AnyState", Pool, Case, Booking, Handling, Provider)
 
 
 @dataclass(slots=True, eq=False)
@@ -115,6 +116,10 @@ class Turn:
     def handling(self, finding: UUID) -> Handling:
         """The handling of the finding of that id; raises ``NotFound``."""
         return self._existing(Handling, finding)
+
+    def provider(self, provider: UUID) -> Provider:
+        """The registered provider of that id; raises ``NotFound``."""
+        return self._existing(Provider, provider)
 
     def find(self, stream: UUID) -> State | None:
         """Whatever has that id."""
@@ -301,7 +306,7 @@ def _texts(event: Recorded, case: UUID | None) -> dict[str, tuple[str, str]]:
 def _case_of(state: State) -> UUID | None:
     """Whose case an event is about; ``None`` where it speaks of no person."""
     match state:
-        case Pool():
+        case Pool() | Provider():
             return None
         case Case():
             return state.id

@@ -3,6 +3,7 @@
 Minutes are whole; instants carry their offset. No personal field stands in them, so that erasure reaches nothing here.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Generic, Literal, TypeVar
 from uuid import UUID
@@ -13,6 +14,7 @@ from domain.booking import Booking, BookingState, Session, SessionState
 from domain.case import Case
 from domain.handling import Handling, HandlingState
 from domain.quantities import Actor, Concern, Kind, Outcome, Period, Rules, ServiceArea
+from domain.registry import Provider, Registration
 
 Section = Literal["demand", "decisions", "decision_times", "waiting_times", "use", "unmet_need", "outcomes"]
 Unit = Literal["requests", "cases", "sessions", "minutes", "elapsed_minutes", "percent"]
@@ -212,10 +214,40 @@ class FindingView(msgspec.Struct, frozen=True):
         )
 
 
+class ProviderView(msgspec.Struct, frozen=True):
+    """One registration of a provider: ``provider`` is what events call it, ``name`` what people do, on all days in between."""
+
+    id: UUID
+    provider: str
+    name: str
+    valid_from: date
+    valid_until: date | None
+
+
+class ProviderFile(msgspec.Struct, frozen=True):
+    """A provider with everything that is registered of it, the earliest first; a worker's name is a pseudonym."""
+
+    id: UUID
+    provider: str
+    names: tuple[Registration, ...]
+    offers: tuple[Registration, ...]
+    workers: tuple[Registration, ...]
+
+    @classmethod
+    def of(cls, provider: Provider) -> "ProviderFile":
+        names, offers, workers = map(in_order, (provider.names, provider.offers, provider.workers))
+        return cls(provider.id, provider.provider, names, offers, workers)
+
+
+def in_order(registrations: Iterable[Registration]) -> tuple[Registration, ...]:
+    """The earliest first."""
+    return tuple(sorted(registrations, key=lambda each: (each.valid_from, each.name)))
+
+
 class TrailEntry(msgspec.Struct, frozen=True):
     """One event in one German line: who did what, when, to what, why and under which rule.
 
-    Only a finding may be about no single pool.
+    Only a finding and a registration may be about no single pool.
     """
 
     position: int

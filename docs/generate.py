@@ -32,6 +32,7 @@ from domain.personal_data import CLASSES, PersonalClass
 from domain.pool import PoolEvent, RefusedStep
 from domain.quantities import Actor, Period, Personal, RetentionClass, Rules, Sealed
 from domain.refusals import ORDER
+from domain.registry import ProviderEvent
 from domain.sampling import Population
 from interfaces.http.app import OPERATIONS, PAGES
 from interfaces.http.metrics import Metrics
@@ -100,6 +101,10 @@ MEANINGS = {
     "finding-explained": "What the provider concerned, or the office, says to a finding.",
     "finding-confirmed": "The auditor holds that it is so.",
     "finding-closed": "Nobody has to do anything about it any more, and why.",
+    "provider-registered": "What events call a provider, and what people do. Again for other days, perhaps under another name.",
+    "offer-registered": "An offer of the provider, under the name that stands in cases.",
+    "worker-registered": "A worker of the provider, under the pseudonym that stands in sessions.",
+    "registration-ended": "The last registration under this name has this last day. One before `valid_from`: it was a mistake.",
 }
 
 RULES_OF_REFUSALS = {
@@ -144,7 +149,13 @@ RULES_OF_REFUSALS = {
 
 def events_section() -> str:
     """Every event type, by the stream it belongs to."""
-    streams = (("Pool", PoolEvent), ("Case", CaseEvent), ("Booking", BookingEvent), ("Finding", FindingEvent))
+    streams = (
+        ("Pool", PoolEvent),
+        ("Case", CaseEvent),
+        ("Booking", BookingEvent),
+        ("Finding", FindingEvent),
+        ("Provider", ProviderEvent),
+    )
     parts = []
     for title, kinds in streams:
         parts.append(f"## {title}")

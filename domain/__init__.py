@@ -10,6 +10,8 @@ Glossary (German term – name in code – meaning)
 - Stundenkontingent – ``budget`` – the minutes that the committee put into the pool
 - Träger – ``provider`` – the independent organisation that accompanies
 - Angebot – ``offer`` – a provider's facility or project
+- Fachkraft – ``worker`` – who accompanies for a provider, under a pseudonym
+- Verzeichnis – ``registry`` – who the providers, their offers and workers are, and from when until when
 - Stadtraum – ``district`` – planning area of the city
 - Leistungsbereich – ``service_area`` – the section of SGB VIII: 11, 12, 13, 13a, 14 or 16
 - Einzelbegleitung, Fall – ``Case`` – one accompanied person or family, under a pseudonymous reference
@@ -23,5 +25,5 @@ Glossary (German term – name in code – meaning)
 
 Modules, in the order in which they build on each other: ``quantities``, ``refusals``, ``waiting_list``, ``pool``, ``case``,
 ``booking``, ``closing`` (decisions over many bookings at once); beside them ``findings`` (rules over what was recorded),
-``handling`` (what becomes of a finding) and ``sampling``.
+``handling`` (what becomes of a finding), ``sampling`` and ``registry``.
 """

@@ -46,6 +46,7 @@ from domain.refusals import (
     SessionIsReversed,
     TooLong,
 )
+from domain.registry import ProviderEvent
 from domain.waiting_list import Entry, WaitingList, in_turn
 
 BookingState = Literal["requested", "awaiting_second", "waitlisted", "approved", "declined", "withdrawn", "settled"]
@@ -225,7 +226,7 @@ BookingEvent = (
     | GrantReduced
     | BookingSettled
 )
-Event = PoolEvent | CaseEvent | BookingEvent | FindingEvent
+Event = PoolEvent | CaseEvent | BookingEvent | FindingEvent | ProviderEvent
 # What a decision says: each fact with the stream it belongs to, in the order in which they are appended.
 Facts = list[tuple[UUID, Event]]
 

@@ -16,13 +16,15 @@ from domain import booking as bookings
 from domain import case as cases
 from domain import handling as handlings
 from domain import pool as pools
+from domain import registry
 from domain.booking import Booking, BookingEvent, Event, evolve_waiting_list
 from domain.case import Case, CaseEvent
 from domain.handling import FindingEvent, Handling
 from domain.pool import PlaceOffered, Pool, PoolEvent
 from domain.refusals import Refusal
+from domain.registry import Provider, ProviderEvent
 from domain.waiting_list import WaitingList
-from tests.domain.facts import FINDING, UNREMARKABLE, Fact
+from tests.domain.facts import FINDING, REGISTERED, UNREMARKABLE, Fact
 
 
 @dataclass
@@ -33,6 +35,7 @@ class States:
     cases: dict[UUID, Case] = field(default_factory=dict)
     bookings: dict[UUID, Booking] = field(default_factory=dict)
     handlings: dict[UUID, Handling] = field(default_factory=dict)
+    providers: dict[UUID, Provider] = field(default_factory=dict)
     waiting: WaitingList = field(default_factory=WaitingList)
 
     def fold(self, *facts: Fact) -> "States":
@@ -45,6 +48,8 @@ class States:
                 self.bookings[stream] = bookings.evolve(self.bookings.get(stream), stream, event)
             if isinstance(event, FindingEvent):
                 self.handlings[stream] = handlings.evolve(self.handlings.get(stream), stream, event)
+            if isinstance(event, ProviderEvent):
+                self.providers[stream] = registry.evolve(self.providers.get(stream), stream, event)
             if isinstance(event, BookingEvent | PlaceOffered):
                 self.waiting = evolve_waiting_list(self.waiting, stream, event)
         return self
@@ -58,6 +63,7 @@ class States:
         everything = of_case if "case" in signature(decision).parameters else list(self.bookings.values())
         states = {"pool": self.pool, "case": case, "booking": booking, "waiting": self.waiting, "bookings": everything}
         states["handling"] = next(iter(self.handlings.values()), None)
+        states["provider"] = next(iter(self.providers.values()), None)
         states["existing"] = self._existing(command)
         told = {
             each.name: UNREMARKABLE[each.name]
@@ -73,11 +79,15 @@ class States:
             return next((case for case in self.cases.values() if case.reference == command["reference"]), None)
         if "matter" in command:
             return self.handlings.get(FINDING)
+        if "valid_from" in command:
+            return self.providers.get(REGISTERED)
         return self.bookings.get(command["booking"]) if "booking" in command else self.pool
 
     def _home(self, event: Event, case: Case | None, on: UUID | None) -> Any:
         if isinstance(event, FindingEvent):
             return FINDING
+        if isinstance(event, ProviderEvent):
+            return REGISTERED
         return on or (case.id if isinstance(event, CaseEvent) and case else self.pool.id)
 
 

@@ -7,6 +7,7 @@ from application.projections.cases import CASES
 from application.projections.evaluation import EVALUATION
 from application.projections.findings import FINDINGS
 from application.projections.pools import POOLS
+from application.projections.providers import PROVIDERS
 from application.projections.retention import RETENTION
 from application.projections.tables import Projection
 from application.projections.waiting_list import WAITING_LIST
@@ -22,5 +23,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     BALANCES,
     EVALUATION,
     FINDINGS,
+    PROVIDERS,
     AUDIT_TRAIL,
 )

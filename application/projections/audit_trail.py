@@ -17,6 +17,7 @@ from domain.case import CaseEvent, CaseOpened
 from domain.handling import FindingEvent, FindingOpened
 from domain.pool import HoursReleased, HoursReserved, PlaceOffered, PoolEvent, PoolOpened
 from domain.quantities import Actor
+from domain.registry import ProviderEvent, ProviderRegistered
 
 ASKED_MAX = 500  # values in one statement
 
@@ -43,7 +44,7 @@ class Note(NamedTuple):
 
 
 class Subject(Row):
-    """A pool, case, booking or finding, what it belongs to, and whose a booking is: its events do not all say it again."""
+    """A pool, case, booking, finding or provider; what it belongs to, and whose a booking is: its events do not all say it."""
 
     subject: str
     pool: str | None
@@ -77,7 +78,7 @@ def _requested(event: Recorded, data: HoursRequested, rows: Rows) -> None:
 
 
 def _of_its_stream(event: Recorded, data: Any, rows: Rows) -> None:
-    """An event of a case or a booking, which says whose it is today."""
+    """An event of a case, a booking or a provider, which says whose it is today."""
     _line(event, rows, str(event.stream), data.provider)
 
 
@@ -96,6 +97,13 @@ def _finding_opened(event: Recorded, data: FindingOpened, rows: Rows) -> None:
     _of_the_office(event, data, rows)
 
 
+def _provider_registered(event: Recorded, data: ProviderRegistered, rows: Rows) -> None:
+    """A provider belongs to no pool; it takes part in any of them."""
+    if rows.get(SUBJECTS_TABLE, str(event.stream)) is None:
+        rows.put(SUBJECTS_TABLE, Subject(str(event.stream), None, None, None, None))
+    _of_its_stream(event, data, rows)
+
+
 def _of_the_office(event: Recorded, data: object, rows: Rows) -> None:
     _line(event, rows, str(event.stream), None)
 
@@ -107,14 +115,15 @@ def _line(event: Recorded, rows: Rows, subject: str, provider: str | None) -> No
 _FOLDS: dict[type[Event], Fold] = {
     **dict.fromkeys((*get_args(PoolEvent), *get_args(FindingEvent)), _of_the_office),
     **dict.fromkeys((HoursReserved, HoursReleased, PlaceOffered), _of_a_booking),
-    **dict.fromkeys((*get_args(CaseEvent), *get_args(BookingEvent)), _of_its_stream),
+    **dict.fromkeys((*get_args(CaseEvent), *get_args(BookingEvent), *get_args(ProviderEvent)), _of_its_stream),
     PoolOpened: _pool_opened,
     CaseOpened: _case_opened,
     HoursRequested: _requested,
     FindingOpened: _finding_opened,
+    ProviderRegistered: _provider_registered,
 }
 
-AUDIT_TRAIL = Projection(name="audit_trail", version=4, tables=(TRAIL_TABLE, SUBJECTS_TABLE), folds=_FOLDS)
+AUDIT_TRAIL = Projection(name="audit_trail", version=5, tables=(TRAIL_TABLE, SUBJECTS_TABLE), folds=_FOLDS)
 
 # ── Readers
 

@@ -58,12 +58,13 @@ from domain.pool import (
     german_month,
 )
 from domain.quantities import BERLIN, Actor, Period, Rules, hours
+from domain.registry import OfferRegistered, ProviderRegistered, Registrable, RegistrationEnded, WorkerRegistered
 
 
 class About(NamedTuple):
     """What an event is about, in the words of people: names of pool and case, the booking's identifier, the provider.
 
-    Only a finding may be about no single pool.
+    Only a finding and a registration may be about no single pool.
     """
 
     pool: str | None
@@ -241,6 +242,14 @@ def deed(event: Recorded) -> str:
             return f"bestätigte {_finding(event)}"
         case FindingClosed():
             return f"schloss {_finding(event)} ab"
+        case ProviderRegistered():
+            return f"trug den Träger als „{data.name}“ ins Verzeichnis ein, gültig {_days(data.valid_from, data.valid_until)}"
+        case OfferRegistered():
+            return f"trug das Angebot „{data.offer}“ ins Verzeichnis ein, gültig {_days(data.valid_from, data.valid_until)}"
+        case WorkerRegistered():
+            return f"trug die Fachkraft {data.worker} ins Verzeichnis ein, gültig {_days(data.valid_from, data.valid_until)}"
+        case RegistrationEnded():
+            return _ended(data)
         case _:
             assert_never(data)
 
@@ -302,6 +311,24 @@ def _finding(event: Recorded, article: str = "die") -> str:
     return f"{article} Feststellung {str(event.stream)[:8]}"
 
 
+def _days(first: date, last: date | None) -> str:
+    return f"ab {_date(first)}" if last is None else f"von {_date(first)} bis {_date(last)}"
+
+
+_REGISTERED: Mapping[Registrable, str] = {
+    "provider": "des Trägers als „{name}“",
+    "offer": "des Angebots „{name}“",
+    "worker": "der Fachkraft {name}",
+}
+
+
+def _ended(data: RegistrationEnded) -> str:
+    what = f"die Eintragung {_REGISTERED[data.of].format(name=data.name)} ab {_date(data.valid_from)}"
+    if data.valid_until < data.valid_from:
+        return f"nahm {what} zurück: Sie galt an keinem Tag"
+    return f"beendete {what} zum {_date(data.valid_until)}"
+
+
 def _classes(classes: Sequence[PersonalClass]) -> str:
     return ", ".join(RETENTION_CLASSES[each] for each in classes)
 
@@ -359,6 +386,10 @@ NAMES: Mapping[type[Event], str] = {  # what kind of event it is, where there is
     FindingConfirmed: "Feststellung bestätigt",
     FindingClosed: "Feststellung abgeschlossen",
     SampleDrawn: "Stichprobe gezogen",
+    ProviderRegistered: "Träger eingetragen",
+    OfferRegistered: "Angebot eingetragen",
+    WorkerRegistered: "Fachkraft eingetragen",
+    RegistrationEnded: "Eintragung beendet",
 }
 
 
@@ -450,6 +481,8 @@ def _rule(data: Event) -> str:
         case RequestWithdrawn() | SessionConfirmed():
             return ""
         case FindingOpened() | FindingExplained() | FindingConfirmed() | FindingClosed():
+            return ""
+        case ProviderRegistered() | OfferRegistered() | WorkerRegistered() | RegistrationEnded():
             return ""
         case _:
             assert_never(data)

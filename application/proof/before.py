@@ -26,14 +26,15 @@ from domain.case import Case
 from domain.handling import Handling
 from domain.pool import PlaceOffered, Pool, PoolClosed, PoolEvent, SampleDrawn
 from domain.refusals import NotFound
+from domain.registry import Provider
 from domain.waiting_list import WaitingList
 
-HELD_MAX = 20_000  # cases, bookings and findings; others are read again from their streams
+HELD_MAX = 20_000  # cases, bookings, findings and providers; others are read again from their streams
 # What a decision or a fold can fail with on events that no decision has ever made.
 IMPOSSIBLE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
-Held = Case | Booking | Handling
-AnyState = TypeVar("AnyState", Case, Booking, Handling)
+Held = Case | Booking | Handling | Provider
+AnyState = TypeVar("AnyState", Case, Booking, Handling, Provider)
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ class _Standing:
 
 
 class Before:
-    """The states as they were before the next decision, of a bounded number of cases, bookings and findings."""
+    """The states as they were before the next decision, of a bounded number of all that is no pool."""
 
     def __init__(self, reader: Reader) -> None:
         self.steps: Counter[tuple[UUID, str]] = Counter()  # of imports, by pool and file, that are not yet noted in the pool
@@ -88,12 +89,15 @@ class Before:
     def handling(self, finding: UUID) -> Handling:
         return self._existing(Handling, finding)
 
+    def provider(self, provider: UUID) -> Provider:
+        return self._existing(Provider, provider)
+
     def sample(self, pool: UUID, event: SampleDrawn) -> SampleView:
         """What its seed draws from the log as it stood then, which is read once more for it."""
         return drawn_again(self._reader, SampleView.of(pool, event), lambda done, total: None)
 
     def find(self, stream: UUID) -> Held | None:
-        """The case, booking or finding of that id."""
+        """The case, booking, finding or provider of that id."""
         if stream is self._last[0]:  # comparing ids takes longer than all else here
             return self._last[1]
         state = self._held.get(stream)

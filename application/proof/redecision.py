@@ -10,7 +10,7 @@ again in all that follow.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any, assert_never, cast
 from uuid import UUID
 
 import msgspec
@@ -27,7 +27,7 @@ from application.proof.deviations import Deviation
 from application.turn import Abandoned, own_alone
 from domain import booking as bookings
 from domain import case as cases
-from domain import closing, erasure
+from domain import closing, erasure, registry
 from domain import handling as handlings
 from domain import pool as pools
 from domain.booking import (
@@ -78,6 +78,7 @@ from domain.pool import (
 )
 from domain.quantities import Personal, Sealed, berlin_day
 from domain.refusals import NotFound, Refusal
+from domain.registry import OfferRegistered, Provider, ProviderRegistered, RegistrationEnded, WorkerRegistered, provider_id
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -577,6 +578,46 @@ def _draw_sample(before: Before, asked: Asked, event: SampleDrawn) -> Facts:
     return [(asked.stream, SampleDrawn(again.id, again.method, again.seed, again.population, again.sessions))]
 
 
+# ── The registry
+
+
+def _register_provider(before: Before, asked: Asked, event: ProviderRegistered) -> Facts:
+    registered = registry.register_provider(
+        cast("Provider | None", _existing(before, asked.main)),
+        provider=event.provider,
+        name=event.name,
+        valid_from=event.valid_from,
+        valid_until=event.valid_until,
+    )
+    return [(provider_id(event.provider), each) for each in registered]
+
+
+def _register_offer(before: Before, asked: Asked, event: OfferRegistered) -> Facts:
+    provider = _on_own(asked, before.provider(asked.stream))
+    registered = registry.register_offer(provider, offer=event.offer, valid_from=event.valid_from, valid_until=event.valid_until)
+    return [(provider.id, each) for each in registered]
+
+
+def _register_worker(before: Before, asked: Asked, event: WorkerRegistered) -> Facts:
+    provider = _on_own(asked, before.provider(asked.stream))
+    registered = registry.register_worker(provider, worker=event.worker, valid_from=event.valid_from, valid_until=event.valid_until)
+    return [(provider.id, each) for each in registered]
+
+
+def _end_registration(before: Before, asked: Asked, event: RegistrationEnded) -> Facts:
+    provider = _on_own(asked, before.provider(asked.stream))
+    match event.of:
+        case "provider":
+            ended = registry.end_provider(provider, valid_until=event.valid_until)
+        case "offer":
+            ended = registry.end_offer(provider, offer=event.name, valid_until=event.valid_until)
+        case "worker":
+            ended = registry.end_worker(provider, worker=event.name, valid_until=event.valid_until)
+        case _:
+            assert_never(event.of)
+    return [(provider.id, each) for each in ended]
+
+
 # By the main event of a decision.
 DECIDED_AGAIN: Mapping[type[Event], Callable[[Before, Asked, Any], Facts]] = {
     PoolOpened: _open_pool,
@@ -614,6 +655,10 @@ DECIDED_AGAIN: Mapping[type[Event], Callable[[Before, Asked, Any], Facts]] = {
     FindingConfirmed: _confirm_finding,
     FindingClosed: _close_finding,
     SampleDrawn: _draw_sample,
+    ProviderRegistered: _register_provider,
+    OfferRegistered: _register_offer,
+    WorkerRegistered: _register_worker,
+    RegistrationEnded: _end_registration,
 }
 # These only ever follow from another event of their decision.
 FOLLOWING: frozenset[type[Event]] = frozenset({HoursReserved, HoursReleased, PoolExhausted, PoolReplenished, PlaceOffered})

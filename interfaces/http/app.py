@@ -27,6 +27,7 @@ from interfaces.http import (
     log,
     openapi,
     pools,
+    providers,
     reports,
     samples,
     webhooks,
@@ -53,6 +54,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *audit.OPERATIONS,
     *findings.OPERATIONS,
     *samples.OPERATIONS,
+    *providers.OPERATIONS,
     *webhooks.OPERATIONS,
     *access.OPERATIONS,
 )

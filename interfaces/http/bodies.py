@@ -292,6 +292,54 @@ class SampleDrawing(Body, frozen=True):
     seed: Name | None = None
 
 
+# ── the registry
+
+
+class ProviderRegistration(Body, frozen=True):
+    """Ein Träger: sein Kürzel, wie er heißt, und von wann bis wann"""
+
+    provider: Name
+    name: Name
+    valid_from: Day
+    valid_until: Day | None = None
+
+
+class OfferRegistration(Body, frozen=True):
+    """Ein Angebot, und von wann bis wann"""
+
+    offer: Name
+    valid_from: Day
+    valid_until: Day | None = None
+
+
+class WorkerRegistration(Body, frozen=True):
+    """Eine Fachkraft unter ihrem Kürzel, und von wann bis wann"""
+
+    worker: Name
+    valid_from: Day
+    valid_until: Day | None = None
+
+
+class RegistrationEnding(Body, frozen=True):
+    """Der letzte Tag"""
+
+    valid_until: Day
+
+
+class OfferEnding(Body, frozen=True):
+    """Der letzte Tag eines Angebots"""
+
+    offer: Name
+    valid_until: Day
+
+
+class WorkerEnding(Body, frozen=True):
+    """Der letzte Tag einer Fachkraft"""
+
+    worker: Name
+    valid_until: Day
+
+
 # ── webhooks
 
 

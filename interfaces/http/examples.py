@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from application.sampling import SampleView
-from application.views import Balance, BookingView, CaseView, FindingView, PoolView, SessionView
+from application.views import Balance, BookingView, CaseView, FindingView, PoolView, ProviderFile, SessionView
+from domain.registry import provider_id
 from interfaces.identity.tokens import TokenView
 from interfaces.webhooks.subscriptions import RegisteredWebhook, WebhookView
 
@@ -32,6 +33,7 @@ PATH_IDS = {
     "webhook": WEBHOOK,
     "finding": FINDING,
     "token": TOKEN,
+    "provider": str(provider_id(PROVIDER)),
 }
 
 _POOL = {
@@ -153,6 +155,14 @@ _TOKEN = {
     "revoked_at": "2024-03-05T10:00:00Z",
 }
 
+_PROVIDER = {
+    "id": PATH_IDS["provider"],
+    "provider": PROVIDER,
+    "names": [{"name": "Jugendhilfe Nord e. V.", "valid_from": "2024-01-01", "valid_until": None}],
+    "offers": [{"name": "jugendclub-nord", "valid_from": "2024-01-01", "valid_until": "2049-12-31"}],
+    "workers": [{"name": "kraft-1", "valid_from": "2024-01-01", "valid_until": None}],
+}
+
 _OF_VIEW: dict[type, dict[str, Any]] = {
     PoolView: _POOL,
     CaseView: _CASE,
@@ -163,6 +173,7 @@ _OF_VIEW: dict[type, dict[str, Any]] = {
     FindingView: _FINDING,
     SampleView: _SAMPLE,
     TokenView: _TOKEN,
+    ProviderFile: _PROVIDER,
     RegisteredWebhook: {**_WEBHOOK, "secret": "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
 }
 

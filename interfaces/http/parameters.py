@@ -208,6 +208,15 @@ class ReadsOf(Parameters, frozen=True):
         return since if since is None or isinstance(since, datetime) else start_of_day(since)
 
 
+class ProviderAsOf(KnownAt, frozen=True):
+    as_of: Annotated[Day, Meta(description="Nur, was an diesem Tag galt")] | None = None
+
+
+class ProvidersOf(ProviderAsOf, frozen=True):
+    after: Cursor | None = None
+    limit: Limit = 100
+
+
 class SamplesOf(Parameters, frozen=True):
     pool: UUID
 

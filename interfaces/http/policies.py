@@ -137,6 +137,10 @@ FIELDS: Mapping[str, Mapping[str, Policy]] = {
         "FindingStep": {AUDIT_AND_LEADS: "position recorded_at type actor text"},
         "SampleView": {AUDIT: "id pool method seed population sessions"},
         "Population": {AUDIT: "position provider first_day last_day size sha256"},
+        # The registry
+        "ProviderView": {FIGURES: "id provider name valid_from valid_until"},
+        "ProviderFile": {CASEWORK: "id provider names offers workers"},
+        "Registration": {CASEWORK: "name valid_from valid_until"},
         # Settings
         "WebhookView": {
             ADMINS_AND_OFFICERS: "id url types pool created_at created_by state paused position behind failing_since attempts "

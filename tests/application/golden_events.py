@@ -53,6 +53,7 @@ from domain.pool import (
     SampleDrawn,
 )
 from domain.quantities import BERLIN, Actor, Period, Rules, Sealed
+from domain.registry import OfferRegistered, ProviderRegistered, RegistrationEnded, WorkerRegistered, provider_id
 from domain.sampling import Population
 
 POOL = UUID("0d9c1f0e-6a2b-4c3d-8e4f-5a6b7c8d9e01")
@@ -60,6 +61,7 @@ CASE = UUID("0d9c1f0e-6a2b-4c3d-8e4f-5a6b7c8d9e02")
 BOOKING = UUID("0d9c1f0e-6a2b-4c3d-8e4f-5a6b7c8d9e03")
 SESSION = UUID("0d9c1f0e-6a2b-4c3d-8e4f-5a6b7c8d9e04")
 FINDING = UUID("0d9c1f0e-6a2b-4c3d-8e4f-5a6b7c8d9e05")
+PROVIDER = provider_id("traeger-a")
 SAMPLE = UUID("0d9c1f0e-6a2b-4c3d-8e4f-5a6b7c8d9e06")
 
 AT = datetime(2022, 3, 16, 9, 30, 15, 123456, UTC)
@@ -148,6 +150,13 @@ EVENTS: dict[tuple[str, int], tuple[UUID, Event]] = {
     ("legal-hold-lifted", 1): (CASE, LegalHoldLifted("traeger-b", sealed(18), True)),
     ("personal-data-erased", 2): (CASE, PersonalDataErased("traeger-b", ("identity", "file"), "request", "amt-1")),
     ("erasure-confirmed", 1): (CASE, ErasureConfirmed("traeger-b", ("identity", "file"))),
+    ("provider-registered", 1): (PROVIDER, ProviderRegistered("traeger-a", "Jugendhilfe Süd e. V.", date(2021, 11, 1), None)),
+    ("offer-registered", 1): (PROVIDER, OfferRegistered("traeger-a", "Jugendclub", date(2021, 11, 1), date(2022, 5, 31))),
+    ("worker-registered", 1): (PROVIDER, WorkerRegistered("traeger-a", "kraft-1", date(2022, 3, 1), None)),
+    ("registration-ended", 1): (
+        PROVIDER,
+        RegistrationEnded("traeger-a", "worker", "kraft-1", date(2022, 3, 1), date(2022, 4, 30)),
+    ),
 }
 
 ACTOR = Actor("amt-2", "officer", "jugendamt")

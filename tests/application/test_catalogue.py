@@ -12,6 +12,7 @@ from domain.booking import BookingEvent, Event
 from domain.case import CaseEvent
 from domain.handling import FindingEvent
 from domain.pool import PoolEvent
+from domain.registry import ProviderEvent
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class TestNames:
         hours-requested request-waitlisted approval-proposed hours-approved request-declined request-withdrawn
         session-logged session-corrected session-reversed session-confirmed grant-reduced booking-settled
         finding-opened finding-explained finding-confirmed finding-closed
+        provider-registered offer-registered worker-registered registration-ended
     """,
     )
 
@@ -95,5 +97,5 @@ class TestNames:
     def test_every_event_of_the_domain_has_one(self) -> None:
         """Nothing that is decided cannot be stored."""
         assert set(BY_CLASS) == set(get_args(Event))
-        streams = (PoolEvent, CaseEvent, BookingEvent, FindingEvent)
+        streams = (PoolEvent, CaseEvent, BookingEvent, FindingEvent, ProviderEvent)
         assert set(get_args(Event)) == {event for of_stream in streams for event in get_args(of_stream)}

@@ -477,6 +477,15 @@ ABOUT_A_FINDING = [
     commands.confirm_finding,
     commands.close_finding,
 ]
+# The same of the registry in ``tests/interfaces/http/test_providers.py``.
+ABOUT_A_PROVIDER = [
+    commands.register_provider,
+    commands.register_offer,
+    commands.register_worker,
+    commands.end_provider,
+    commands.end_offer,
+    commands.end_worker,
+]
 
 
 def test_every_command_stands_in_these_lists() -> None:
@@ -490,6 +499,7 @@ def test_every_command_stands_in_these_lists() -> None:
         commands.open_case,
         commands.draw_sample,
         *ABOUT_A_FINDING,
+        *ABOUT_A_PROVIDER,
         *BY_THE_PROCESS,
     }
 

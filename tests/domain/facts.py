@@ -40,6 +40,7 @@ from domain.pool import (
     RulesChanged,
 )
 from domain.quantities import BERLIN, Kind, Period, Rules
+from domain.registry import OfferRegistered, ProviderRegistered, Registrable, RegistrationEnded, WorkerRegistered, provider_id
 
 Fact = tuple[UUID, Event]
 
@@ -49,9 +50,12 @@ BOOKING, BOOKING_2, BOOKING_3 = (UUID(f"00000000-0000-4000-8000-0000000000b{n}")
 SESSION, SESSION_2, SESSION_3 = (UUID(f"00000000-0000-4000-8000-0000000000e{n}") for n in (1, 2, 3))
 PROVIDER, PROVIDER_2 = "provider-1", "provider-2"
 DISTRICT = "district-1"
+REGISTERED = provider_id(PROVIDER)  # the stream of the first provider
+OFFER = "club-1"
 FINDING = UUID("00000000-0000-4000-8000-0000000000f1")
 WORKER, LEAD, OFFICER, OFFICER_2 = "worker-1", "lead-1", "officer-1", "officer-2"
 PERIOD = Period(date(2021, 11, 1), date(2022, 5, 31))
+FIRST_DAY = date(2022, 3, 1)  # of what is registered
 REASON = "nach Prüfung"
 
 
@@ -238,3 +242,21 @@ def finding_closed() -> Fact:
 
 def settled(booking: UUID = BOOKING) -> Fact:
     return booking, BookingSettled(PROVIDER, NOW)
+
+
+def provider_registered(
+    provider: str = PROVIDER, name: str = "Jugendhilfe e. V.", first: date = FIRST_DAY, last: date | None = None
+) -> Fact:
+    return provider_id(provider), ProviderRegistered(provider, name, first, last)
+
+
+def offer_registered(offer: str = OFFER, first: date = FIRST_DAY, last: date | None = None) -> Fact:
+    return REGISTERED, OfferRegistered(PROVIDER, offer, first, last)
+
+
+def worker_registered(worker: str = WORKER, first: date = FIRST_DAY, last: date | None = None) -> Fact:
+    return REGISTERED, WorkerRegistered(PROVIDER, worker, first, last)
+
+
+def registration_ended(of: Registrable, name: str, last: date, first: date = FIRST_DAY) -> Fact:
+    return REGISTERED, RegistrationEnded(PROVIDER, of, name, first, last)

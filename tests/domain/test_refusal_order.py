@@ -15,7 +15,7 @@ from uuid import UUID
 
 import pytest
 
-from domain import booking, case, closing, erasure, handling, pool, refusals, waiting_list
+from domain import booking, case, closing, erasure, handling, pool, refusals, registry, waiting_list
 from domain.booking import (
     approve_hours,
     confirm_session,
@@ -81,12 +81,15 @@ from domain.refusals import (
     UnknownRequest,
     VersionDiffers,
 )
+from domain.registry import end_offer, end_provider, end_worker, register_offer, register_provider, register_worker
 from tests.domain.facts import (
     BOOKING,
     BOOKING_2,
     CASE,
     DISTRICT,
+    FIRST_DAY,
     NOW,
+    OFFER,
     OFFICER,
     OFFICER_2,
     PERIOD,
@@ -112,14 +115,18 @@ from tests.domain.facts import (
     hours_requested,
     logged,
     month_closed,
+    offer_registered,
     pool_closed,
     pool_opened,
     proposed,
+    provider_registered,
+    registration_ended,
     reversed_,
     rules_changed,
     session,
     settled,
     waitlisted,
+    worker_registered,
 )
 from tests.specification import Given
 
@@ -203,6 +210,7 @@ POOL_CLOSED = further("pool", pool_closed())
 CASE_CLOSED = further("case", case_closed())
 SETTLED = further("settled", settled())
 OPENED = {"opened": finding_opened()}
+KNOWN = {"provider": provider_registered()}
 REQUESTED = (CASE, ErasureRequested(PROVIDER, CLASSES, "request", OFFICER_2, REASON, True))
 HELD = (CASE, LegalHoldSet(PROVIDER, REASON, True))
 ERASED = further("erased", (CASE, PersonalDataErased(PROVIDER, CLASSES, "request", OFFICER_2)))
@@ -454,6 +462,33 @@ DECISIONS: dict[Decision, tuple[Callable[[], World], dict[type[Refusal], Breaker
             AlreadyDecided: further("confirmed", (CASE, ErasureConfirmed(PROVIDER, CLASSES))),
         },
     ),
+    register_provider: (
+        lambda: World(register_provider, {"provider": PROVIDER, "name": "Träger", "valid_from": FIRST_DAY, "valid_until": None}),
+        {Malformed: told(valid_until=date(2022, 2, 1)), DuplicateId: further("known", provider_registered())},
+    ),
+    register_offer: (
+        lambda: World(register_offer, {"offer": OFFER, "valid_from": FIRST_DAY, "valid_until": None}, more=dict(KNOWN)),
+        {Malformed: told(valid_until=date(2022, 2, 1)), DuplicateId: further("registered", offer_registered())},
+    ),
+    register_worker: (
+        lambda: World(register_worker, {"worker": WORKER, "valid_from": FIRST_DAY, "valid_until": None}, more=dict(KNOWN)),
+        {Malformed: told(valid_until=date(2022, 2, 1)), DuplicateId: further("registered", worker_registered())},
+    ),
+    end_provider: (
+        lambda: World(end_provider, {"valid_until": FIRST_DAY}, more=dict(KNOWN)),
+        {
+            NotFound: further("ended", registration_ended("provider", "Jugendhilfe e. V.", date(2022, 2, 1))),
+            AlreadyClosed: further("ended", registration_ended("provider", "Jugendhilfe e. V.", FIRST_DAY)),
+        },
+    ),
+    end_offer: (
+        lambda: World(end_offer, {"offer": OFFER, "valid_until": FIRST_DAY}, more=KNOWN | {"offer": offer_registered()}),
+        {NotFound: told(offer="club-2"), AlreadyClosed: further("ended", registration_ended("offer", OFFER, FIRST_DAY))},
+    ),
+    end_worker: (
+        lambda: World(end_worker, {"worker": WORKER, "valid_until": FIRST_DAY}, more=KNOWN | {"worker": worker_registered()}),
+        {NotFound: told(worker="worker-2"), AlreadyClosed: further("ended", registration_ended("worker", WORKER, FIRST_DAY))},
+    ),
     close_finding: (
         lambda: World(close_finding, {"reason": REASON}, more=dict(OPENED)),
         {AlreadyClosed: further("handled", finding_closed()), ReasonMissing: told(reason=None)},
@@ -499,6 +534,7 @@ IMPOSSIBLE: dict[tuple[Decision, type[Refusal], type[Refusal]], str] = {
     (confirm_finding, AlreadyDecided, AlreadyClosed): CLOSED,
     (erase, SameOfficer, ReasonMissing): "who agrees to a request gives no reason",
     (erase, SameOfficer, DataErased): "an erasure ends the request",
+    (end_provider, NotFound, AlreadyClosed): "what is not registered has no end",
 }
 
 # Refusals that are not the domain's to give: they are about who asks, and about what stands outside one pool.
@@ -593,7 +629,7 @@ def test_every_refusal_is_given_somewhere() -> None:
 
 FUNCTIONS: dict[str, ast.FunctionDef] = {
     node.name: node
-    for module in (waiting_list, pool, case, booking, closing, handling, erasure)
+    for module in (waiting_list, pool, case, booking, closing, handling, erasure, registry)
     for node in ast.parse(inspect.getsource(module)).body
     if isinstance(node, ast.FunctionDef) and node.name != "evolve"
 }
@@ -625,6 +661,6 @@ def test_every_decision_is_here() -> None:
     deciding = {
         each.name
         for each in public
-        if ast.unparse(each.returns) in ("Facts", "list[PoolEvent]", "list[CaseEvent]", "list[FindingEvent]")
+        if ast.unparse(each.returns) in ("Facts", "list[PoolEvent]", "list[CaseEvent]", "list[FindingEvent]", "list[ProviderEvent]")
     }  # type: ignore[arg-type]
     assert {name(decision) for decision in DECISIONS} == {each for each in deciding if raised_by(each, set())}

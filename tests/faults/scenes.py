@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from application import commands, sampling
 from application.findings import Findings
@@ -95,6 +95,10 @@ class Stage:
         found = self.found()
         self.done(AUDITOR, commands.open_finding, found.id, found=found, note=self.text())
         return found.id
+
+    def provider(self) -> UUID:
+        call = register_provider(self)
+        return UUID(self.done(call.actor, call.command, **call.facts)["id"])
 
     def session_facts(self) -> dict[str, Any]:
         return {"starts_at": SERVICE, "minutes": 60, "kind": "direct", "worker": "kraft-a", "note": self.text()}
@@ -292,6 +296,38 @@ def draw_sample(stage: Stage) -> Call:
     return Call(AUDITOR, commands.draw_sample, facts={"pool": pool, "sample": sample})
 
 
+# ── the registry
+
+
+def register_provider(stage: Stage) -> Call:
+    facts = {"provider": f"traeger-{uuid4()}", "name": "Jugendhilfe e. V.", "valid_from": SERVICE.date()}
+    return Call(OFFICER, commands.register_provider, facts=facts)
+
+
+def register_offer(stage: Stage) -> Call:
+    return Call(OFFICER, commands.register_offer, (stage.provider(),), {"offer": "Jugendklub", "valid_from": SERVICE.date()})
+
+
+def register_worker(stage: Stage) -> Call:
+    return Call(OFFICER, commands.register_worker, (stage.provider(),), {"worker": "kraft-a", "valid_from": SERVICE.date()})
+
+
+def end_provider(stage: Stage) -> Call:
+    return Call(OFFICER, commands.end_provider, (stage.provider(),), {"valid_until": SERVICE.date()})
+
+
+def end_offer(stage: Stage) -> Call:
+    provider = stage.provider()
+    stage.done(OFFICER, commands.register_offer, provider, offer="Jugendklub", valid_from=SERVICE.date())
+    return Call(OFFICER, commands.end_offer, (provider,), {"offer": "Jugendklub", "valid_until": SERVICE.date()})
+
+
+def end_worker(stage: Stage) -> Call:
+    provider = stage.provider()
+    stage.done(OFFICER, commands.register_worker, provider, worker="kraft-a", valid_from=SERVICE.date())
+    return Call(OFFICER, commands.end_worker, (provider,), {"worker": "kraft-a", "valid_until": SERVICE.date()})
+
+
 SCENES: tuple[Callable[[Stage], Call], ...] = (
     open_pool,
     change_budget,
@@ -329,6 +365,12 @@ SCENES: tuple[Callable[[Stage], Call], ...] = (
     confirm_finding,
     close_finding,
     draw_sample,
+    register_provider,
+    register_offer,
+    register_worker,
+    end_provider,
+    end_offer,
+    end_worker,
 )
 
 

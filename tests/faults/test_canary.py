@@ -22,7 +22,7 @@ from application.imports import import_file
 from application.turn import Turn
 from domain.quantities import Sealed
 from interfaces.http.app import OPERATIONS
-from interfaces.http.bodies import PersonalBody, PoolOpening
+from interfaces.http.bodies import PersonalBody, PoolOpening, ProviderRegistration
 from interfaces.http.examples import PATH_IDS
 from interfaces.http.operations import Command
 from interfaces.logs import Lines, Objects
@@ -38,6 +38,7 @@ from tests.postgres import running_cluster
 CLEAR = "V0815/22"  # a resolution of the committee, which a scene speaks of: whoever looks must be able to find something
 
 PERSONAL = {name for kind in CATALOGUE for name in kind.personal}
+NAMED = (PoolOpening, ProviderRegistration)  # whose names are no person's
 
 WRITERS: dict[str, Callable[[str], bytes]] = {
     "UTF-8": str.encode,
@@ -150,7 +151,7 @@ def post_in_every_way(office: HttpOffice, operation: Command, canary: Canary) ->
 def with_texts(operation: Command, canary: Canary) -> tuple[dict[str, Any], set[str]]:
     """The example of an operation with a text in every personal field of its body, and the names of these fields."""
     body = dict(operation.example)
-    taken = {name for name in operation.body.__struct_fields__ if name in PERSONAL and operation.body is not PoolOpening}
+    taken = {name for name in operation.body.__struct_fields__ if name in PERSONAL and operation.body not in NAMED}
     body |= {name: canary.text() for name in taken}
     if "personal" in operation.body.__struct_fields__:
         of_the_person = set(PersonalBody.__struct_fields__)

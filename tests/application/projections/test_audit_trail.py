@@ -33,11 +33,13 @@ from tests.domain.facts import (
     CASE,
     CASE_2,
     NOW,
+    OFFER,
     OFFICER_2,
     POOL,
     PROVIDER,
     PROVIDER_2,
     SESSION,
+    WORKER,
     approved,
     berlin,
     budget_changed,
@@ -55,11 +57,14 @@ from tests.domain.facts import (
     logged,
     month_closed,
     month_reopened,
+    offer_registered,
     place_offered,
     pool_closed,
     pool_opened,
     proposed,
+    provider_registered,
     reduced,
+    registration_ended,
     released,
     replenished,
     reversed_,
@@ -68,6 +73,7 @@ from tests.domain.facts import (
     settled,
     waitlisted,
     withdrawn,
+    worker_registered,
 )
 
 GOLDEN = Path(__file__).parent / "trail.txt"
@@ -128,6 +134,12 @@ def every_event() -> list[Any]:
         (FINDING_2, FindingOpened(replace(RAISED, pool=None), None, True)),
         (POOL, SampleDrawn(SESSION, 1, "17. Mai", Population(30, PROVIDER, date(2022, 3, 1), None, 40, "ab" * 32), (SESSION,))),
         pool_closed(),
+        provider_registered(),
+        offer_registered(last=date(2022, 5, 31)),
+        worker_registered(),
+        registration_ended("worker", WORKER, date(2022, 4, 30)),
+        registration_ended("offer", OFFER, date(2022, 2, 28)),
+        registration_ended("provider", "Jugendhilfe e. V.", date(2022, 5, 31)),
     ]
 
 

@@ -47,6 +47,7 @@ from domain.handling import FindingEvent
 from domain.personal_data import PersonalDataEvent
 from domain.pool import BudgetChanged, HoursReleased, HoursReserved, PlaceOffered, PoolClosed, PoolEvent, PoolOpened
 from domain.refusals import Malformed, NotFound
+from domain.registry import ProviderEvent
 from tests.application.projections.driver import Log, Opener, opened_log
 from tests.application.projections.histories import POOL, PROVIDERS, History, steps
 from tests.conftest import STORE_KINDS
@@ -185,19 +186,26 @@ _PERSONAL_DATA = set(get_args(PersonalDataEvent))
 _POOLS = set(get_args(PoolEvent))
 _BOOKINGS = set(get_args(BookingEvent))
 _FINDINGS = set(get_args(FindingEvent))
+_PROVIDERS = set(get_args(ProviderEvent))
 IGNORED: dict[str, set[Any]] = {
-    "pools": _CASES | _BOOKINGS | _FINDINGS,
-    "cases": _POOLS | _BOOKINGS | _FINDINGS,
-    "retention": _FINDINGS | _BOOKINGS | (_POOLS - {PoolClosed}) | (_CASES - {CaseOpened, CaseClosed} - _PERSONAL_DATA),
-    "bookings": _CASES | _POOLS | _FINDINGS,
-    "waiting_list": _CASES | _FINDINGS | (_POOLS - {PlaceOffered}) | _SESSIONS | _GRANTS | {ApprovalProposed},
-    "worklist": _FINDINGS | _CASES | _POOLS | _SESSIONS | _GRANTS,
+    "pools": _CASES | _BOOKINGS | _FINDINGS | _PROVIDERS,
+    "cases": _POOLS | _BOOKINGS | _FINDINGS | _PROVIDERS,
+    "retention": _FINDINGS
+    | _PROVIDERS
+    | _BOOKINGS
+    | (_POOLS - {PoolClosed})
+    | (_CASES - {CaseOpened, CaseClosed} - _PERSONAL_DATA),
+    "bookings": _CASES | _POOLS | _FINDINGS | _PROVIDERS,
+    "waiting_list": _CASES | _FINDINGS | _PROVIDERS | (_POOLS - {PlaceOffered}) | _SESSIONS | _GRANTS | {ApprovalProposed},
+    "worklist": _FINDINGS | _PROVIDERS | _CASES | _POOLS | _SESSIONS | _GRANTS,
     "balances": _CASES
     | _FINDINGS
+    | _PROVIDERS
     | (_POOLS - {PoolOpened, BudgetChanged, HoursReserved, HoursReleased})
     | (_BOOKINGS - {HoursRequested, SessionLogged, SessionCorrected, SessionReversed}),
-    "findings": _CASES | _POOLS | _BOOKINGS,
-    "evaluation": _FINDINGS | (_POOLS - {PoolClosed}) | _PERSONAL_DATA | _SESSIONS | _GRANTS,
+    "findings": _CASES | _POOLS | _BOOKINGS | _PROVIDERS,
+    "providers": _CASES | _POOLS | _BOOKINGS | _FINDINGS,
+    "evaluation": _FINDINGS | _PROVIDERS | (_POOLS - {PoolClosed}) | _PERSONAL_DATA | _SESSIONS | _GRANTS,
     "audit_trail": set(),
 }
 

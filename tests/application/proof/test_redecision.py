@@ -119,6 +119,7 @@ class Story:
         take(self.office, pool, "sessions", sessions({"session_id": "s-1"}, {"session_id": "s-2", "minutes": "500"}))
         self.at["note"] = len(self.office.log())
         self.handle_findings(pool, first)
+        self.register()
         self.erase(b)
         self.request("last", self.case("last", pool), 60)
         self.do("close pool", OFFICER, commands.close_pool, pool)
@@ -133,6 +134,17 @@ class Story:
         self.do("erase", SECOND_OFFICER, commands.erase, case, **wanted)
         self.do("confirm erasure", commands.OFFICE_PROCESS, commands.confirm_erasure, case, classes=("identity", "file"))
         self.do("erase again", commands.OFFICE_PROCESS, commands.erase_again, case, classes=("voucher",))
+
+    def register(self) -> None:
+        first, last = date(2022, 3, 1), date(2022, 4, 30)
+        known = {"provider": "traeger-a", "name": "Jugendhilfe e. V."}
+        provider = self.do("provider", OFFICER, commands.register_provider, **known, valid_from=first, valid_until=last)
+        self.do("offer", OFFICER, commands.register_offer, provider, offer="club", valid_from=first)
+        self.do("worker", LEAD, commands.register_worker, provider, worker="kraft-a", valid_from=first)
+        self.do("end worker", LEAD, commands.end_worker, provider, worker="kraft-a", valid_until=last)
+        self.do("end offer", OFFICER, commands.end_offer, provider, offer="club", valid_until=first)
+        self.do("end provider", OFFICER, commands.end_provider, provider, valid_until=first)
+        self.do("provider again", OFFICER, commands.register_provider, **known, valid_from=last)
 
     def handle_findings(self, pool: UUID, booking: UUID) -> None:
         with self.office.store.reading() as reader:
@@ -327,6 +339,7 @@ def erase(scene: Scene) -> Found:
         ),
         pytest.param(another_envelope("approve first", 1, recorded_at="2022-01-10T12:00:59Z"), id="two instants in a decision"),
         pytest.param(altered("sample", 0, sessions=[str(UUID(int=7))]), id="a session in the sample that was not drawn"),
+        pytest.param(altered("end worker", 0, valid_from="2022-03-02"), id="another registration ended than there was"),
         pytest.param(erase, id="an erasure that nobody asked for"),
     ],
 )
@@ -439,6 +452,16 @@ def explained_too_late(scene: Scene) -> str:
     return "explain finding already_decided"
 
 
+def registered_by_others(scene: Scene) -> str:
+    decided_by(scene, "worker", OTHER_LEAD)
+    return "worker not_found"
+
+
+def registered_twice(scene: Scene) -> str:
+    scene.decision("provider again")[0]["data"]["valid_from"] = "2022-03-01"
+    return "provider again duplicate_id"
+
+
 def of_nobody(scene: Scene) -> str:
     scene.decision("request first")[0]["data"]["case"] = str(UUID(int=9))
     return "request first not_found"
@@ -470,6 +493,8 @@ def no_import(scene: Scene) -> str:
         twice,
         explained_by_others,
         explained_too_late,
+        registered_by_others,
+        registered_twice,
         of_nobody,
         no_import,
     ],

@@ -449,6 +449,7 @@ def test_every_event_is_heard_or_known_to_say_nothing() -> None:
         *("ApprovalProposed", "RequestWithdrawn", "SampleDrawn"),
         *("ErasureRequested", "ErasureWithdrawn", "LegalHoldSet", "LegalHoldLifted", "ErasureConfirmed"),
         *("FindingOpened", "FindingExplained", "FindingConfirmed", "FindingClosed"),
+        *("ProviderRegistered", "OfferRegistered", "WorkerRegistered", "RegistrationEnded"),
     }
     assert heard | says_nothing == {event.__name__ for event in get_args(Event)}
     assert not heard & says_nothing

@@ -46,6 +46,7 @@ UNSAYABLE = (
     "höchstens eines von Fall, Antrag und Träger",
     "nennt genau eines von case",
     "wofür diese Rolle das liest, ist zu nennen",  # an auditor, and a header that others may leave out
+    "ein Kürzel ohne Leerzeichen",  # a rule about names of people, not about their form
     '"place":"figure"',  # a name that is put together from many parts
 )
 

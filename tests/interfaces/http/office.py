@@ -98,7 +98,8 @@ class Office:
         """Fresh things, as these examples make them."""
         for name in names:
             answer = self.example(name)
-            assert answer.status_code in (200, 201, 202), (name, answer.text)
+            registered = answer.status_code == 409 and answer.json()["code"] == "duplicate_id"  # once for all tests
+            assert answer.status_code in (200, 201, 202) or registered, (name, answer.text)
         return self
 
     def given_pool(self, rules: Mapping[str, Any] | None = None, **facts: Any) -> "Office":

@@ -89,6 +89,14 @@ MAY = {
     ("POST", "/audit/findings/{finding}/closing"): "A",
     ("GET", "/audit/samples"): "OA",
     ("POST", "/audit/samples"): "A",
+    ("GET", "/providers"): "WLOPA",
+    ("POST", "/providers"): "O",
+    ("GET", "/providers/{provider}"): "WLOA",
+    ("POST", "/providers/{provider}/offers"): "O",
+    ("POST", "/providers/{provider}/offers/ending"): "O",
+    ("POST", "/providers/{provider}/workers"): "LO",
+    ("POST", "/providers/{provider}/workers/ending"): "LO",
+    ("POST", "/providers/{provider}/ending"): "O",
     ("GET", "/tokens"): "D",
     ("DELETE", "/tokens/{token}"): "D",
     ("GET", "/access-trail"): "AD",
@@ -170,6 +178,7 @@ ANSWERED: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("POST", "/audit/findings/{finding}/confirmation"): {"*": "200", "confirmed": "already_decided", "closed": "already_closed"},
     ("POST", "/audit/findings/{finding}/closing"): {"*": "200", "closed": "already_closed"},
     ("POST", "/audit/samples"): {"*": "201"},
+    ("POST", "/providers"): {"*": "201"},
     ("POST", "/webhooks"): {"*": "201"},
 }
 OF_BODY = {
@@ -186,6 +195,7 @@ OF_QUERY = dict.fromkeys(
 def body_of(route: tuple[str, str], thing: Thing | None) -> Any:
     """A body that is in order."""
     ids = thing.ids if thing else {}
+    word = WORDS.get(thing.owner or "", "neu") if thing else "neu"
     place = {"district": "nord", "service_area": "13", "concern": "housing"}
     bodies: Mapping[str, Any] = {
         "/pools": {
@@ -218,6 +228,12 @@ def body_of(route: tuple[str, str], thing: Thing | None) -> Any:
         "/audit/findings/{finding}/confirmation": {"reason": "Passt nicht."},
         "/audit/findings/{finding}/closing": {"reason": "Berichtigt."},
         "/audit/samples": {"pool": ids.get("pool"), "size": 1},
+        "/providers": {"provider": "traeger-neu", "name": "Neuer Verein", "valid_from": "2024-01-01"},
+        "/providers/{provider}/offers": {"offer": "neu", "valid_from": "2024-01-01"},
+        "/providers/{provider}/offers/ending": {"offer": word, "valid_until": "2024-06-30"},
+        "/providers/{provider}/workers": {"worker": "neu", "valid_from": "2024-01-01"},
+        "/providers/{provider}/workers/ending": {"worker": word, "valid_until": "2024-06-30"},
+        "/providers/{provider}/ending": {"valid_until": "2024-06-30"},
         "/webhooks": {"url": "https://fachverfahren.example/neu"},
     }
     return bodies.get(route[1], {}) if route[0] == "POST" else None
@@ -256,7 +272,11 @@ class Cell(NamedTuple):
 
 def kind_of(route: tuple[str, str]) -> str | None:
     """What a route is about: what its path names last, else its body or query."""
-    named = [kind for kind in ("token", "webhook", "finding", "session", "booking", "case", "pool") if f"{{{kind}}}" in route[1]]
+    named = [
+        kind
+        for kind in ("provider", "token", "webhook", "finding", "session", "booking", "case", "pool")
+        if f"{{{kind}}}" in route[1]
+    ]
     return named[0] if named else OF_BODY.get(route) or (OF_QUERY.get(route[1]) if route[0] == "GET" else None)
 
 
@@ -390,7 +410,8 @@ def test_lists_know_of_nobody_else(town: Town, role: str, path: str, parameter: 
 def secrets_of(town: Town, role: str) -> list[str]:
     """What must not stand in any answer to a role: words of others, and the ids of what is theirs."""
     hidden = {"W": "b", "L": "b", "P": "ab", "D": "ab", "-": "ab"}.get(role, "")
-    words = [word for owner in hidden for word in (WORDS[owner], *(id for t in town.things if t.owner == owner for id in own(t)))]
+    things = [thing for thing in town.things if not (role == "P" and thing.kind == "provider")]  # which are no persons
+    words = [word for owner in hidden for word in (WORDS[owner], *(id for t in things if t.owner == owner for id in own(t)))]
     if role == "D":  # who may get in is theirs to know
         return [*words, *DISTRICTS.values()]
     people = [subject for person, (_, subject, provider) in PEOPLE.items() if provider in {f"traeger-{owner}" for owner in hidden}]
@@ -427,27 +448,29 @@ def test_no_answer_has_a_word_of_others(town: Town, swept: list[Swept], role: st
 # ── Fields: what each of them is answered, by where it stands
 
 SEEN = {
-    "WLOPAD": "id next pool position",
-    "WLOAD": "state provider subject",
+    "WLOPAD": "id next pool position provider",
+    "WLOAD": "state subject",
     "WLOPA": (
         "available available_minutes balance.available balance.budget balance.consumed balance.granted balance.released "
-        "balance.reserved budget closed closed_months consumed demonstration earliest exhausted granted latest "
-        "minutes_a_week name period.end period.start released reserved rules.case_cap_minutes rules.four_eyes_minutes "
-        "rules.late_entry_days rules.provider_quotas rules.session_max_minutes rules.unit_minutes runs_out_on weeks"
+        "balance.reserved budget closed closed_months consumed demonstration earliest exhausted granted latest minutes_a_week "
+        "name period.end period.start released reserved rules.case_cap_minutes rules.four_eyes_minutes rules.late_entry_days "
+        "rules.provider_quotas rules.session_max_minutes rules.unit_minutes runs_out_on valid_from valid_until weeks"
     ),
     "WLOA": (
         "actororganisation actorrole actorsubject booking case cause concern consumed_minutes data.because data.before.kind "
         "data.before.minutes data.before.starts_at data.before.worker data.birth_year data.booking data.case data.concern "
-        "data.contact data.decided_at data.decided_by data.district data.kind data.late data.listed_by data.minutes "
-        "data.name data.note data.note_empty data.notes data.offer data.opened_at data.outcome data.overtaking_reason "
+        "data.contact data.decided_at data.decided_by data.district data.kind data.late data.listed_by data.minutes data.name "
+        "data.note data.note_empty data.notes data.offer data.opened_at data.outcome data.overtaking_reason "
         "data.overtaking_reason_given data.pool data.priority data.proposed_at data.proposed_by data.provider data.purpose "
         "data.reason data.reason_given data.reference data.released_at data.requested_at data.requested_by data.review_on "
-        "data.service_area data.session data.settled_at data.starts_at data.withdrawn_at data.withdrawn_by data.worker "
-        "datacontenttype district erased granted_minutes minutes notes.note notes.session offer offered opened_at outcome "
-        "personal.birth_year personal.closing_note personal.contact personal.name personal.notes place priority "
-        "proposed_minutes purpose reference released_minutes requested_at requested_by requested_minutes "
-        "schemaversion service_area sessions.confirmed sessions.id sessions.kind sessions.minutes sessions.starts_at "
-        "sessions.state sessions.worker source specversion streamversion time type worker restricted"
+        "data.service_area data.session data.settled_at data.starts_at data.valid_from data.valid_until data.withdrawn_at "
+        "data.withdrawn_by data.worker names.name names.valid_from names.valid_until offers.name offers.valid_from "
+        "offers.valid_until workers.name workers.valid_from workers.valid_until datacontenttype district erased granted_minutes "
+        "minutes notes.note notes.session offer offered opened_at outcome personal.birth_year personal.closing_note "
+        "personal.contact personal.name personal.notes place priority proposed_minutes purpose reference released_minutes "
+        "requested_at requested_by requested_minutes schemaversion service_area sessions.confirmed sessions.id sessions.kind "
+        "sessions.minutes sessions.starts_at sessions.state sessions.worker source specversion streamversion time type worker "
+        "restricted"
     ),
     "LOA": (
         "explanations rule rule_version sentence steps.actor.organisation steps.actor.role steps.actor.subject "

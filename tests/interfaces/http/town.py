@@ -141,6 +141,8 @@ class Town:
         return answer.json()
 
     def _settle(self) -> None:
+        for owner in PROVIDERS:
+            self._provider(owner)
         for state in ("open", "exhausted", "closed"):
             self._settle_pool(state)
         create_token(self.office.service.store, role="planner", subject="plan-2")
@@ -243,6 +245,15 @@ class Town:
         if state == "closed":
             self._post("auditor", f"{path}/closing", {"reason": word})
         self._add("finding", owner, state, pool=pool, finding=finding)
+
+    def _provider(self, owner: str) -> None:
+        """Its name is no secret of its own: planners read it."""
+        provider = {"provider": PROVIDERS[owner][1], "name": f"Verein {PROVIDERS[owner][1]}", "valid_from": "2024-01-01"}
+        ids = {"provider": self._post("officer", "/providers", provider, 201)["id"]}
+        path = f"/providers/{ids['provider']}"
+        for what in ("offer", "worker"):
+            self._post("officer", f"{path}/{what}s", {what: WORDS[owner], "valid_from": "2024-01-01"})
+        self._add("provider", owner, "open", **ids)
 
     def _freeze(self) -> None:
         """From here on what is decided is answered, and forgotten."""
