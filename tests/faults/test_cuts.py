@@ -23,7 +23,7 @@ import pytest
 from application import commands, engine, sampling
 from application.imports import import_file
 from application.log import Recorded, StoreUnavailable, read_event
-from application.projections import bookings, cases, findings, pools
+from application.projections import bookings, cases, findings, pools, providers
 from application.receipts import Answer
 from interfaces import storage
 from interfaces.spreadsheets import read_table
@@ -88,6 +88,9 @@ def resource(office: Office, call: Call, answer: Answer) -> tuple[bytes, int]:
         if "reference" in said:
             case = cases.versioned_case(reader, id, None)
             return msgspec.json.encode(case.view), case.version
+        if "names" in said:
+            provider = providers.versioned_provider(reader, id)
+            return msgspec.json.encode(provider.view), provider.version
         booking = bookings.versioned_booking(reader, id if "sessions" in said else call.args[0], None)
     if "sessions" in said:
         return msgspec.json.encode(booking.view), booking.version
