@@ -16,6 +16,7 @@ STORE_KINDS = ("sqlite", "postgres")
 # The gate draws the same examples in every run, so that it says the same twice; `make chaos` draws others each time.
 settings.register_profile("same", derandomize=True)
 settings.register_profile("others", print_blob=True)
+settings.load_profile("same")
 
 
 def pytest_xdist_auto_num_workers() -> int:
