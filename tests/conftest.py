@@ -19,6 +19,7 @@ settings.register_profile("others", print_blob=True)
 settings.load_profile("same")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors: many a test waits for a process that it has started, or for the other end of a line."""
     return (os.cpu_count() or 1) + 1
