@@ -7,7 +7,7 @@ from uuid import UUID
 
 from application.log import Reader, Recorded, read_event
 from application.projections.tables import Live, Moment, Projection, Row, Rows, Table, Value, matching, moment, page, pages, stated
-from application.projections.texts import SealedText, place, sealed_text, text_at
+from application.projections.texts import SealedText, place, sealed_text, texts_at
 from application.views import BookingView, SessionView, Versioned
 from domain.booking import (
     ApprovalProposed,
@@ -302,7 +302,8 @@ def standing_sessions(reader: Reader, pool: UUID, provider: str | None) -> list[
 
 def booking_purpose(reader: Reader, id: UUID, provider: str | None) -> SealedText | None:
     """What a booking's hours are for, still sealed; of ``provider`` only, where it is stated. Raises ``NotFound``."""
-    return text_at(reader, _the(Live(reader, BOOKINGS), id, provider).purpose, "purpose")
+    [purpose] = texts_at(reader, ("purpose", _the(Live(reader, BOOKINGS), id, provider).purpose))
+    return purpose
 
 
 def session_notes(reader: Reader, id: UUID, provider: str | None) -> dict[UUID, SealedText]:

@@ -9,7 +9,7 @@ import msgspec
 
 from application.log import Reader, Recorded
 from application.projections.tables import Live, Projection, Row, Rows, Table, matching, page, pages, stated
-from application.projections.texts import SealedText, place, text_at
+from application.projections.texts import SealedText, place, texts_at
 from application.views import CaseView, Versioned
 from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred
 from domain.personal_data import (
@@ -192,13 +192,8 @@ def versioned_case(reader: Reader, id: UUID, provider: str | None) -> Versioned[
 def case_texts(reader: Reader, id: UUID, provider: str | None) -> CaseTexts:
     """The personal texts of a case; of ``provider`` only, where it is stated. Raises ``NotFound``."""
     row = _the(reader, id, provider)
-    return CaseTexts(
-        name=text_at(reader, row.name, "name"),
-        birth_year=text_at(reader, row.birth_year, "birth_year"),
-        contact=text_at(reader, row.contact, "contact"),
-        notes=text_at(reader, row.notes, "notes"),
-        closing_note=text_at(reader, row.closing_note, "note"),
-    )
+    own = (("name", row.name), ("birth_year", row.birth_year), ("contact", row.contact), ("notes", row.notes))
+    return CaseTexts(*texts_at(reader, *own, ("note", row.closing_note)))
 
 
 def list_cases(

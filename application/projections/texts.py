@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from application.log import Reader, Recorded, read_event
+from application.log import Reader, Recorded, read_event, rows_at
 from domain.quantities import Sealed
 
 
@@ -53,9 +53,8 @@ def place(event: Recorded, field: str) -> int | None:
     return event.position
 
 
-def text_at(reader: Reader, place: int | None, field: str) -> SealedText | None:
-    """The reverse of ``place``."""
-    if place is None:
-        return None
-    [row] = reader.notifications(place - 1, 1)
-    return sealed_text(read_event(row), field)
+def texts_at(reader: Reader, *places: tuple[str, int | None]) -> list[SealedText | None]:
+    """The reverse of ``place``, for some fields; what stands together is read once."""
+    positions = sorted({position for _, position in places if position is not None})
+    events = {event.position: event for event in map(read_event, rows_at(reader, positions))}
+    return [None if position is None else sealed_text(events[position], field) for field, position in places]
