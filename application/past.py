@@ -134,7 +134,7 @@ def _copy_what_stands_beside(log: Reader, position: int, tables: Tables) -> None
     tables.fetch("CREATE TABLE receipts (subject, organisation, idempotency_key, outcome, position, about)")
     tables.execute("INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?)", known)
     tables.fetch("CREATE TABLE personal_reads (number, at, subject, role, organisation, about, position, digest)")
-    tables.execute("INSERT INTO personal_reads VALUES (?, ?, ?, ?, ?, ?, ?, ?)", reads.rows_until(log, position))
+    tables.execute("INSERT INTO personal_reads VALUES (?, ?, ?, ?, ?, ?, ?, ?)", reads.rows_behind(log, 0, position))
 
 
 class _PastReader:

@@ -33,6 +33,7 @@ BATCH_ROWS = 2_000
 
 _COLUMNS = "number, id, at, subject, role, organisation, path, about, purpose, texts, address, request, position"
 INSERT = f"INSERT INTO personal_reads ({_COLUMNS}, digest) VALUES ({', '.join('?' * 14)})"
+_LAST_POSITION = 2**63 - 1
 _FROM_THE_START = bytes(sha256().digest_size)
 
 
@@ -177,25 +178,18 @@ def summary_for(reader: Reader, case: UUID) -> tuple[ReadSummary, ...]:
 
 def readings(reader: Reader, since: int) -> Iterator[Reading]:
     """The reads of cases' texts behind a number, as findings look at them, in their order; some of them in memory."""
-    while rows := reader.fetch(
-        "SELECT number, at, subject, role, organisation, about, position FROM personal_reads WHERE number > ? "
-        "ORDER BY number LIMIT ?",
-        (since, BATCH_ROWS),
-    ):
-        for _, at, subject, role, organisation, about, position in rows:
-            case = _case(about)
-            if case is not None:
-                yield Reading(instant(at), subject, role, organisation, case, position)
-        since = rows[-1][0]
+    for _, at, subject, role, organisation, about, position, _ in rows_behind(reader, since):
+        case = _case(about)
+        if case is not None:
+            yield Reading(instant(at), subject, role, organisation, case, position)
 
 
-def rows_until(reader: Reader, position: int) -> Iterator[Sequence[Any]]:
-    """What ``readings`` and ``head`` read, of the reads that happened when the log ended at this position or before."""
-    since = 0
+def rows_behind(reader: Reader, since: int, until: int = _LAST_POSITION) -> Iterator[Sequence[Any]]:
+    """What ``readings`` and ``head`` look at, of the reads behind a number that happened up to a position of the log."""
     while rows := reader.fetch(
         "SELECT number, at, subject, role, organisation, about, position, digest FROM personal_reads "
         "WHERE number > ? AND position <= ? ORDER BY number LIMIT ?",
-        (since, position, BATCH_ROWS),
+        (since, until, BATCH_ROWS),
     ):
         yield from rows
         since = rows[-1][0]

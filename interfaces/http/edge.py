@@ -22,7 +22,7 @@ from domain.refusals import NotFound
 from interfaces import logs
 from interfaces.http.metrics import Metrics
 from interfaces.http.problems import Rejected, erased, method_not_allowed, problem, rejection, unavailable, unexpected, unreadable
-from interfaces.http.rates import Rates, address_of
+from interfaces.http.rates import Rates, counted_as
 from interfaces.http.replies import OF_DOCUMENTS, PROTECTION, Header, Reply
 from interfaces.logs import Answered
 
@@ -65,7 +65,7 @@ class Edge:
             await send(message)
 
         try:
-            self._rates.admit_address(address_of(scope))
+            self._rates.admit_address(counted_as(scope))
             await self._app(scope, receive, sending)
         except ClientDisconnect:
             status = status or 499

@@ -59,8 +59,8 @@ class Rates:
             _demand(self._accounts.take((actor.subject, actor.organisation)))
 
 
-def address_of(scope: Scope) -> str | None:
-    """Where a request comes from; ``None`` for the machine itself."""
+def counted_as(scope: Scope) -> str | None:
+    """Whose requests it is counted among, by where it comes from; ``None`` for the machine itself, which is not counted."""
     client = scope.get("client")
     return None if client is None or is_loopback(client[0]) else network(client[0])
 

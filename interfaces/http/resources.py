@@ -39,7 +39,7 @@ from interfaces.http.metrics import Metrics
 from interfaces.http.operations import JSON, PREFIX, Asking, Change, Changing, Command, Feed, Issuing, Operation, Query
 from interfaces.http.parameters import EventsFrom, known_at_of
 from interfaces.http.problems import problem_bytes, status_of
-from interfaces.http.rates import Rates, address_of
+from interfaces.http.rates import Rates, counted_as
 from interfaces.http.replies import Header, Reply, reply
 from interfaces.http.waiting import Decisions, Reads
 from interfaces.identity.bearers import Bearers
@@ -142,7 +142,7 @@ class Call:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.ids = ids
-        self.counted = address_of(scope)
+        self.counted = counted_as(scope)
         self._scope = scope
         self.receive = receive
         self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))

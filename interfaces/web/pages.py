@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
@@ -25,7 +25,7 @@ from interfaces import logs
 from interfaces.http import problems, rates
 from interfaces.http.edge import rejected_by
 from interfaces.http.judging import judged, single_values
-from interfaces.http.operations import READING
+from interfaces.http.operations import READING, Asking
 from interfaces.http.parameters import FigureOf, StoryOf, known_at_of
 from interfaces.http.policies import AUDIT, AUDIT_AND_LEADS, AUDITORS, CASEWORK, OFFICERS, Policy
 from interfaces.http.problems import Problem, Rejected
@@ -53,6 +53,8 @@ from interfaces.web.overview import Times, may_see_figures, may_see_other_times,
 from interfaces.web.reads import ReadsShown, list_reads
 from interfaces.web.story import MANNERS, ComparisonShown, compared, story_of
 from interfaces.web.trace import trace
+
+T = TypeVar("T")
 
 STATIC = Path(__file__).parent / "static"
 ASSETS = "/assets"
@@ -85,6 +87,38 @@ class Visit:
     def address(self) -> str:
         """Where it comes from."""
         return session.address_of(self.request)
+
+    @property
+    def visitor(self) -> Actor:
+        """Who is signed in: a page with a policy lets nobody else in."""
+        assert self.actor is not None, "the policy lets nobody in who is not signed in"
+        return self.actor
+
+    def wanted(self, kind: type[T]) -> T:
+        """What the query asks for; raises ``Malformed``."""
+        return judged(single_values(self.request.query_params.multi_items()), kind, strict=False)
+
+    async def form(self, kind: type[T]) -> T:
+        """The form that was sent; raises ``Malformed``."""
+        return judged(await forms.fields(self.request), kind, strict=False)
+
+    async def page(
+        self,
+        template: str,
+        show: Callable[[Asking], Any],
+        *,
+        known_at: datetime | date | None = None,
+        status: int = 200,
+        **more: Any,
+    ) -> Response:
+        """A page of what is found in one snapshot, as it was known then."""
+
+        def read() -> Response:
+            with self.api.service.store.reading() as reader:
+                shown = show(self.api.asking(self.visitor, reader, known_at))
+            return page(template, self.visitor, status, shown=shown, **more)
+
+        return await self.api.reading(read)
 
 
 Answering = Callable[[Visit], Awaitable[Response]]
@@ -133,7 +167,7 @@ class PageResource:
 
     async def _answer_to(self, visit: Visit, answering: Answering) -> Response:
         if visit.actor is not None:
-            self._api.rates.admit_account(visit.actor, rates.address_of(visit.request.scope))
+            self._api.rates.admit_account(visit.actor, rates.counted_as(visit.request.scope))
         if self.page.policy is not None:
             if visit.actor is None:
                 return RedirectResponse(SIGN_IN, 303)
@@ -154,8 +188,7 @@ def _who(seen: Seen | None) -> tuple[Session | None, Actor | None]:
 
 async def _overview(visit: Visit) -> Response:
     """The pool that the query names, or the current one."""
-    actor, wanted = visit.actor, visit.request.query_params.get("pool")
-    assert actor is not None, "the policy lets nobody in who is not signed in"
+    actor, wanted = visit.visitor, visit.request.query_params.get("pool")
     if not may_see_figures(actor):
         return page("notice.html", actor, notice="no_figures")
     pool = _id(wanted) if wanted else None
@@ -197,47 +230,38 @@ def _id(stated: str) -> UUID:
 
 async def _trace(visit: Visit) -> Response:
     """Where a figure comes from."""
-    actor = visit.actor
-    assert actor is not None, "the policy lets nobody in who is not signed in"
-    wanted = judged(single_values(visit.request.query_params.multi_items()), FigureOf, strict=False)
-
-    def read() -> Response:
-        with visit.api.service.store.reading() as reader:
-            shown = trace(visit.api.asking(actor, reader, known_at_of(wanted)), wanted)
-        return page("trace.html", actor, shown=shown)
-
-    return await visit.api.reading(read)
+    wanted = visit.wanted(FigureOf)
+    return await visit.page("trace.html", lambda asking: trace(asking, wanted), known_at=known_at_of(wanted))
 
 
 async def _findings(visit: Visit) -> Response:
     """What an auditor should look at, and a provider say something to."""
-    wanted = judged(single_values(visit.request.query_params.multi_items()), FindingsShown, strict=False)
-    return await _findings_page(visit, wanted)
+    return await _findings_page(visit, visit.wanted(FindingsShown))
 
 
-async def _findings_page(visit: Visit, wanted: FindingsShown, status: int = 200, **sent: Any) -> Response:
-    actor = visit.actor
-    assert actor is not None, "the policy lets nobody in who is not signed in"
+async def _findings_page(
+    visit: Visit, wanted: FindingsShown, status: int = 200, *, wrong: str | None = None, said: RaisingForm | None = None
+) -> Response:
     known_at = _moment(wanted.known_at or "", "known_at")
-
-    def read() -> Response:
-        with visit.api.service.store.reading() as reader:
-            shown = findings(visit.api.asking(actor, reader, known_at), wanted, known_at)
-        return page("findings.html", actor, status, shown=shown, key=uuid4(), **{"wrong": None, "said": None, **sent})
-
-    return await visit.api.reading(read)
+    return await visit.page(
+        "findings.html",
+        lambda asking: findings(asking, wanted, known_at),
+        known_at=known_at,
+        status=status,
+        key=uuid4(),
+        wrong=wrong,
+        said=said,
+    )
 
 
 async def _raise(visit: Visit) -> Response:
     """An auditor opens a finding of their own."""
-    actor = visit.actor
-    assert actor is not None, "the policy lets nobody in who is not signed in"
-    form = judged(await forms.fields(visit.request), RaisingForm, strict=False)
-    if actor.role not in RAISING.policy:
+    form = await visit.form(RaisingForm)
+    if visit.visitor.role not in RAISING.policy:
         raise problems.forbidden()
     said = {"pool": str(form.pool), "note": form.note}
     said |= {name: text for name in ("provider", "worker") if (text := getattr(form, name).strip())}
-    wrong = await forms.decided(visit.api, actor, RAISING, (), said, form.key)
+    wrong = await forms.decided(visit.api, visit.visitor, RAISING, (), said, form.key)
     if wrong is None:
         return RedirectResponse(f"{FINDINGS}?{urlencode({'pool': form.pool, 'state': 'open'})}", 303)
     return await _findings_page(visit, FindingsShown(form.pool), 422, wrong=wrong, said=form)
@@ -245,28 +269,19 @@ async def _raise(visit: Visit) -> Response:
 
 async def _reads(visit: Visit) -> Response:
     """Who read whose texts. None is opened for it."""
-    actor = visit.actor
-    assert actor is not None, "the policy lets nobody in who is not signed in"
-    wanted = judged(single_values(visit.request.query_params.multi_items()), ReadsShown, strict=False)
-
-    def read() -> Response:
-        with visit.api.service.store.reading() as reader:
-            shown = list_reads(visit.api.asking(actor, reader), wanted)
-        return page("reads.html", actor, shown=shown)
-
-    return await visit.api.reading(read)
+    wanted = visit.wanted(ReadsShown)
+    return await visit.page("reads.html", lambda asking: list_reads(asking, wanted))
 
 
 async def _finding(visit: Visit) -> Response:
     """One finding: what it rests on, what was done to it, and what can be."""
-    wanted = judged(single_values(visit.request.query_params.multi_items()), FindingShown, strict=False)
+    wanted = visit.wanted(FindingShown)
     return await (_finding_with_texts(visit, wanted.finding) if wanted.texts else _finding_page(visit, wanted.finding))
 
 
 async def _finding_with_texts(visit: Visit, id: UUID) -> Response:
     """The page goes out once it is recorded who read whose texts."""
-    actor, api = visit.actor, visit.api
-    assert actor is not None, "the policy lets nobody in who is not signed in"
+    actor, api = visit.visitor, visit.api
     occasion = Occasion(actor, f"GET {FINDING}", READING[actor.role], visit.address, logs.request_id.get())
 
     def read() -> Response:
@@ -277,27 +292,20 @@ async def _finding_with_texts(visit: Visit, id: UUID) -> Response:
     return await api.reading(read)
 
 
-async def _finding_page(visit: Visit, id: UUID, status: int = 200, **sent: Any) -> Response:
-    actor = visit.actor
-    assert actor is not None, "the policy lets nobody in who is not signed in"
-
-    def read() -> Response:
-        with visit.api.service.store.reading() as reader:
-            shown = finding(visit.api.asking(actor, reader), id)
-        return page("finding.html", actor, status, shown=shown, key=uuid4(), **{"wrong": None, "said": None, **sent})
-
-    return await visit.api.reading(read)
+async def _finding_page(
+    visit: Visit, id: UUID, status: int = 200, *, wrong: str | None = None, said: DeedForm | None = None
+) -> Response:
+    return await visit.page("finding.html", lambda asking: finding(asking, id), status=status, key=uuid4(), wrong=wrong, said=said)
 
 
 async def _handle(visit: Visit) -> Response:
     """Somebody opens, explains, confirms or closes a finding."""
-    actor = visit.actor
-    assert actor is not None, "the policy lets nobody in who is not signed in"
-    form = judged(await forms.fields(visit.request), DeedForm, strict=False)
+    form = await visit.form(DeedForm)
     command = COMMANDS[form.deed]
-    if actor.role not in command.policy:
+    if visit.visitor.role not in command.policy:
         raise problems.forbidden()
-    wrong = await forms.decided(visit.api, actor, command, [form.finding], {TEXTS[form.deed]: form.text}, form.key)
+    said = {TEXTS[form.deed]: form.text}
+    wrong = await forms.decided(visit.api, visit.visitor, command, [form.finding], said, form.key)
     if wrong is None:
         return RedirectResponse(f"{FINDING}?{urlencode({'finding': form.finding})}", 303)
     return await _finding_page(visit, form.finding, 422, wrong=wrong, said=form)
@@ -305,73 +313,42 @@ async def _handle(visit: Visit) -> Response:
 
 async def _story(visit: Visit) -> Response:
     """What happened to a case, a booking or a pool, or by and to a worker."""
-    actor = visit.actor
-    assert actor is not None, "the policy lets nobody in who is not signed in"
-    wanted = judged(single_values(visit.request.query_params.multi_items()), StoryOf, strict=False)
-
-    def read() -> Response:
-        with visit.api.service.store.reading() as reader:
-            shown = story_of(visit.api.asking(actor, reader), wanted)
-        return page("story.html", actor, shown=shown)
-
-    return await visit.api.reading(read)
+    wanted = visit.wanted(StoryOf)
+    return await visit.page("story.html", lambda asking: story_of(asking, wanted))
 
 
 async def _comparison(visit: Visit) -> Response:
     """Two instants compared."""
-    actor = visit.actor
-    assert actor is not None, "the policy lets nobody in who is not signed in"
-    wanted = judged(single_values(visit.request.query_params.multi_items()), ComparisonShown, strict=False)
+    wanted = visit.wanted(ComparisonShown)
     first, second = _moment(wanted.from_, "from"), _moment(wanted.to, "to")
-
-    def read() -> Response:
-        with visit.api.service.store.reading() as reader:
-            shown = compared(visit.api.asking(actor, reader), wanted, first, second)
-        return page("comparison.html", actor, shown=shown)
-
-    return await visit.api.reading(read)
+    return await visit.page("comparison.html", lambda asking: compared(asking, wanted, first, second))
 
 
 async def _calendar(visit: Visit) -> Response:
     """Whose data are due, or in hand. None of their texts is opened."""
-    actor = visit.actor
-    assert actor is not None, "the policy lets nobody in who is not signed in"
-    wanted = judged(single_values(visit.request.query_params.multi_items()), CalendarShown, strict=False)
+    wanted = visit.wanted(CalendarShown)
     on = _moment(wanted.on or "", "on")
-
-    def read() -> Response:
-        with visit.api.service.store.reading() as reader:
-            shown = calendar(visit.api.asking(actor, reader), wanted, on)
-        return page("calendar.html", actor, shown=shown)
-
-    return await visit.api.reading(read)
+    return await visit.page("calendar.html", lambda asking: calendar(asking, wanted, on))
 
 
 async def _erasure(visit: Visit) -> Response:
     """How it stands with one person's data, and what can be done."""
-    wanted = judged(single_values(visit.request.query_params.multi_items()), ErasureShown, strict=False)
-    return await _erasure_page(visit, wanted.case)
+    return await _erasure_page(visit, visit.wanted(ErasureShown).case)
 
 
-async def _erasure_page(visit: Visit, case: UUID, status: int = 200, **sent: Any) -> Response:
-    actor = visit.actor
-    assert actor is not None, "the policy lets nobody in who is not signed in"
-
-    def read() -> Response:
-        with visit.api.service.store.reading() as reader:
-            shown = erasure(visit.api.asking(actor, reader), case)
-        return page("erasure.html", actor, status, shown=shown, key=uuid4(), **{"wrong": None, "said": None, **sent})
-
-    return await visit.api.reading(read)
+async def _erasure_page(
+    visit: Visit, case: UUID, status: int = 200, *, wrong: str | None = None, said: ErasureForm | None = None
+) -> Response:
+    return await visit.page(
+        "erasure.html", lambda asking: erasure(asking, case), status=status, key=uuid4(), wrong=wrong, said=said
+    )
 
 
 async def _decide_erasure(visit: Visit) -> Response:
     """Somebody requests an erasure, agrees to it, takes it back, or sets or lifts a hold."""
-    actor = visit.actor
-    assert actor is not None, "the policy lets nobody in who is not signed in"
-    form = judged(await forms.fields(visit.request), ErasureForm, strict=False)
+    form = await visit.form(ErasureForm)
     if form.complete:
-        wrong = await forms.decided(visit.api, actor, form.command, [form.case], form.body(), form.key, form.version)
+        wrong = await forms.decided(visit.api, visit.visitor, form.command, [form.case], form.body(), form.key, form.version)
     else:
         wrong = message("erasure.incomplete")
     if wrong is None:

@@ -11,7 +11,7 @@ import pytest
 from domain.quantities import Actor
 from interfaces.http import rates
 from interfaces.http.problems import Rejected
-from interfaces.http.rates import Rate, Rates, address_of
+from interfaces.http.rates import Rate, Rates, counted_as
 from interfaces.identity.people import actor_of
 from tests.interfaces.http.office import PEOPLE, Office, running_office
 
@@ -97,7 +97,7 @@ def test_all_tokens_of_a_person_count_together() -> None:
 )
 def test_an_address_counts_once(one: str, other: str, same: bool) -> None:
     """Of IPv6 everybody has a network of 64 bits."""
-    assert (address_of({"client": (one, 1)}) == address_of({"client": (other, 2)})) is same
+    assert (counted_as({"client": (one, 1)}) == counted_as({"client": (other, 2)})) is same
 
 
 @pytest.mark.parametrize("client", [None, ("127.0.0.1", 1), ("127.8.8.8", 1), ("::1", 1), ("::ffff:127.0.0.1", 1)])
@@ -105,8 +105,8 @@ def test_the_machine_itself_is_not_counted(client: Any) -> None:
     """Programs on it are the office's own, and a proxy there names whom it asks for."""
     limits = Rates(per_account=60, per_address=60, clock=Hand())
     for _ in range(200):
-        limits.admit_address(address_of({"client": client}))
-        limits.admit_account(KIM, address_of({"client": client}))
+        limits.admit_address(counted_as({"client": client}))
+        limits.admit_account(KIM, counted_as({"client": client}))
 
 
 class Elsewhere:
