@@ -24,7 +24,9 @@ $(READY): requirements.lock pyproject.toml scripts/setup.sh $(if $(PYTHON),alway
 run: $(READY)
 	@scripts/run.sh
 
-test: setup lint
+# Setting up waits for downloads while the linters compute; each says what it has to say in one piece.
+test:
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync setup lint
 	$(BIN)/pytest -n auto --dist worksteal
 
 lint: $(READY)

@@ -25,11 +25,23 @@ from domain.findings.finding import Finding
 from domain.handling import FindingEvent, Handling, Matter
 from domain.personal_data import Ground, PersonalClass
 from domain.pool import PoolEvent, SampleDrawn
-from domain.quantities import Actor, Concern, Kind, Outcome, Period, Personal, Rules, ServiceArea, berlin_day, berlin_time
+from domain.quantities import (
+    OFFICE,
+    Actor,
+    Concern,
+    Kind,
+    Outcome,
+    Period,
+    Personal,
+    Rules,
+    ServiceArea,
+    berlin_day,
+    berlin_time,
+)
 from domain.refusals import Malformed, NotFound
 from domain.registry import Provider, ProviderEvent, provider_id
 
-OFFICE_PROCESS = Actor("stundenpool", "admin", "jugendamt")  # carries out what two persons decided
+OFFICE_PROCESS = Actor("stundenpool", "admin", OFFICE)  # carries out what two persons decided
 
 # ── pools
 

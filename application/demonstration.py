@@ -14,7 +14,8 @@ from application.log import Reader, Transaction, read_event
 from application.privacy import Keyring
 from application.projections import PROJECTIONS
 from application.projections import pools as pool_rows
-from application.projections.tables import LIVE, Projector
+from application.projections.projector import Projector
+from application.projections.tables import LIVE
 from application.receipts import Answer
 from application.states import States
 from application.turn import Abandoned, Turn, Work
@@ -77,7 +78,7 @@ class Narrator:
         self._states = States()
         self._projector = Projector(PROJECTIONS)
         [live] = transaction.ask(LIVE)
-        self._projector.begin(transaction, live, foreign=True)
+        self._projector.begin(transaction, live, others=None)
         head = transaction.head()
         self._position = head.id if head else 0
 

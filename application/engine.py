@@ -19,10 +19,11 @@ from eventsourcing.persistence import InterfaceError, Notification, OperationalE
 
 from application import receipts, snapshots
 from application.arrivals import Arrivals
-from application.log import CommitUnknown, Store, StoreUnavailable, Transaction, read_event
+from application.log import CommitUnknown, Recorded, Store, StoreUnavailable, Transaction, read_event
 from application.privacy import Keyring
 from application.projections import PROJECTIONS
-from application.projections.tables import LIVE, Projector
+from application.projections.projector import Projector
+from application.projections.tables import LIVE
 from application.proof import tree
 from application.proof.tree import LogDiffers, Tree
 from application.receipts import Answer, Identity, Receipt, RequestKey
@@ -200,16 +201,20 @@ class Engine:
     def _decide(self, transaction: Transaction, works: Sequence[Work]) -> Decided:
         if works is self._gathered:  # those that are decided again without a culprit stay among themselves
             self._gather()
-        foreign = self._last is None
-        if foreign:
+        anew = self._last is None
+        if anew:
             self._start_over(transaction)
         keys = {work.key.identity(work.actor) for work in works if work.key}
         behind, (live, kept) = transaction.look(self._before(), CATCH_UP_ROWS, LIVE, receipts.asked(keys))
-        foreign |= self._catch_up(transaction, behind)
-        if foreign:
+        others = self._catch_up(transaction, behind)
+        if anew:
+            others = None
+        if others is None:
             self._tree.catch_up(transaction, self._last.id if self._last else 0)
+        elif others:
+            self._tree.follow(transaction, behind[1:])
         known = receipts.receipts_of(kept)
-        self._projector.begin(transaction, live, foreign)
+        self._projector.begin(transaction, live, others)
         turn = Turn(
             transaction,
             self._states,
@@ -250,23 +255,26 @@ class Engine:
         """The position before the last row known, which is read once more."""
         return self._last.id - 1 if self._last else 0
 
-    def _catch_up(self, transaction: Transaction, rows: Sequence[Notification]) -> bool:
-        """Folds what others appended since the last turn; says whether there was anything. ``rows`` begin with the last one known.
+    def _catch_up(self, transaction: Transaction, rows: Sequence[Notification]) -> list[Recorded] | None:
+        """Folds what others appended since the last turn, and says what that was; ``None`` where one look does not show it all,
+        or the log was shortened. ``rows`` begin with the last one known.
 
         That one must still stand where it stood: a restore or a failover may have shortened the log.
         """
-        foreign = False
+        events: list[Recorded] = []
+        looks = 0
         while self._last is not None:
             if not rows or rows[0] != self._last:
                 self._start_over(transaction)
-                return True
+                return None
             if len(rows) == 1:
                 break
-            self._states.catch_up([read_event(row) for row in rows[1:]])
+            events = [read_event(row) for row in rows[1:]]
+            self._states.catch_up(events)
             self._adopt(rows[-1])
-            foreign = True
+            looks += 1
             rows = rows[-1:] if len(rows) < CATCH_UP_ROWS else transaction.notifications(self._before(), CATCH_UP_ROWS)
-        return foreign
+        return events if looks <= 1 else None
 
     def _start_over(self, transaction: Transaction) -> None:
         self._states.forget()

@@ -1,12 +1,14 @@
 """Erasing carried out: what the log says is erased, the ledger names, and its keys are destroyed.
 
 The log decides: with ``PersonalDataErased`` a person is erased, and nobody opens a text of theirs any more. Then the ledger gets
-the names of the keys, then the key store destroys them, and last the log confirms it. Every step may be repeated, and a step that
-a crash cut off is done by the next look, at the latest when the next process starts. The ledger is in no backup of the database
-or the keys, so that whatever comes back from one is erased again before anybody reads it.
+the names of the keys, then the key store destroys them, and last the log confirms it. Many persons take each step together: it
+costs little more than for one. Every step may be repeated, and a step that a crash cut off is done by the next look, at the latest
+when the next process starts. The ledger is in no backup of the database or the keys, so that whatever comes back from one is erased
+again before anybody reads it.
 """
 
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -15,9 +17,12 @@ from application.engine import Engine
 from application.log import Store
 from application.privacy import Keyring, KeyStore, keys_of
 from application.projections import retention
+from application.projections.retention import Person
 from application.receipts import Answer
-from application.turn import Turn
+from application.turn import Work
 from domain.personal_data import CLASSES, PersonalClass
+
+PERSONS_AT_ONCE = 500  # who is erased together; far fewer than the commands that may wait
 
 
 class Entry(NamedTuple):
@@ -38,7 +43,7 @@ class Ledger(Protocol):
 
     def entries(self) -> list[Entry]: ...
 
-    def add(self, entry: Entry) -> None: ...
+    def add(self, entries: Collection[Entry]) -> None: ...
 
 
 class NotErased(Exception):
@@ -67,12 +72,12 @@ class Erasing:
         self.forget()
         with self._store.reading() as reader:
             persons = retention.unconfirmed(reader)
-        for person in persons:
-            classes = person.data.unconfirmed
-            entry = Entry(person.erased_at, person.case, CLASSES if person.data.erased == CLASSES else classes)
-            self._ledger.add(entry)
-            self._destroy(entry.keys)
-            _executed(engine, commands.confirm_erasure, person.case, classes)
+        for start in range(0, len(persons), PERSONS_AT_ONCE):
+            together = persons[start : start + PERSONS_AT_ONCE]
+            entries = list(map(_entry, together))
+            self._ledger.add(entries)
+            self._destroy({name for entry in entries for name in entry.keys})
+            _record(engine, commands.confirm_erasure, [(person.case, person.data.unconfirmed) for person in together])
         return len(persons)
 
     def forget(self) -> None:
@@ -95,19 +100,21 @@ class Erasing:
             named.setdefault(entry.case, set()).update(entry.classes)
         with self._store.reading() as reader:
             known = dict(retention.all_erased(reader))
-            lacking = {
-                case: tuple(each for each in CLASSES if each in classes)
+            lacking = [
+                (case, tuple(each for each in CLASSES if each in classes))
                 for case, classes in named.items()
                 if classes - set(known.get(case, ())) and retention.exists(reader, case)
-            }
-        for case, classes in lacking.items():
-            _executed(engine, commands.erase_again, case, classes)
+            ]
+        for start in range(0, len(lacking), PERSONS_AT_ONCE):
+            _record(engine, commands.erase_again, lacking[start : start + PERSONS_AT_ONCE])
 
 
-def _executed(engine: Engine, command: Callable[..., Answer], case: UUID, classes: tuple[PersonalClass, ...]) -> None:
-    def decide(turn: Turn) -> Answer:
-        return command(turn, case, classes=classes)
+def _entry(person: Person) -> Entry:
+    return Entry(person.erased_at, person.case, CLASSES if person.data.erased == CLASSES else person.data.unconfirmed)
 
-    answer = engine.execute(commands.OFFICE_PROCESS, decide)
-    if answer.outcome not in ("done", "already_decided"):  # another process may have been faster
-        raise NotErased(f"Die Löschung im Fall {case} ließ sich nicht verzeichnen ({answer.outcome}).")
+
+def _record(engine: Engine, command: Callable[..., Answer], persons: Iterable[tuple[UUID, tuple[PersonalClass, ...]]]) -> None:
+    works = {case: Work(commands.OFFICE_PROCESS, partial(command, case=case, classes=classes)) for case, classes in persons}
+    for case, answer in [(case, engine.submit(work)) for case, work in works.items()]:
+        if (outcome := answer.result().outcome) not in ("done", "already_decided"):  # another process may have been faster
+            raise NotErased(f"Die Löschung im Fall {case} ließ sich nicht verzeichnen ({outcome}).")

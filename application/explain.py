@@ -19,12 +19,13 @@ from uuid import UUID
 import msgspec
 
 from application import written
-from application.log import Reader
+from application.log import Reader, leaf_hash, read_event, rows_at
 from application.projections import audit_trail, balances, cases, pools
 from application.projections.balances import By, Entry, MovementKind, Place
 from application.projections.evaluation import Subject, groups_of, names_of, subjects
 from application.projections.figures import FIGURES, GROUPINGS, AnyFigure, Request, distinct, mean, percent, total
-from application.proof import proofs, tree
+from application.proof import checkpoints, merkle, proofs, tree
+from application.proof.notes import Checkpoint
 from application.proof.proofs import InclusionProof
 from application.views import GroupBy, Unit
 from domain.booking import SessionConfirmed, SessionCorrected, SessionLogged, SessionReversed
@@ -243,12 +244,54 @@ def explain(
 
 def prove(reader: Reader, explanation: Explanation) -> ProvenExplanation:
     """Adds the proofs, from the log as it is."""
-    positions = sorted({event.position for part in explanation.parts for event in part.events})
     size = tree.stored_size(reader)
     facts = {name: getattr(explanation, name) for name in Explanation.__struct_fields__}
     return ProvenExplanation(
-        **facts, size=size, root=tree.root(reader, size), proofs=tuple(proofs.inclusions(reader, positions, size))
+        **facts, size=size, root=tree.root(reader, size), proofs=tuple(proofs.inclusions(reader, _positions(explanation), size))
     )
+
+
+class Leaf(NamedTuple):
+    """An event as the tree has it."""
+
+    position: int
+    type: str
+    recorded_at: datetime
+    hash: bytes
+
+
+class Witness(NamedTuple):
+    """The last checkpoint that was issued, and the leaves of the events behind a figure.
+
+    ``holds`` says whether the path of each leaf that is older leads to the root of the checkpoint.
+    """
+
+    checkpoint: Checkpoint | None
+    leaves: tuple[Leaf, ...]
+    holds: bool
+
+
+def witness(log: Reader, explanation: Explanation) -> Witness:
+    """What those can check an explanation against who hold that checkpoint."""
+    positions = _positions(explanation)
+    leaves = {row.id: Leaf(row.id, row.topic, read_event(row).recorded_at, leaf_hash(row)) for row in rows_at(log, positions)}
+    try:
+        checkpoint = checkpoints.latest(log)
+        holds = checkpoint is None or _stand_in(log, checkpoint, positions, leaves)
+    except tree.LogDiffers:
+        checkpoint, holds = None, False
+    return Witness(checkpoint, tuple(leaves.values()), holds)
+
+
+def _stand_in(log: Reader, checkpoint: Checkpoint, positions: Sequence[int], leaves: Mapping[int, Leaf]) -> bool:
+    """Whether all that had been recorded when the checkpoint was issued stands in its log."""
+    size, root = checkpoint.size, checkpoint.root
+    found = proofs.inclusions(log, [position for position in positions if position <= size], size)
+    return all(merkle.includes(root, size, each.position - 1, leaves[each.position].hash, each.path) for each in found)
+
+
+def _positions(explanation: Explanation) -> list[int]:
+    return sorted({event.position for part in explanation.parts for event in part.events})
 
 
 def _place(after: str | None) -> Place | None:

@@ -200,11 +200,14 @@ class Findings:
         raise NotFound()
 
     def _read(self, reader: Reader, progress: Progress) -> tuple[int, Sequence[Finding | FindingItem], dict[UUID, FindingView]]:
-        """The position, what holds there or held when it was opened, and what was opened."""
+        """The position, what holds there or held when it was opened, and what was opened.
+
+        Everything is read before anything is reckoned: a database ends snapshots in which nobody asks for long.
+        """
+        opened = all_opened(reader)
         with self._alone():
             self._catch_up(reader, progress)
             position, holding = self._position, self._in_order()
-        opened = all_opened(reader)
         held = opened.keys() - {each.id for each in holding}
         kept = [FindingItem.kept(view, at) for at, view in opened.values() if view.id in held]
         found: list[Finding | FindingItem] = [*holding, *kept]

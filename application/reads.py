@@ -29,6 +29,15 @@ PURPOSES: dict[Purpose, str] = {
     "supervision": "Fachaufsicht",
 }
 
+# As what a person's texts left the house: everything about the person, in files or as an answer; or single texts, read for that.
+Form = Literal["files", "answer", "texts"]
+FORMS: dict[Form, str] = {
+    "files": "Auskunft als Dateien",
+    "answer": "Auskunft über die Schnittstelle",
+    "texts": "einzelne Texte zur Auskunft",
+}
+SUBJECT_EXPORT = "stundenpool subject export"
+
 BATCH_ROWS = 2_000
 
 _COLUMNS = "number, id, at, subject, role, organisation, path, about, purpose, texts, address, request, position"
@@ -174,6 +183,34 @@ def summary_for(reader: Reader, case: UUID) -> tuple[ReadSummary, ...]:
         ReadSummary(date.fromisoformat(day), role, organisation, purpose, times[day, role, organisation, purpose])
         for day, role, organisation, purpose in sorted(times, key=lambda of: (*of[:3], of[3] or ""))  # what for may not be known
     )
+
+
+class Disclosure(msgspec.Struct, frozen=True):
+    """Readable texts that somebody took in order to hand them on."""
+
+    at: datetime
+    subject: str
+    organisation: str
+    form: Form
+
+
+def disclosures_of(reader: Reader, case: UUID) -> tuple[Disclosure, ...]:
+    """What left the house of the texts of a case, the first before the others: for the office to have it destroyed where it went.
+
+    No other export holds a readable text, nor does an event or what is sent to a webhook.
+    """
+    rows = reader.fetch(
+        "SELECT at, subject, organisation, purpose, path FROM personal_reads WHERE about = ? ORDER BY at, id", (f"case:{case}",)
+    )
+    return tuple(
+        Disclosure(instant(at), subject, organisation, _form(path))
+        for at, subject, organisation, purpose, path in rows
+        if purpose == "disclosure" or _form(path) != "texts"
+    )
+
+
+def _form(path: str) -> Form:
+    return "files" if path == SUBJECT_EXPORT else "answer" if path.endswith("/subject") else "texts"
 
 
 def readings(reader: Reader, since: int) -> Iterator[Reading]:

@@ -28,7 +28,19 @@ from eventsourcing.persistence import PersistenceError
 from application.log import Loading, Reader, Recorded, Store, StoredRow, Transaction, read_events
 from application.projections import PROJECTIONS
 from application.projections.loading import EVERYTHING_LOADED, LoadedRows, Step
-from application.projections.tables import SLOTS, Projection, ProjectionOutdated, Row, Rows, Table, apply, folds_of, instant, micros
+from application.projections.tables import (
+    SLOTS,
+    Projection,
+    ProjectionOutdated,
+    Row,
+    Rows,
+    Table,
+    apply,
+    asking_of,
+    folds_of,
+    instant,
+    micros,
+)
 
 BATCH_EVENTS = 2_000
 INDEXES_AT_A_TIME = 2
@@ -263,7 +275,7 @@ class _Building:
 
     def follow(self, progress: Progress) -> None:
         """Brings in what was appended meanwhile, but the last batch. Between two turns others take theirs."""
-        self._rows = Rows(self._slots, None)  # type: ignore[arg-type]  # each turn reads by itself
+        self._rows = Rows(self._slots, None, asking_of(self._projections))  # type: ignore[arg-type]  # each turn reads by itself
         while True:
             batch, total = self._read(self.done)
             if len(batch) < BATCH_EVENTS:
@@ -343,6 +355,7 @@ class _Building:
     def _bring(self, tx: Transaction, batch: Sequence[Recorded]) -> None:
         self.sign(tx)
         self._rows.reader = tx
+        self._rows.expect(batch)
         apply(self._folds, batch, self._rows)
         self._rows.flush(tx)
         tx.execute("UPDATE rebuild_steps SET position = ? WHERE builder = ?", [(batch[-1].position, self._builder)])

@@ -18,7 +18,7 @@ from application.catalogue import BY_CLASS
 from application.log import EventMapper, Reader, Recorded, Transaction
 from application.privacy import Keyring, key_name
 from application.projections.bookings import booking_ids_of_case, booking_ids_of_pool
-from application.projections.tables import Projector
+from application.projections.projector import Projector
 from application.receipts import Answer, RequestKey
 from application.snapshots import State
 from application.states import States

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 
+from application.proof import tree
 from application.rebuild import rebuild
-from benchmarks import findings, growth, projections, reads, report
+from benchmarks import findings, growth, projections, reads, report, verifying
 from benchmarks.large_log import write_large_log
 from benchmarks.measuring import Figure
 from benchmarks.places import KINDS, Database, Kind, Places, places
@@ -18,7 +19,7 @@ from interfaces.storage import open_store
 
 
 def run(places: Places, sizes: Sizes, logs: Iterable[int], told_events: int, open_cases: int) -> Iterator[Figure]:
-    """Rebuilds, findings, balances and approvals on logs of these lengths; growing pools and bookings."""
+    """Rebuilds, findings, verifications, proofs, balances and approvals on logs of these lengths; growing pools and bookings."""
     told = projections.told(places, told_events)
     for kind in KINDS:
         short = _written(places, kind, told, sizes.short_log_events, open_cases)
@@ -26,6 +27,7 @@ def run(places: Places, sizes: Sizes, logs: Iterable[int], told_events: int, ope
             long = _written(places, kind, told, events, open_cases)
             yield from projections.large_rebuild(kind, long, events)
             yield from findings.over_a_log(kind, long, events)
+            yield from verifying.of_a_log(kind, long, events, sizes.reads)
             for figure in reads.balance_reads(kind, sizes, told.pool, short, long):
                 yield replace(figure, case=f"{figure.case}, {events:,} events")
             yield from growth.of_the_log(kind, sizes, told.pool, short, long, events)
@@ -37,6 +39,7 @@ def _written(places: Places, kind: Kind, told: projections.Told, events: int, op
     with closing(open_store(database.url, create=False)) as store:
         write_large_log(store, told.rows, events, open_cases)
         rebuild(store, [], lambda done, total: None)
+        tree.complete(store, lambda done, total: None)
     return database
 
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -12,10 +12,9 @@ from typing import Any, Literal
 import psycopg
 
 from interfaces.settings import Settings
-from interfaces.storage import open_store
 from interfaces.storage.keystore import open_keystore
-from interfaces.storage.migrate import migrate
 from tests.postgres import Cluster, running_cluster
+from tests.schema import make_schema
 
 Kind = Literal["sqlite", "postgres"]
 KINDS: tuple[Kind, ...] = ("sqlite", "postgres")
@@ -75,8 +74,7 @@ class Places:
     def migrated(self, kind: Kind) -> Database:
         """A database with our schema."""
         database = self.empty(kind)
-        with closing(open_store(database.url, create=True)) as store:
-            migrate(store, lambda done, of: None)
+        make_schema(database.url)
         return database
 
 

@@ -18,7 +18,8 @@ from eventsourcing.persistence import Notification
 from application.engine import TURN_COMMANDS_MAX
 from application.log import Store, read_event
 from application.projections import PROJECTIONS
-from application.projections.tables import LIVE, Projector
+from application.projections.projector import Projector
+from application.projections.tables import LIVE
 from benchmarks import limits, stock
 from benchmarks.measuring import Figure, Measured, Sides, interleaved
 from benchmarks.one_log import Written
@@ -82,7 +83,7 @@ class _Bringing:
             part = rows[start : start + TURN_COMMANDS_MAX]
             with self._store.turn() as transaction:
                 [live] = transaction.ask(LIVE)
-                self._projector.begin(transaction, live, foreign=False)
+                self._projector.begin(transaction, live, others=())
                 transaction.append(part)
                 self._projector.project(transaction, [read_event(row) for row in part])
         return Measured(len(rows) / (perf_counter() - began))

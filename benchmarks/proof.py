@@ -8,9 +8,9 @@ from time import perf_counter
 from eventsourcing.persistence import Notification
 
 from application.findings import Findings
-from application.log import Store, leaf_bytes, leaf_hash
+from application.log import Store, leaf_bytes
 from application.proof import tree
-from application.proof.merkle import Frontier
+from application.proof.tree import Tree
 from application.proof.verification import Verified, deviations_of
 from benchmarks.measuring import Figure, Measured, interleaved
 from benchmarks.places import Kind, Places
@@ -45,10 +45,9 @@ def _rate(events: int, work: Callable[[], None]) -> Measured:
 
 
 def _tree(rows: Sequence[Notification]) -> None:
-    frontier = Frontier()
-    for row in rows:
-        frontier.add(leaf_hash(row))
-    frontier.root()
+    grown = Tree()
+    grown.grown(rows)
+    grown.root()
 
 
 def _hash(leaves: Sequence[bytes]) -> None:

@@ -46,6 +46,7 @@ from interfaces.web.pages import (
     CALENDAR,
     COMPARISON,
     ERASURE,
+    EVALUATION,
     FINDING,
     FINDINGS,
     OVERVIEW,
@@ -296,6 +297,7 @@ def thresholds_section() -> str:
 
 PAGE_TITLES = {
     OVERVIEW: "Seite: Überblick (ohne Zahlen für die Administration)",
+    EVALUATION: "Seite: Auswertung",
     TRACE: "Seite: Nachweis einer Zahl",
     FINDINGS: "Seite: Feststellungen",
     FINDING: "Seite: Eine Feststellung",
@@ -311,8 +313,10 @@ PAGE_TITLES = {
     sign_in.FACTOR: "Seite: Zweiten Faktor einrichten",
     oidc.BEGIN: "Anmelden mit dem Dienstkonto",
     oidc.RETURN: "Rückweg von der Anmeldestelle",
+    oidc.LOGOUT: "Abmeldung durch die Anmeldestelle, von der unterschrieben",
     SIGN_OUT: "Abmelden",
     ACCOUNT: "Seite: Eigenes Konto",
+    account.PROVING: "Noch einmal zeigen, dass man es selbst ist",
     account.RENEWAL: "Eigenes Passwort oder eigenen zweiten Faktor erneuern",
     account.ENDING: "Eigene Sitzungen und Token beenden",
 }

@@ -36,6 +36,9 @@ class Sealed:
 Personal = str | Sealed | None
 
 
+OFFICE = "jugendamt"  # the organisation of whoever acts for the youth office; storage
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who acts: a pseudonymous subject in a role, on behalf of an organisation (a provider, or the youth office)."""

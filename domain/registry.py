@@ -2,8 +2,8 @@
 policies, decisions.
 
 It says who is behind the names that stand in other events, and when they were valid. No decision about hours asks it: what an
-unregistered provider or worker does counts like everything else. A worker is registered under the pseudonym that stands in
-sessions, never under a name.
+unregistered provider or worker does counts like everything else, and is a finding at most. A worker is registered under the
+pseudonym that stands in sessions, never under a name.
 """
 
 from dataclasses import dataclass, field, replace
@@ -69,6 +69,9 @@ class Registration:
     valid_from: date
     valid_until: date | None
 
+    def holds_on(self, day: date) -> bool:
+        return self.valid_from <= day and (self.valid_until is None or day <= self.valid_until)
+
     def meets(self, other: "Registration") -> bool:
         """Whether there is a day on which both are valid."""
         first, second = sorted((self, other), key=lambda each: each.valid_from)
@@ -115,13 +118,14 @@ def evolve(provider: Provider | None, stream: UUID, event: ProviderEvent) -> Pro
         case WorkerRegistered():
             provider.workers.append(Registration(event.worker, event.valid_from, event.valid_until))
         case RegistrationEnded():
-            _end(provider.registered(event.of), event)
+            end_registration(provider.registered(event.of), event)
         case _:
             assert_never(event)
     return provider
 
 
-def _end(registrations: list[Registration], event: RegistrationEnded) -> None:
+def end_registration(registrations: list[Registration], event: RegistrationEnded) -> None:
+    """Moves its end, or removes it where it never was."""
     begun = [(each.name, each.valid_from) for each in registrations]
     place = begun.index((event.name, event.valid_from))
     if event.valid_until < event.valid_from:

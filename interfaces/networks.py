@@ -1,7 +1,9 @@
-"""Who is counted as one of those who ask from outside."""
+"""Where those are who ask from outside."""
 
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
 @lru_cache(maxsize=10_000)
@@ -16,6 +18,20 @@ def is_loopback(address: str) -> bool:
     """Whether it is the machine itself."""
     found = _parsed(address)
     return found is not None and found.is_loopback
+
+
+def read_networks(written: str) -> Networks:
+    """The networks in ``10.20.0.0/16, 192.0.2.7``; raises ``ValueError`` with a German sentence."""
+    try:
+        return tuple(ip_network(part.strip()) for part in written.split(",")) if written else ()
+    except ValueError:
+        raise ValueError("muss Netze oder Adressen wie 10.20.0.0/16, 192.0.2.7, 2001:db8::/48 nennen") from None
+
+
+def lies_in(address: str, networks: Networks) -> bool:
+    """Whether it is an address of one of them."""
+    found = _parsed(address)
+    return found is not None and any(found in network for network in networks)
 
 
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from dotenv import dotenv_values
 
 from domain.quantities import Role
+from interfaces.networks import read_networks
 from interfaces.thresholds import read_periods, read_thresholds
 
 PREFIX = "STUNDENPOOL_"
@@ -117,6 +118,12 @@ def _hours(written: str) -> int:
     return int(written)
 
 
+def _months(written: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,3}", written) or not 3 <= int(written) <= 120:
+        raise ValueError("muss eine ganze Zahl von 3 bis 120 sein")
+    return int(written)
+
+
 def _workers(written: str) -> int:
     if not re.fullmatch(r"[0-9]{1,2}", written) or not 1 <= int(written) <= WORKERS_MAX:
         raise ValueError(f"muss eine ganze Zahl von 1 bis {WORKERS_MAX} sein")
@@ -170,6 +177,26 @@ def _certificates(written: str) -> str:
     from interfaces.handover.stamping import read_certificates  # slow to load, for a setting that few make
 
     read_certificates(written)
+    return written
+
+
+def _breached(written: str) -> str:
+    """A file that ``read_breached`` takes."""
+    from interfaces.identity.breached import read_breached  # with what passwords need, for a setting that few make
+
+    read_breached(written)
+    return written
+
+
+def _networks(written: str) -> str:
+    """What ``read_networks`` takes."""
+    read_networks(written)
+    return written
+
+
+def _switch(written: str) -> str:
+    if written not in ("on", "off"):
+        raise ValueError("muss on oder off sein")
     return written
 
 
@@ -261,12 +288,23 @@ class Settings:
         "", str, "Löschverzeichnis, eine Datei außerhalb aller Sicherungen; sonst erasures.jsonl bei den Schlüsseln"
     )
     retention: str = _setting("", _retention, "TOML-Datei mit Aufbewahrungsfristen in Jahren; sonst die voreingestellten")
+    access_trail_months: int = _setting(
+        12, _months, "Monate, nach denen Einträge im Verzeichnis der Anmeldungen monatsweise entfernt werden"
+    )
     host: str = _setting("127.0.0.1", _host, "Adresse, an der der Dienst lauscht")
     port: int = _setting(8000, _port, "Port, an dem der Dienst lauscht")
     webhook_patience_hours: int = _setting(72, _hours, "Stunden ohne Erfolg, nach denen ein Webhook angehalten wird")
     workers: int = _setting(1, _workers, "Zahl der Prozesse, die dort antworten")
     account_rate: int = _setting(6_000, _rate, "Anfragen je Minute, die der Dienst von einem Konto annimmt")
     address_rate: int = _setting(30_000, _rate, "Anfragen je Minute, die der Dienst von einer Adresse annimmt")
+    admin_networks: str = _setting(
+        "", _networks, "Netze oder Adressen, von denen aus allein die Rolle admin etwas darf; sonst von überall"
+    )
+    breached_passwords: str = _setting(
+        "",
+        _breached,
+        "Datei mit SHA-1-Werten bekannt gewordener Passwörter (Pwned Passwords, nach Hash geordnet), die nicht gelten",
+    )
     log_format: Literal["text", "json"] = _setting(
         "text", _log_format, "Zeilen auf stderr: text, oder json mit einem Objekt je Zeile"
     )
@@ -289,6 +327,10 @@ class Settings:
     oidc_provider_claim: str = _setting("provider", _word, "Angabe mit dem Träger, die worker und lead haben und sonst niemand")
     oidc_roles: str = _setting(
         ", ".join(f"{role}={role}" for role in get_args(Role)), _roles, "welcher Wert dort welche Rolle hier ist: fachkraft=worker"
+    )
+
+    oidc_introspection: Literal["on", "off"] = _setting(
+        "off", _switch, "on fragt die Anmeldestelle, ob ein Token von ihr noch gilt, statt ihm bis zu seinem Ende zu glauben"
     )
 
     @property
@@ -360,13 +402,16 @@ def _lacking_oidc(settings: Settings) -> str:
     """What those about the issuer lack for each other."""
     if not settings.oidc_issuer:
         stated = (settings.oidc_client_id, settings.oidc_client_secret, settings.oidc_redirect_url, settings.oidc_audience)
-        return f"OIDC_ISSUER fehlt; ohne die Anmeldestelle gilt keine Einstellung {PREFIX}OIDC_…" if any(stated) else ""
+        lacking = any(stated) or settings.oidc_introspection == "on"
+        return f"OIDC_ISSUER fehlt; ohne die Anmeldestelle gilt keine Einstellung {PREFIX}OIDC_…" if lacking else ""
     if bool(settings.oidc_client_id) != bool(settings.oidc_redirect_url):
         return f"OIDC_CLIENT_ID und {PREFIX}OIDC_REDIRECT_URL gehören zusammen: beide sind nötig, damit sich Personen anmelden"
     if not settings.oidc_client_id and settings.oidc_client_secret:
         return f"OIDC_CLIENT_SECRET braucht {PREFIX}OIDC_CLIENT_ID"
     if not settings.oidc_client_id and not settings.oidc_audience:
         return f"OIDC_ISSUER braucht {PREFIX}OIDC_CLIENT_ID für Personen oder {PREFIX}OIDC_AUDIENCE für Systeme"
+    if settings.oidc_introspection == "on" and not (settings.oidc_client_secret and settings.oidc_audience):
+        return f"OIDC_INTROSPECTION braucht {PREFIX}OIDC_CLIENT_SECRET und {PREFIX}OIDC_AUDIENCE: wer fragt, weist sich aus"
     if settings.oidc_client_id == settings.oidc_audience:
         return f"OIDC_AUDIENCE muss anders lauten als {PREFIX}OIDC_CLIENT_ID: ein Ausweis für eine Person ist kein Zugangstoken"
     return ""

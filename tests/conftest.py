@@ -42,18 +42,19 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> Token:
     return new_token(tmp_path_factory.mktemp("softhsm"))
 
 
+def new_url(request: pytest.FixtureRequest, kind: str, file: Path) -> str:
+    """The URL of a new, empty database of one of STORE_KINDS, for whatever fixture asks; on SQLite it is this file."""
+    if kind == "sqlite":
+        return f"sqlite:///{file}"
+    cluster: Cluster = request.getfixturevalue("postgres")
+    return cluster.url(cluster.fresh_database())
+
+
 @pytest.fixture
 def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
-    """A function that gives the URL of a new, empty database of one of STORE_KINDS."""
+    """A function that gives such a URL to a test."""
     numbers = count(1)
-
-    def fresh_url(kind: str) -> str:
-        if kind == "sqlite":
-            return f"sqlite:///{tmp_path}/store-{next(numbers)}.db"
-        cluster: Cluster = request.getfixturevalue("postgres")
-        return cluster.url(cluster.fresh_database())
-
-    return fresh_url
+    return lambda kind: new_url(request, kind, tmp_path / f"store-{next(numbers)}.db")
 
 
 @pytest.fixture(params=STORE_KINDS)

@@ -42,8 +42,10 @@ class Cluster:
     def fresh_database(self) -> str:
         """The name of a new, empty database."""
         name = f"test_{next(self._numbers)}"
-        spare = self.run("SELECT datname FROM pg_database WHERE starts_with(datname, %s) LIMIT 1", (SPARE,))
-        self.run(f"ALTER DATABASE {spare[0][0]} RENAME TO {name}" if spare else f"CREATE DATABASE {name}")
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            found = connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s) LIMIT 1", (SPARE,))
+            spare = found.fetchone()
+            connection.execute(f"ALTER DATABASE {spare[0]} RENAME TO {name}" if spare else f"CREATE DATABASE {name}")
         return name
 
     def fresh_keystore(self) -> str:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import fields
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ import pytest
 import yaml
 
 from interfaces.cli import main
+from interfaces.http.app import OPERATIONS
 from interfaces.http.following import STREAMS_MAX
+from interfaces.http.operations import PREFIX as API
 from interfaces.settings import PREFIX, Settings
 from interfaces.storage import open_store
 from interfaces.storage.check import examine
@@ -31,7 +34,16 @@ UNITS = sorted(DEPLOY.glob("*.service"))
 FILES = [file for folder in ("", "postgres", "proxy") for file in sorted((DEPLOY / folder).iterdir()) if file.is_file()]
 SETTINGS = {PREFIX + setting.name.upper(): setting for setting in fields(Settings)}
 # What other programs read: libpq and Uvicorn.
-OTHER_VARIABLES = {"FORWARDED_ALLOW_IPS", "PATH", "PGPASSFILE", "PGSSLMODE", "PGSSLROOTCERT", "POSTGRES_PASSWORD_FILE", "SITE"}
+OTHER_VARIABLES = {
+    "ADMIN_SITE",
+    "FORWARDED_ALLOW_IPS",
+    "PATH",
+    "PGPASSFILE",
+    "PGSSLMODE",
+    "PGSSLROOTCERT",
+    "POSTGRES_PASSWORD_FILE",
+    "SITE",
+}
 
 CONFINED = {
     "NoNewPrivileges": "yes", "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "yes", "PrivateDevices": "yes",
@@ -71,11 +83,7 @@ class Unit(configparser.RawConfigParser):
     def __init__(self, file: Path) -> None:
         super().__init__(delimiters=["="], comment_prefixes=["#", ";"], strict=False, dict_type=dict, interpolation=None)
         self.optionxform = str  # type: ignore[assignment]
-        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-        self.environment = dict(
-            line.removeprefix("Environment=").split("=", 1) for line in lines if line.startswith("Environment=")
-        )
-        self.read_file(lines)
+        self.read_string(file.read_text(encoding="utf-8"))
 
 
 def stated(file: Path) -> Iterator[tuple[str, str]]:
@@ -85,14 +93,21 @@ def stated(file: Path) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("file", UNITS, ids=name_of)
 def test_units_are_confined(file: Path) -> None:
-    """The service and its backup get what they need, and the password as a credential."""
+    """The service and its backup get what they need, and nothing more."""
     service = Unit(file)["Service"]
     assert {name: service[name] for name in CONFINED} == CONFINED
-    credential, _, source = service["LoadCredential"].partition(":")
-    assert Unit(file).environment["PGPASSFILE"] == f"%d/{credential}"
-    assert source.startswith("/etc/stundenpool/")
     assert service["EnvironmentFile"] == "/etc/stundenpool/stundenpool.env"
     assert service["WorkingDirectory"].removeprefix("/var/lib/") in service["StateDirectory"].split()
+
+
+@pytest.mark.parametrize("file", UNITS, ids=name_of)
+def test_libpq_takes_the_file_of_the_password(file: Path) -> None:
+    """It is the account's own: libpq passes over one that a group may read, as credentials of newer systemds look to it."""
+    assert Unit(file)["Service"]["User"] == "stundenpool"
+    assert "Credential" not in file.read_text(encoding="utf-8")
+    password = dict(stated(DEPLOY / "stundenpool.env"))["PGPASSFILE"]
+    guide = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert f"install -o stundenpool -g stundenpool -m 0600 /dev/null {password}\n" in guide
 
 
 @pytest.mark.parametrize("file", UNITS, ids=name_of)
@@ -274,6 +289,26 @@ def test_the_proxy_keeps_inside_what_belongs_there(compose: dict[str, Any]) -> N
     assert "@inside path /metrics /healthz /readyz" in caddyfile
     assert "respond @inside 404" in caddyfile
     assert "flush_interval -1" in caddyfile
+
+
+def test_administration_takes_a_certificate(compose: dict[str, Any]) -> None:
+    """Under a name of its own, once the usual one refuses what is administered there: each route for administrators that changes
+    something. What else the proxy does, it does for both."""
+    caddyfile = (DEPLOY / "proxy" / "Caddyfile").read_text(encoding="utf-8")
+    apart = (DEPLOY / "proxy" / "administration.caddy").read_text(encoding="utf-8")
+    assert re.findall(r"^\t?# (import \S+)$", caddyfile, re.MULTILINE) == [
+        "import administration.caddy",
+        "import administered_elsewhere",
+    ]
+    assert re.search(r"client_auth \{\s+mode require_and_verify\s+trust_pool file /run/secrets/admin_authority\s+\}", apart)
+    [paths] = re.findall(r"@administration path (.*)", apart)
+    changed = [each.path for each in OPERATIONS if "admin" in each.policy and each.method != "GET"]
+    assert changed
+    for path in changed:
+        assert any(fnmatch(f"{API}{path}", refused) for refused in paths.split()), path
+    for said in ("respond @inside 404", "flush_interval -1", "Strict-Transport-Security", "reverse_proxy service:8000"):
+        assert said in caddyfile
+        assert said in apart
 
 
 def test_roles_are_those_that_the_guide_describes(postgres: Cluster, tmp_path: Path) -> None:

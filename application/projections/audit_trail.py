@@ -9,7 +9,7 @@ from application.log import Reader, Recorded, read_event, rows_at
 from application.projections.cases import CASES
 from application.projections.pools import POOLS
 from application.projections.tables import ROWS_A_PAGE, Fold, Live, Projection, Row, Rows, Table, Value, matching, place_after
-from application.projections.texts import Opener
+from application.projections.texts import Opener, Opening
 from application.projections.trail_lines import About, deed, trail_line
 from application.views import TrailEntry
 from domain.booking import BookingEvent, Event, HoursRequested
@@ -17,7 +17,7 @@ from domain.case import CaseEvent, CaseOpened
 from domain.handling import FindingEvent, FindingOpened
 from domain.pool import HoursReleased, HoursReserved, PlaceOffered, PoolEvent, PoolOpened
 from domain.quantities import Actor
-from domain.registry import ProviderEvent, ProviderRegistered
+from domain.registry import ProviderEvent, ProviderRegistered, provider_id
 
 ASKED_MAX = 500  # values in one statement
 
@@ -144,11 +144,11 @@ def trail(
     provider: str | None,
     after: str | None = None,
     limit: int,
-    opener: Opener | None = None,
+    opening: Opening | None = None,
 ) -> tuple[list[TrailEntry], str | None]:
     """Events as lines, in the order of the log, and where the next page begins.
 
-    Reasons stand in them only with an ``opener``: that is a read of personal data, which is the caller's to record.
+    Reasons stand in them only with an ``opening``: that is a read of personal data, which is the caller's to record.
     """
     condition, params = matching(
         pool=pool,
@@ -158,35 +158,38 @@ def trail(
         type=type,
         provider=provider,
     )
-    found, following = _page(reader, condition, params, after, limit, opener)
+    found, following = _page(reader, condition, params, after, limit, opening)
     return [entry for _, entry in found], following
 
 
 def traced(reader: Reader, pool: UUID) -> Iterator[tuple[Recorded, TrailEntry]]:
-    """Every event of a pool and its line, in the order of the log; no more than a page of them in memory, and no reasons."""
+    """Every event of a pool, and what is registered of the providers that take part in it, with its line, in the order of the log;
+    no more than a page of them in memory, and no reasons."""
+    registered = [str(provider_id(provider)) for provider, pools in taking_part(reader).items() if str(pool) in pools]
+    condition = f"(pool = ? OR t.subject IN ({_marks(registered)}))" if registered else "pool = ?"
     after: str | None = None
     while True:
-        found, after = _page(reader, "pool = ?", [str(pool)], after, ROWS_A_PAGE, None)
+        found, after = _page(reader, condition, [str(pool), *registered], after, ROWS_A_PAGE, None)
         yield from found
         if after is None:
             return
 
 
 def _page(
-    reader: Reader, condition: str, params: Sequence[Value], after: str | None, limit: int, opener: Opener | None
+    reader: Reader, condition: str, params: Sequence[Value], after: str | None, limit: int, opening: Opening | None
 ) -> tuple[list[tuple[Recorded, TrailEntry]], str | None]:
     found = _lines(reader, f"{condition} AND position > ? ORDER BY position LIMIT ?", [*params, place_after(after), limit + 1])
     shown = found[:limit]
-    return _entries(reader, shown, opener), str(shown[-1].position) if len(found) > limit else None
+    return _entries(reader, shown, opening), str(shown[-1].position) if len(found) > limit else None
 
 
-def lines_at(reader: Reader, positions: Sequence[int], opener: Opener | None) -> list[TrailEntry]:
+def lines_at(reader: Reader, positions: Sequence[int], opening: Opening | None) -> list[TrailEntry]:
     """The lines of the events at these ascending positions."""
     found: list[_Line] = []
     for start in range(0, len(positions), ASKED_MAX):
         some = positions[start : start + ASKED_MAX]
         found += _lines(reader, f"position IN ({_marks(some)}) ORDER BY position", some)
-    return [entry for _, entry in _entries(reader, found, opener)]
+    return [entry for _, entry in _entries(reader, found, opening)]
 
 
 class _Line(NamedTuple):
@@ -206,11 +209,27 @@ def _lines(reader: Reader, condition: str, params: Sequence[Any]) -> list[_Line]
     return [_Line(position, pool, case_id, About(*about)) for position, pool, case_id, *about in found]
 
 
-def _entries(reader: Reader, lines: Sequence[_Line], opener: Opener | None) -> list[tuple[Recorded, TrailEntry]]:
+def _entries(reader: Reader, lines: Sequence[_Line], opening: Opening | None) -> list[tuple[Recorded, TrailEntry]]:
+    opener = None if opening is None else opening({UUID(line.case_id) for line in lines if line.case_id})
     recorded = events_at(reader, [line.position for line in lines])
     return [
         (event, _entry(event, line.about, line.pool, line.case_id, opener)) for event, line in zip(recorded, lines, strict=True)
     ]
+
+
+def taking_part(reader: Reader, until: int | None = None) -> dict[str, dict[str | None, int]]:
+    """Of every provider that is named up to a position, the pools that this is about, and where it is named first; what is
+    registered of it is about no pool."""
+    stated, params = ("", []) if until is None else (" AND t.position <= ?", [until])
+    found = Live(reader, AUDIT_TRAIL).fetch(
+        "SELECT t.provider, s.pool, MIN(t.position) FROM {audit_trail} AS t JOIN {trail_subjects} AS s ON s.subject = t.subject "
+        f"WHERE t.provider IS NOT NULL{stated} GROUP BY t.provider, s.pool",
+        params,
+    )
+    named: dict[str, dict[str | None, int]] = {}
+    for provider, pool, position in found:
+        named.setdefault(provider, {})[pool] = position
+    return dict(sorted(named.items()))
 
 
 def latest(reader: Reader, *, pool: UUID, limit: int) -> list[Note]:

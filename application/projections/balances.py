@@ -303,16 +303,16 @@ def movements(
     return [_entry(*row) for row in found]
 
 
-def moved_at(reader: Reader, positions: Sequence[int]) -> list[tuple[int, int, MovementKind, int]]:
-    """Position, sequence, kind and minutes of the movements that the events at these ascending positions have made, in order."""
+def moved_at(reader: Reader, positions: Sequence[int]) -> list[tuple[int, MovementKind, int, date]]:
+    """Position, kind, minutes and day of the movements that the events at these ascending positions have made, in order."""
     live, found = Live(reader, BALANCES), list[tuple[Any, ...]]()
     for start in range(0, len(positions), POSITIONS_A_QUERY):
         some = positions[start : start + POSITIONS_A_QUERY]
         marks = ", ".join("?" for _ in some)
         found += live.fetch(
-            f"SELECT position, seq, kind, minutes FROM {{movements}} WHERE position IN ({marks}) ORDER BY position, seq", some
+            f"SELECT position, kind, minutes, day FROM {{movements}} WHERE position IN ({marks}) ORDER BY position, seq", some
         )
-    return [(position, seq, kind, minutes) for position, seq, kind, minutes in found]
+    return [(position, kind, minutes, date.fromisoformat(day)) for position, kind, minutes, day in found]
 
 
 def _entry(position: int, seq: int, kind: MovementKind, minutes: int, day: str, case: str | None, *whose: Any) -> Entry:

@@ -11,17 +11,17 @@ tables have gone on since. What the same folds hand over up to the last step sta
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from time import monotonic
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import astuple
 
-from application.log import Loading, Question, Recorded, Store, forms_of
-from application.projections.tables import Held, Key, Projection, Row, Rows, Table, Value, parts
+from application.log import Loading, Store
+from application.projections.tables import Held, Key, Projection, Row, Rows, Table, Value, asking_of, parts, whole
 
 ROWS_HELD_MAX = 16_000  # about 7 MB; half of them are what came or was asked for last
 SUMS_HELD_MAX = 30_000  # about 9 MB
@@ -85,13 +85,6 @@ class LoadedRows(Rows):
         unindexed: bool,
     ) -> None:
         self._snapshot = ExitStack()
-        self._asking = {
-            table: frozenset(form for event in projection.folds for form in forms_of(event))  # what may ask for its rows
-            for projection in projections
-            for table in projection.tables
-        }
-        self._batch: Sequence[Recorded] = ()
-        self._found_in: set[Table[Any]] = set()  # in this batch
         self._store = store
         self._guard = guard
         self._note = note
@@ -107,7 +100,7 @@ class LoadedRows(Rows):
         self._stands = 0  # everything that is handed over until there stands in the tables already
         self._kept_at = monotonic()
         self._reading = False
-        super().__init__(slots, None)  # type: ignore[arg-type]  # a reader comes when it is needed
+        super().__init__(slots, None, asking_of(projections))  # type: ignore[arg-type]  # a reader comes when it is needed
 
     def __enter__(self) -> "LoadedRows":
         return self
@@ -116,13 +109,9 @@ class LoadedRows(Rows):
         self._snapshot.close()
         self._writer.shutdown()
 
-    def expect(self, batch: Sequence[Recorded]) -> None:
-        """The events that are folded next."""
-        self._batch, self._found_in = batch, set()
-
     def resume(self, steps: Sequence[Step]) -> int:
         """Takes up a loading that others began, with the same folds; the position after which they go on."""
-        first, by_name = steps[0], {table.name: table for table in self._asking}
+        first, by_name = steps[0], {table.name: table for table in self.asking}
         self._stands = steps[-1].position
         for step in steps if first.held is None else steps[1:]:
             self._remembered.extend(_decode_recalled(step.recalled))
@@ -133,7 +122,7 @@ class LoadedRows(Rows):
             held = self.tables[table]
             found = [table.make(*row) for row in rows]
             held.old = {table.key_of(row): row for row in found}
-            held.old.update((cast(Key, key if len(table.key) > 1 else key[0]), None) for key in missing)
+            held.old.update((whole(tuple(key)), None) for key in missing)
             held.sums = dict(sums)
             if left:
                 self._left.add(table)
@@ -154,29 +143,16 @@ class LoadedRows(Rows):
         """Takes a row back out of its table, and with it those that the rest of the batch will ask for."""
         if held.table not in self._left:
             return None
-        keys = [parts(key)]
-        if held.table not in self._found_in:
-            self._found_in.add(held.table)
-            keys = list(dict.fromkeys([*keys, *self._probable(held)]))
+        keys = self.sought(held, key)
         found = [self._remembered.popleft() for _ in keys] if self._remembered else self._find(held.table, keys)
         for (_, known, values), sought in zip(found, keys, strict=True):
             if known != sought:
                 raise LookupError(f"the folds ask for {sought} of {held.table.name}, but before they asked for {known}")
-            held.rows[known if len(known) > 1 else cast(str, known[0])] = None if values is None else held.table.make(*values)
+            held.rows[whole(known)] = None if values is None else held.table.make(*values)
             if values is not None:
                 self._taken.setdefault(held.table, []).append(known)
         self._recalled += found
         return held.rows[key]
-
-    def _probable(self, held: Held[Any]) -> Iterator[tuple[Value, ...]]:
-        """Rows are asked for by the stream of an event, or by what it is about besides."""
-        column, *others = held.table.key
-        for event in () if others else self._batch:
-            data: Any = event.data
-            if type(data) in self._asking[held.table]:
-                key = str(getattr(data, column, None) or getattr(data, "booking", None) or event.stream)
-                if key not in held.rows and key not in held.old:
-                    yield (key,)
 
     def _find(self, table: Table[Any], keys: Values) -> list[Recall]:
         self._make_findable(table)
@@ -184,13 +160,8 @@ class LoadedRows(Rows):
             self._reading = True
             self._written.result()
             self.reader = self._snapshot.enter_context(self._store.reading())
-        say = table.statements[self.slots[table.name]]
-        if len(keys) == 1:
-            found = self.reader.fetch(say.select, keys[0])
-        else:
-            [found] = self.reader.ask(Question(say.select_any, cast("Sequence[tuple[str]]", keys)))
-        rows = {parts(table.key_of(row)): astuple(row) for row in (table.make(*values) for values in found)}
-        return [(table.name, key, rows.get(key)) for key in keys]
+        found = self.stored(table, keys)
+        return [(table.name, key, astuple(found[key]) if key in found else None) for key in keys]
 
     def _make_findable(self, table: Table[Any]) -> None:
         if table not in self._findable:

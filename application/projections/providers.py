@@ -8,7 +8,15 @@ from application.log import Reader, Recorded
 from application.projections.tables import Live, Projection, Row, Rows, Table, iso, matching, page
 from application.views import ProviderFile, ProviderView, Versioned, in_order
 from domain.refusals import NotFound
-from domain.registry import OfferRegistered, ProviderRegistered, Registrable, Registration, RegistrationEnded, WorkerRegistered
+from domain.registry import (
+    OfferRegistered,
+    ProviderRegistered,
+    Registrable,
+    Registration,
+    RegistrationEnded,
+    WorkerRegistered,
+    provider_id,
+)
 
 
 class ProviderRow(Row):
@@ -116,6 +124,12 @@ def versioned_provider(
     rows = live.rows(REGISTRATIONS_TABLE, *_valid_on(as_of, *matching(provider_id=id)))
     names, offers, workers = (_of(rows, kind) for kind in ("provider", "offer", "worker"))
     return Versioned(ProviderFile(id, found[0].provider, names, offers, workers), found[0].version, found[0].last_position)
+
+
+def registrations_of(reader: Reader, provider: str) -> list[RegistrationRow]:
+    """Everything that is registered of a provider, under what events call it, as it was registered."""
+    condition, params = matching(provider_id=provider_id(provider))
+    return Live(reader, PROVIDERS).rows(REGISTRATIONS_TABLE, f"{condition} ORDER BY position", params)
 
 
 def _valid_on(day: date | None, condition: str, params: list[Any]) -> tuple[str, list[Any]]:

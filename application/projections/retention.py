@@ -3,13 +3,13 @@
 So it answers which data are due, whose texts are restricted, and whose keys are still to be destroyed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple, cast
 from uuid import UUID
 
 from application.log import Reader, Recorded
-from application.projections.cases import CASES
+from application.projections.cases import CASES, IDS_A_QUERY
 from application.projections.tables import Live, Projection, Row, Rows, Table
 from domain.case import CaseClosed, CaseOpened
 from domain.erasure import Periods, due_from
@@ -182,6 +182,15 @@ def person(reader: Reader, case: UUID) -> Person:
     if not found:
         raise NotFound()
     return found[0]
+
+
+def persons(reader: Reader, cases: Collection[UUID]) -> list[Person]:
+    """The data of the persons in some cases, in no order."""
+    found, asked = list[Person](), [str(case) for case in cases]
+    for start in range(0, len(asked), IDS_A_QUERY):
+        some = asked[start : start + IDS_A_QUERY]
+        found += _persons(reader, f"d.case_id IN ({', '.join('?' for _ in some)})", some)
+    return found
 
 
 def exists(reader: Reader, case: UUID) -> bool:

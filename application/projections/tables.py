@@ -178,13 +178,21 @@ class _Tables(dict[Table[Any], Held[Any]]):
 class Rows:
     """The rows that folds read and write, each read once and written once a flush.
 
-    Correct as long as nobody else writes these tables: whoever owns it begins anew when somebody else did.
+    With the first that a batch of events has to read from a table come all that it will probably ask for there, where ``asking``
+    says which kinds of events ask for its rows. What others write into these tables has to be taken over (``projector``).
     """
 
-    def __init__(self, slots: Mapping[str, str], reader: Reader) -> None:
+    def __init__(self, slots: Mapping[str, str], reader: Reader, asking: "Asking | None" = None) -> None:
         self.slots = dict(slots)  # by table
         self.reader = reader
         self.tables = _Tables()
+        self.asking = asking or {}
+        self._batch: Sequence[Recorded] = ()
+        self._found_in: set[Table[Any]] = set()  # in this batch
+
+    def expect(self, batch: Sequence[Recorded]) -> None:
+        """The events that are folded next."""
+        self._batch, self._found_in = batch, set()
 
     def get(self, table: Table[R], key: Key) -> R | None:
         """The row of that key as the fold left it. The key of several columns is a tuple."""
@@ -244,13 +252,50 @@ class Rows:
 
     def recall(self, held: Held[R], key: Key) -> R | None:
         """Reads a row that is not held."""
-        found = self.reader.fetch(held.table.statements[self.slots[held.table.name]].select, parts(key))
-        return held.table.make(*found[0]) if found else None
+        keys = self.sought(held, key)
+        found = self.stored(held.table, keys)
+        for each in keys:
+            held.rows[whole(each)] = found.get(each)
+        return held.rows[key]
+
+    def sought(self, held: Held[Any], key: Key) -> list[tuple[Value, ...]]:
+        """The key, and those that the rest of the batch will probably ask for in the same table."""
+        keys = [parts(key)]
+        if held.table not in self._found_in:
+            self._found_in.add(held.table)
+            keys = list(dict.fromkeys([*keys, *self._probable(held)]))
+        return keys
+
+    def stored(self, table: Table[R], keys: Sequence[tuple[Value, ...]]) -> dict[tuple[Value, ...], R]:
+        """The rows that the database has of these keys; of several columns there is only one key."""
+        say = table.statements[self.slots[table.name]]
+        if len(keys) == 1:
+            found = self.reader.fetch(say.select, keys[0])
+        else:
+            [found] = self.reader.ask(Question(say.select_any, cast("Sequence[tuple[str]]", keys)))
+        rows = [table.make(*values) for values in found]
+        return {parts(table.key_of(row)): row for row in rows}
+
+    def _probable(self, held: Held[Any]) -> Iterator[tuple[Value, ...]]:
+        """Rows are asked for by the stream of an event, or by what it is about besides."""
+        column, *others = held.table.key
+        asking = self.asking.get(held.table, ())
+        for event in () if others else self._batch:
+            data: Any = event.data
+            if type(data) in asking:
+                key = str(getattr(data, column, None) or getattr(data, "booking", None) or event.stream)
+                if key not in held.rows and key not in held.old:
+                    yield (key,)
 
 
 def parts(key: Key) -> tuple[Value, ...]:
     """The values of a key's columns."""
     return key if isinstance(key, tuple) else (key,)
+
+
+def whole(values: tuple[Value, ...]) -> Key:
+    """The key of these values."""
+    return values if len(values) > 1 else cast("str | int", values[0])
 
 
 # ── Projections
@@ -273,6 +318,7 @@ class Projection:
 
 
 Folds = Mapping[type, Sequence[Fold]]
+Asking = Mapping[Table[Any], frozenset[type]]  # the kinds of events that may ask for a table's rows
 
 
 def folds_of(projections: Iterable[Projection]) -> Folds:
@@ -283,6 +329,15 @@ def folds_of(projections: Iterable[Projection]) -> Folds:
             for form in forms_of(event):
                 folds.setdefault(form, []).append(fold)
     return folds
+
+
+def asking_of(projections: Iterable[Projection]) -> Asking:
+    """By table, both classes of all events that its projection folds."""
+    return {
+        table: frozenset(form for event in projection.folds for form in forms_of(event))
+        for projection in projections
+        for table in projection.tables
+    }
 
 
 def apply(folds: Folds, events: Iterable[Recorded], rows: Rows) -> None:
@@ -311,31 +366,6 @@ def slots_of(live: Found, projections: Iterable[Projection]) -> dict[str, str]:
             raise ProjectionOutdated(projection.name, version, projection.version)
         slots.update({table.name: slot for table in projection.tables})
     return slots
-
-
-class Projector:
-    """Keeps projections live, in the turn that appends the events. One for each process."""
-
-    def __init__(self, projections: Sequence[Projection]) -> None:
-        self._projections = projections
-        self._folds = folds_of(projections)
-        self._rows: Rows | None = None
-
-    def begin(self, tx: Transaction, live: Found, foreign: bool) -> None:
-        """At the start of a turn; ``foreign`` when somebody else has appended since the last one, or that one failed.
-
-        ``live`` is the answer to ``LIVE``. Raises ``ProjectionOutdated``.
-        """
-        slots = slots_of(live, self._projections)
-        if foreign or self._rows is None or self._rows.slots != slots:
-            self._rows = Rows(slots, tx)
-        self._rows.reader = tx
-
-    def project(self, tx: Transaction, events: Sequence[Recorded]) -> None:
-        """Folds what the turn appends and writes all touched rows. Events are sealed, as they stand in the log."""
-        assert self._rows is not None, "a turn begins before it projects"
-        apply(self._folds, events, self._rows)
-        self._rows.flush(tx)
 
 
 class Live:

@@ -3,6 +3,7 @@
 So no projection holds a copy of them, and nobody who reads it carries them along.
 """
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -19,6 +20,9 @@ class Opener(Protocol):
     """Opens sealed texts: the keyring."""
 
     def open(self, sealed: Sealed, *, position: int, stream: UUID, field: str) -> str: ...
+
+
+Opening = Callable[[Collection[UUID]], Opener]  # what opens the texts of these cases, told all at once: so it asks but once
 
 
 @dataclass(frozen=True, slots=True)

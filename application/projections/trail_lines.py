@@ -57,7 +57,7 @@ from domain.pool import (
     SampleDrawn,
     german_month,
 )
-from domain.quantities import BERLIN, Actor, Period, Rules, hours
+from domain.quantities import BERLIN, OFFICE, Actor, Period, Rules, hours
 from domain.registry import OfferRegistered, ProviderRegistered, Registrable, RegistrationEnded, WorkerRegistered
 
 
@@ -125,7 +125,8 @@ _CAUSES = {"settlement": "Abrechnung", "reduction": "Kürzung", "reversal": "Sto
 
 def person(actor: Actor) -> str:
     """Who acted, in which role and for whom."""
-    return f"{actor.subject} ({ROLES[actor.role]}, {actor.organisation})"
+    organisation = "Jugendamt" if actor.organisation == OFFICE else actor.organisation
+    return f"{actor.subject} ({ROLES[actor.role]}, {organisation})"
 
 
 def _object(about: About) -> str:

@@ -33,21 +33,22 @@ class Answers:
         kept = receipts.read(self._reader, set(identities))
         return [kept.get(identity) for identity in identities]
 
-    def deviations(self, decision: Decision, receipt: Receipt | None) -> Iterator[Deviation]:
+    def deviations(self, decision: Decision, receipt: Receipt | None) -> Sequence[Deviation]:
         """What is wrong about the receipt of a decision, or about its absence."""
         main = main_event(decision)
         if receipt is None:
-            if not _GENERATED.fullmatch(main.command) and not imported_step(main.command):
-                yield _deviation(main, f"ein Beleg zum Schlüssel „{main.command}“", ABSENT)
-            return
+            if _GENERATED.fullmatch(main.command) or imported_step(main.command):
+                return ()
+            return [_deviation(main, f"ein Beleg zum Schlüssel „{main.command}“", ABSENT)]
         self.found += 1
         answer, last = receipt.answer, decision[-1].position
-        version = max(event.version for event in decision if event.stream == main.stream)
+        version = main.version if len(decision) == 1 else max(each.version for each in decision if each.stream == main.stream)
         if answer.outcome not in SUCCESSES:
-            yield _deviation(main, f"der Beleg eines Erfolgs zu „{main.command}“", answer.outcome)
-        elif (answer.position, answer.version) != (last, version):
+            return [_deviation(main, f"der Beleg eines Erfolgs zu „{main.command}“", answer.outcome)]
+        if (answer.position, answer.version) != (last, version):
             expected = f"Position {last}, Version {version} im Beleg zu „{main.command}“"
-            yield _deviation(main, expected, f"Position {answer.position}, Version {answer.version}")
+            return [_deviation(main, expected, f"Position {answer.position}, Version {answer.version}")]
+        return ()
 
     def of_nothing(self, end: int) -> Iterator[Deviation]:
         """Receipts that no decision of the log has, once all were compared."""

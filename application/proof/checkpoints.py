@@ -94,6 +94,18 @@ def issued(reader: Reader) -> list[Issued]:
     return [Issued(size, key, instant(at), note) for size, key, at, note in rows]
 
 
+def latest(reader: Reader) -> Checkpoint | None:
+    """What the checkpoint of the largest log states; to check its signature is left to those who keep its note.
+
+    Raises ``LogDiffers`` where it is none.
+    """
+    rows = reader.fetch("SELECT note FROM checkpoints ORDER BY size DESC, issued DESC LIMIT 1")
+    try:
+        return next((read_checkpoint(note.rpartition("\n\n")[0] + "\n") for (note,) in rows), None)
+    except NoteRefused as damage:
+        raise LogDiffers("the last checkpoint was altered after it was issued") from damage
+
+
 def stamps(reader: Reader) -> dict[Place, bytes]:
     """What a time-stamping authority replied to the notes of checkpoints."""
     return {(size, key): bytes(reply) for size, key, reply in reader.fetch("SELECT size, key, reply FROM time_stamps")}

@@ -74,14 +74,29 @@ class Frontier:
 
     def add(self, leaf: bytes) -> list[bytes]:
         """Appends the hash of a leaf; gives those of the subtrees that it completes, from level 0, the leaf itself, upwards."""
-        subtrees, completed, hashing = self._subtrees, [leaf], self._hashing
-        self.size = size = self.size + 1
+        return self._append(leaf, 1)
+
+    def _append(self, subtree: bytes, leaves: int) -> list[bytes]:
+        """The hash of a complete subtree of so many leaves, and what it completes."""
+        subtrees, completed, hashing = self._subtrees, [subtree], self._hashing
+        self.size += leaves
+        size = self.size // leaves
         while not size & 1:
-            leaf = hashing(b"\x01" + subtrees.pop() + leaf).digest()
-            completed.append(leaf)
+            subtree = hashing(b"\x01" + subtrees.pop() + subtree).digest()
+            completed.append(subtree)
             size >>= 1
-        subtrees.append(leaf)
+        subtrees.append(subtree)
         return completed
+
+    def add_subtree(self, leaves: Sequence[bytes]) -> list[bytes]:
+        """Appends the leaves of a complete subtree, as many as a power of two, at a multiple of it; gives what ``add`` gives for
+        the last of them, from the level of that subtree upwards."""
+        count, hashing = len(leaves), self._hashing
+        assert count.bit_count() == 1
+        assert self.size % count == 0
+        while len(leaves) > 1:
+            leaves = [hashing(b"\x01" + left + right).digest() for left, right in zip(leaves[::2], leaves[1::2], strict=True)]
+        return self._append(leaves[0], count)
 
     def root(self) -> bytes:
         """The root of the tree as it is."""

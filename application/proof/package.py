@@ -15,6 +15,7 @@ from eventsourcing.persistence import Notification
 from application.catalogue import CATALOGUE
 from application.log import DamagedEvent, Reader, Transaction, leaf_hash, stored_form
 from application.projections import pools
+from application.projections.audit_trail import taking_part
 from application.projections.balances import By, balance
 from application.projections.trail_lines import name_of
 from application.proof import checkpoints
@@ -22,6 +23,7 @@ from application.proof.checkpoints import Issued
 from application.proof.merkle import Frontier
 from application.proof.notes import Checkpoint, Signer, opened, read_checkpoint
 from application.proof.tree import LogDiffers
+from domain.registry import provider_id
 
 BATCH_EVENTS = 2_000
 GROUPS: tuple[By, ...] = ("district", "provider", "case", "month")
@@ -66,7 +68,8 @@ class Position(NamedTuple):
 
 def positions(reader: Reader, statement: Statement, progress: Callable[[int, int], None]) -> Iterator[Position]:
     """Every position of the log up to the checkpoint, in order; raises ``LogDiffers`` where the log is not the one it signs."""
-    streams, frontier, size = _Streams(statement.pool), Frontier(), statement.checkpoint.size
+    frontier, size = Frontier(), statement.checkpoint.size
+    streams = _Streams(statement.pool, _registered(reader, statement.pool, size))
     while frontier.size < size:
         rows = reader.notifications(frontier.size, min(BATCH_EVENTS, size - frontier.size))
         if not rows:
@@ -78,6 +81,13 @@ def positions(reader: Reader, statement: Statement, progress: Callable[[int, int
         progress(frontier.size, size)
     if frontier.root() != statement.checkpoint.root:
         raise LogDiffers(f"the log up to position {size} has another root than its checkpoint")
+
+
+def _registered(reader: Reader, pool: UUID, size: int) -> set[UUID]:
+    """Where the providers are registered that take part in a pool; those that take part in none are with each, so that the packages
+    of all pools hold the whole log."""
+    named = taking_part(reader, size).items()
+    return {provider_id(provider) for provider, pools in named if str(pool) in pools or set(pools) == {None}}
 
 
 class _Matter(msgspec.Struct):
@@ -103,15 +113,16 @@ _read_first = msgspec.json.Decoder(_First).decode
 
 
 class _Streams:
-    """Which streams belong to a pool: its own, those whose first event names it, and findings that name none but concern it.
+    """Which streams belong to a pool: its own, those whose first event names it, what is registered of its providers, and findings
+    that name no pool but concern it.
 
     A finding about a worker's sessions in several pools concerns these, and no other. One that rests on refusals of which nobody
     knows the pool may concern any.
     """
 
-    def __init__(self, pool: UUID) -> None:
+    def __init__(self, pool: UUID, registered: set[UUID]) -> None:
         self._pool = pool
-        self._held = {pool}
+        self._held = {pool, *registered}
         self._positions = bytearray(1)  # by position, whether its event is one of the pool's
 
     def hold(self, row: Notification) -> bool:

@@ -7,7 +7,7 @@ Whatever is found, the states go on with what is stored and with what is missing
 again in all that follow.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from operator import attrgetter
 from typing import Any, assert_never, cast
@@ -102,16 +102,20 @@ class Redecision:
         self.decisions = 0
         self._before = Before(reader)
 
-    def deviations(self, decision: Decision, keyed: bool) -> Iterator[Deviation]:
+    def deviations(self, decision: Decision, keyed: bool) -> list[Deviation]:
         """``keyed`` says that the command is a key that a caller chose, whatever it looks like."""
         self.decisions += 1
+        found: list[Deviation] = []
         if len(decision) > 1 or decision[0].cause is not None:
-            yield from envelopes(decision)
+            found += envelopes(decision)
         asked, missing = _asked(decision, keyed), Facts()
-        yield from self._decided_again(asked, missing)
-        self.go_on([*decision, *(instead(decision, fact) for fact in missing)])
+        found += self._decided_again(asked, missing)
+        self.go_on(decision)
+        if missing:
+            self.go_on(instead(decision, fact) for fact in missing)
         if asked.file is not None:
             self._before.count_step(asked.stream, asked.file)
+        return found
 
     def go_on(self, events: Iterable[Recorded]) -> None:
         """Takes events as they are."""
@@ -121,33 +125,29 @@ class Redecision:
             except (Refusal, *IMPOSSIBLE):
                 continue  # what cannot follow cannot have been decided either, and is named already
 
-    def _decided_again(self, asked: Asked, missing: Facts) -> Iterator[Deviation]:
+    def _decided_again(self, asked: Asked, missing: Facts) -> Iterable[Deviation]:
         """Adds to ``missing`` the facts that should stand there."""
         main, decide = asked.main, DECIDED_AGAIN.get(type(asked.main.data))
         if decide is None:
-            yield deviation_at(main, "decision", "eine Entscheidung, aus der es folgt", main.type)
-            return
+            return [deviation_at(main, "decision", "eine Entscheidung, aus der es folgt", main.type)]
         try:
             facts = decide(self._before, asked, main.data)
         except Refusal as refusal:
-            yield deviation_at(main, "decision", f"die Ablehnung {refusal.code} ({refusal.message})", main.type)
+            return [deviation_at(main, "decision", f"die Ablehnung {refusal.code} ({refusal.message})", main.type)]
         except (Abandoned, SumsDiffer) as problem:
-            yield deviation_at(main, "decision", f"keine Entscheidung ({problem})", main.type)
+            return [deviation_at(main, "decision", f"keine Entscheidung ({problem})", main.type)]
         except IMPOSSIBLE as problem:
-            yield deviation_at(main, "decision", f"keine Entscheidung ({type(problem).__name__})", main.type)
-        else:
-            if not the_same(facts, asked.decision):
-                yield from differences(facts, asked.decision, missing)
+            return [deviation_at(main, "decision", f"keine Entscheidung ({type(problem).__name__})", main.type)]
+        return () if the_same(facts, asked.decision) else differences(facts, asked.decision, missing)
 
 
 def _asked(decision: Decision, keyed: bool) -> Asked:
     main = main_event(decision)
-    step = None if keyed else imported_step(main.command)
-    name, own = _IMPORTED.get(type(main.data), (None, None))
-    if step is None or own is None or step[1] != name:
-        return Asked(decision, main, main.recorded_at, main.actor.subject, None)
-    at, by = own(main.data)
-    return Asked(decision, main, at, by, step[0])
+    imported = None if keyed else _IMPORTED.get(type(main.data))
+    if imported is not None and (step := imported_step(main.command)) and step[1] == imported[0]:
+        at, by = imported[1](main.data)
+        return Asked(decision, main, at, by, step[0])
+    return Asked(decision, main, main.recorded_at, main.actor.subject, None)
 
 
 # Which events a step of an import records, and where they say at what instant and by whom.
@@ -264,8 +264,9 @@ def _close_pool(before: Before, asked: Asked, event: PoolClosed) -> Facts:
 
 
 def _open_case(before: Before, asked: Asked, event: CaseOpened) -> Facts:
-    of_file = imported_case_id(event.pool, event.reference)
-    case = of_file if asked.decision[0].stream == of_file else case_id(event.pool, event.provider, event.reference)
+    case, stands = case_id(event.pool, event.provider, event.reference), asked.decision[0].stream
+    if stands != case and stands == imported_case_id(event.pool, event.reference):
+        case = stands
     opened = cases.open_case(
         before.pool(event.pool),
         cast("Case | None", _existing(before, asked.decision[0])),
@@ -543,8 +544,10 @@ def _open_finding(before: Before, asked: Asked, event: FindingOpened) -> Facts:
     """What a rule found is not looked for again: under which thresholds it did, the log does not say."""
     matter = event.matter
     if matter.rule is None:
+        if matter.pool is None:
+            raise NotFound()
         opened = handlings.raise_finding(
-            pool=before.pool(cast(UUID, matter.pool)).id,
+            pool=before.pool(matter.pool).id,
             case=matter.case,
             booking=matter.booking,
             worker=matter.worker,

@@ -54,6 +54,12 @@ class Tree:
         self.read(transaction, size)
         self.grow(transaction, size)
 
+    def follow(self, transaction: Transaction, rows: Sequence[Notification]) -> None:
+        """Adds what others appended, who as a rule have stored it in the tree as well. Raises ``LogDiffers``."""
+        self.grown(rows)
+        if stored_size(transaction) != self.size:
+            self.catch_up(transaction, self.size)
+
     def read(self, reader: Reader, size: int) -> None:
         """Reads where the stored tree ends; raises ``LogDiffers`` where the log, which is of this size, ends before it."""
         stored = stored_size(reader)
@@ -72,19 +78,27 @@ class Tree:
     def grown(self, rows: Sequence[Notification]) -> list[Row]:
         """Adds these rows of the log, which follow on; gives what is to be inserted for them."""
         frontier, leaves, made = self._frontier, list[bytes](), list[Row]()
-        for row in rows:
-            if row.id != frontier.size + 1:
-                raise LogDiffers(f"position {row.id} of the log follows position {frontier.size}")
-            leaf = leaf_hash(row)
-            leaves.append(leaf)
-            completed = frontier.add(leaf)
-            if len(completed) > BLOCK_LEVEL:
-                made.append(Row(0, row.id, b"".join(leaves)))
-                made += [Row(level, row.id, completed[level]) for level in range(BLOCK_LEVEL, len(completed))]
-                leaves = []
-        if leaves:
-            made.append(Row(0, frontier.size, b"".join(leaves)))
+        for position, row in enumerate(rows, frontier.size + 1):
+            if row.id != position:
+                raise LogDiffers(f"position {row.id} of the log follows position {position - 1}")
+            leaves.append(leaf_hash(row))
+        while leaves:
+            room = BLOCK - frontier.size % BLOCK
+            run, leaves = leaves[:room], leaves[room:]
+            completed = added(frontier, run)
+            made.append(Row(0, frontier.size, b"".join(run)))
+            made += [Row(level, frontier.size, each) for level, each in enumerate(completed, BLOCK_LEVEL)]
         return made
+
+
+def added(frontier: Frontier, leaves: Sequence[bytes]) -> Sequence[bytes]:
+    """Appends leaves of one block; the hashes of the subtrees that they complete, from a block upwards."""
+    if len(leaves) == BLOCK:
+        return frontier.add_subtree(leaves)
+    completed: list[bytes] = []
+    for leaf in leaves:
+        completed = frontier.add(leaf)
+    return completed[BLOCK_LEVEL:]
 
 
 def whole(transaction: Transaction) -> Tree:
@@ -141,7 +155,8 @@ def known(reader: Reader, after: int, size: int) -> tuple[dict[int, bytes], dict
     )
     leaves: dict[int, bytes] = {}
     for last, found in runs:
-        hashes = [bytes(found[start : start + HASH_BYTES]) for start in range(0, len(found), HASH_BYTES)]
+        run = bytes(found)
+        hashes = [run[start : start + HASH_BYTES] for start in range(0, len(run), HASH_BYTES)]
         leaves.update(enumerate(hashes, last - len(hashes) + 1))
     return leaves, {Subtree(level, last): bytes(found) for level, last, found in rows}
 

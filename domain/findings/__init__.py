@@ -6,5 +6,6 @@ thresholds. So findings are a function of the log up to a position; one that a l
 the log up to an earlier position still shows that it did.
 
 Modules, in the order in which they build on each other: ``thresholds``, ``finding``, ``files``; the rules over each kind of file:
-``of_days``, ``of_cases``, ``of_bookings``, ``of_providers``, ``of_refusals``, ``of_reads``; ``rules`` (all of them), ``register``.
+``of_days``, ``of_cases``, ``of_bookings``, ``of_providers``, ``of_refusals``, ``of_reads``, ``of_registry``; ``rules`` (all of
+them), ``register``.
 """

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from domain.quantities import Kind, Role, Rules, berlin_day
+from domain.registry import Provider
 
 Person = tuple[str, str]  # subject and organisation
 
@@ -40,12 +41,16 @@ class Refused:
 
 @dataclass(eq=False, slots=True)
 class CaseFile:
-    """A case; ``reference`` is pseudonymous. ``closed`` is the event that closed it, ``outcome_stated`` whether it says how."""
+    """A case; ``reference`` is pseudonymous. ``closed`` is the event that closed it, ``outcome_stated`` whether it says how.
+
+    ``offer`` is unknown where the case was transferred: that of the provider before it is none of the next one's.
+    """
 
     id: str
     pool: PoolFile
     reference: str
     provider: str
+    offer: str | None
     bookings: list["BookingFile"] = field(default_factory=list)
     closed: int | None = None
     closed_at: datetime | None = None
@@ -64,13 +69,19 @@ class CaseFile:
 
 @dataclass(eq=False, slots=True)
 class BookingFile:
-    """A request and what became of it. ``stands`` is what was granted less what a reduction took away."""
+    """A request and what became of it. ``stands`` is what was granted less what a reduction took away.
+
+    ``offer`` is the one under which it was requested, ``registered`` what the registry says of the provider.
+    """
 
     id: str
     case: CaseFile
     provider: str
+    registered: Provider
+    offer: str | None
     requested: int
     requested_by: str
+    requested_on: date
     requested_position: int
     approval: "Approval | None" = None
     stands: int = 0
@@ -179,11 +190,12 @@ class ProviderFile:
 
 @dataclass(eq=False, slots=True)
 class ProviderMonth:
-    """A provider's sessions of one month of service, as ``2022-03``."""
+    """A provider's sessions of one month of service, as ``2022-03``; ``registered`` is what the registry says of the provider."""
 
     pool: PoolFile
     provider: str
     month: str
+    registered: Provider
     sessions: dict[str, SessionFile] = field(default_factory=dict)
 
 

@@ -22,7 +22,7 @@ from domain.booking import (
     SessionLogged,
     SessionReversed,
 )
-from domain.case import CaseClosed, CaseOpened, CaseTransferred
+from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred
 from domain.findings import of_refusals
 from domain.findings.files import (
     Approval,
@@ -47,6 +47,17 @@ from domain.findings.rules import RULES
 from domain.findings.thresholds import Thresholds
 from domain.pool import ImportRecorded, PoolClosed, PoolOpened, RulesChanged
 from domain.quantities import Actor, Role, berlin_day, berlin_month, berlin_time, last_day_of_month
+from domain.registry import (
+    OfferRegistered,
+    Provider,
+    ProviderRegistered,
+    Registrable,
+    Registration,
+    RegistrationEnded,
+    WorkerRegistered,
+    end_registration,
+    provider_id,
+)
 
 
 class Entry(Protocol):
@@ -108,6 +119,8 @@ class Register:
         self._days: dict[tuple[str, Any], WorkerDay] = {}
         self._refused: dict[tuple[str, str, str, PoolFile | None], RefusedPerson] = {}
         self._readers: dict[tuple[Person, Role, Any], ReaderDay] = {}
+        self._providers: dict[str, Provider] = {}  # what the registry says of each; nothing where nobody registered it
+        self._registered_since: set[str] = set()  # of which providers something was registered since somebody asked
         self._changed: dict[File, None] = {}  # in the order in which they changed
         self._found: dict[File, tuple[Finding, ...]] = {}
         self._final: list[Finding] = []
@@ -165,6 +178,9 @@ class Register:
             yield from found
 
     def _look(self) -> None:
+        if self._registered_since:
+            self._changed.update(dict.fromkeys(self._about_registered()))
+            self._registered_since.clear()
         for file in self._changed:
             found = tuple(finding for rule in _RULES_OF[type(file)] for finding in rule.found(file, self.thresholds))
             if found:
@@ -172,6 +188,14 @@ class Register:
             else:
                 self._found.pop(file, None)
         self._changed.clear()
+
+    def _about_registered(self) -> Iterator[File]:
+        """Whatever is judged by what was registered. It is rare to register something, so no file knows what it concerns."""
+        for booking in self._bookings.values():
+            if booking.provider in self._registered_since:
+                yield booking
+        for pool in self._pools.values():
+            yield from (month for month in pool.months.values() if month.provider in self._registered_since)
 
     def _dealt(self, entry: Entry) -> None:
         """Whoever records something in a case has to do with it, also where they have read it before."""
@@ -239,11 +263,17 @@ class Register:
 
     def _case_opened(self, entry: Entry, data: CaseOpened) -> None:
         pool, case = self._pools[str(data.pool)], str(entry.stream)
-        self._cases[case] = file = CaseFile(case, pool, data.reference, data.provider)
+        self._cases[case] = file = CaseFile(case, pool, data.reference, data.provider, data.offer)
         pool.cases.append(file)
 
+    def _case_amended(self, entry: Entry, data: CaseAmended) -> None:
+        """For the requests that follow: those before keep the offer under which they were made."""
+        case = self._cases[str(entry.stream)]
+        case.offer = data.offer or case.offer
+
     def _case_transferred(self, entry: Entry, data: CaseTransferred) -> None:
-        self._cases[str(entry.stream)].provider = data.provider
+        case = self._cases[str(entry.stream)]
+        case.provider, case.offer = data.provider, None
 
     def _case_closed(self, entry: Entry, data: CaseClosed) -> None:
         case = self._cases[str(entry.stream)]
@@ -255,9 +285,19 @@ class Register:
 
     def _requested(self, entry: Entry, data: HoursRequested) -> None:
         case, booking = self._cases[str(data.case)], str(entry.stream)
-        file = BookingFile(booking, case, data.provider, data.minutes, data.requested_by, entry.position)
+        self._bookings[booking] = file = BookingFile(
+            id=booking,
+            case=case,
+            provider=data.provider,
+            registered=self._registered(data.provider),
+            offer=case.offer,
+            requested=data.minutes,
+            requested_by=data.requested_by,
+            requested_on=berlin_day(data.requested_at),
+            requested_position=entry.position,
+        )
         case.bookings.append(file)
-        self._bookings[booking] = file
+        self._changed[file] = None
 
     def _approved(self, entry: Entry, data: HoursApproved) -> None:
         booking = self._bookings[str(entry.stream)]
@@ -339,7 +379,8 @@ class Register:
         place_of_month = booking.provider, session.month
         month = booking.pool.months.get(place_of_month)
         if month is None:
-            month = booking.pool.months[place_of_month] = ProviderMonth(booking.pool, *place_of_month)
+            month = ProviderMonth(booking.pool, *place_of_month, booking.registered)
+            booking.pool.months[place_of_month] = month
         month.sessions[session.id] = session
         self._changed.update({booking: None, booking.case: None, month: None})
 
@@ -355,6 +396,32 @@ class Register:
         month = booking.pool.months[booking.provider, session.month]
         del month.sessions[session.id]
         self._changed.update({booking: None, booking.case: None, month: None})
+
+    # ── The registry
+
+    def _provider_registered(self, entry: Entry, data: ProviderRegistered) -> None:
+        self._register(data, "provider", data.name)
+
+    def _offer_registered(self, entry: Entry, data: OfferRegistered) -> None:
+        self._register(data, "offer", data.offer)
+
+    def _worker_registered(self, entry: Entry, data: WorkerRegistered) -> None:
+        self._register(data, "worker", data.worker)
+
+    def _register(self, data: ProviderRegistered | OfferRegistered | WorkerRegistered, of: Registrable, name: str) -> None:
+        registrations = self._registered(data.provider).registered(of)
+        registrations.append(Registration(name, data.valid_from, data.valid_until))
+        self._registered_since.add(data.provider)
+
+    def _registration_ended(self, entry: Entry, data: RegistrationEnded) -> None:
+        end_registration(self._registered(data.provider).registered(data.of), data)
+        self._registered_since.add(data.provider)
+
+    def _registered(self, provider: str) -> Provider:
+        """What the registry says of a provider, which changes in place as its events come."""
+        if provider not in self._providers:
+            self._providers[provider] = Provider(provider_id(provider), provider)
+        return self._providers[provider]
 
 
 def _places(session: SessionFile) -> list[tuple[str, Any]]:
@@ -385,6 +452,7 @@ _HANDLERS: Mapping[type[Event], Callable[[Register, Entry, Any], None]] = {
     ImportRecorded: Register._import_recorded,
     PoolClosed: Register._pool_closed,
     CaseOpened: Register._case_opened,
+    CaseAmended: Register._case_amended,
     CaseTransferred: Register._case_transferred,
     CaseClosed: Register._case_closed,
     HoursRequested: Register._requested,
@@ -396,6 +464,10 @@ _HANDLERS: Mapping[type[Event], Callable[[Register, Entry, Any], None]] = {
     SessionCorrected: Register._corrected,
     SessionReversed: Register._reversed,
     SessionConfirmed: Register._confirmed,
+    ProviderRegistered: Register._provider_registered,
+    OfferRegistered: Register._offer_registered,
+    WorkerRegistered: Register._worker_registered,
+    RegistrationEnded: Register._registration_ended,
 }
 
 _RULES_OF: Mapping[type[Any], list[Rule]] = {of: [rule for rule in RULES if rule.of is of] for of in {rule.of for rule in RULES}}

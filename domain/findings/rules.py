@@ -1,8 +1,8 @@
-"""All rules, by family. The families are those that audits and courts found; each rule names its source."""
+"""All rules, by family. The first fifteen families are those that audits and courts found; each rule names its source."""
 
 from collections.abc import Mapping
 
-from domain.findings import of_bookings, of_cases, of_days, of_providers, of_reads, of_refusals
+from domain.findings import of_bookings, of_cases, of_days, of_providers, of_reads, of_refusals, of_registry
 from domain.findings.finding import Rule
 
 FAMILIES: Mapping[int, str] = {
@@ -22,13 +22,22 @@ FAMILIES: Mapping[int, str] = {
     14: "Ohne Verbleib, ohne Überprüfung",
     15: "Bewilligt und kaum genutzt",
     16: "Auffälliges Lesen von Personendaten",
+    17: "Nicht eingetragen",
 }
 
 OF_READERS = frozenset(rule.code for rule in of_reads.RULES)
 
 RULES: tuple[Rule, ...] = tuple(
     sorted(
-        (*of_days.RULES, *of_cases.RULES, *of_bookings.RULES, *of_providers.RULES, *of_refusals.RULES, *of_reads.RULES),
+        (
+            *of_days.RULES,
+            *of_cases.RULES,
+            *of_bookings.RULES,
+            *of_providers.RULES,
+            *of_refusals.RULES,
+            *of_reads.RULES,
+            *of_registry.RULES,
+        ),
         key=lambda rule: rule.family,
     )
 )

@@ -21,6 +21,7 @@ main = Commands(
         "account": "interfaces.cli.account",
         "token": "interfaces.cli.token",
         "pool": "interfaces.cli.pool",
+        "provider": "interfaces.cli.provider",
         "import": "interfaces.cli.imports",
         "balance": "interfaces.cli.balance",
         "report": "interfaces.cli.report",

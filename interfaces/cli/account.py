@@ -123,6 +123,24 @@ def sign_out(subject: str, provider: str | None) -> None:
     note(f"Beendete Sitzungen: {ended}. Wer dort oder hier ein Konto hat, kann sich wieder anmelden, bis es gesperrt ist.")
 
 
+@command.command("block")
+@click.argument("subject", metavar="KENNUNG")
+@provider_option
+def block(subject: str, provider: str | None) -> None:
+    """Sperrt eine Person auf allen Wegen, auch über die Anmeldestelle und mit Token, und beendet ihre Sitzungen."""
+    ended = _changed(lambda tx: accounts.block(tx, utc_now(), getpass.getuser(), subject, provider))
+    note(f"Gesperrt: {subject}. Beendete Sitzungen: {ended}. Laufende Prozesse glauben Token noch höchstens fünf Sekunden.")
+
+
+@command.command("unblock")
+@click.argument("subject", metavar="KENNUNG")
+@provider_option
+def unblock(subject: str, provider: str | None) -> None:
+    """Hebt die Sperre einer Kennung auf."""
+    _changed(lambda tx: accounts.unblock(tx, utc_now(), getpass.getuser(), subject, provider))
+    note(f"Entsperrt: {subject}.")
+
+
 def _changed(change: Callable[[Transaction], T]) -> T:
     with opened_store(read_settings()) as store, store.turn() as turn:
         return change(turn)

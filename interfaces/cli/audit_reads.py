@@ -6,9 +6,9 @@ from uuid import UUID
 import click
 import msgspec
 
-from application.projections.trail_lines import ROLES
+from application.projections.trail_lines import person
 from application.reads import PURPOSES, ReadEntry, list_reads
-from domain.quantities import berlin_time, start_of_day
+from domain.quantities import Actor, berlin_time, start_of_day
 from interfaces.cli.moments import Moment
 from interfaces.cli.stores import reading
 
@@ -28,13 +28,11 @@ def command(case: UUID | None, subject: str | None, since: datetime | date | Non
 
 
 def _readable(read: ReadEntry) -> str:
-    """Nr. 12  03.12.2021, 14:30 – amt-1 (Sachbearbeitung, jugendamt), Fallbearbeitung: Fall …: name, notes (2) …"""
+    """Nr. 12  03.12.2021, 14:30 – amt-1 (Sachbearbeitung, Jugendamt), Fallbearbeitung: Fall …: name, notes (2) …"""
+    by = person(Actor(read.subject, read.role, read.organisation))
     number = f"Nr. {read.number}  " if read.number is not None else ""
     purpose = f", {PURPOSES[read.purpose]}" if read.purpose else ""
     whose = f"Fall {read.case}" if read.case else "Begründungen des Amts"
     texts = ", ".join(name if times == 1 else f"{name} ({times})" for name, times in read.texts.items())
     origin = f", von {read.address}" if read.address else ""
-    return (
-        f"{number}{berlin_time(read.at):%d.%m.%Y, %H:%M} – {read.subject} ({ROLES[read.role]}, {read.organisation}){purpose}: "
-        f"{whose}{texts and f': {texts}'} – {read.path}{origin}"
-    )
+    return f"{number}{berlin_time(read.at):%d.%m.%Y, %H:%M} – {by}{purpose}: {whose}{texts and f': {texts}'} – {read.path}{origin}"

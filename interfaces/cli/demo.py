@@ -15,7 +15,7 @@ from interfaces.cli.db import brought_up_to_date
 from interfaces.cli.stores import opened_store, store_of
 from interfaces.demo.city import ADMIN, AUDITOR, OFFICERS, PLANNER, PROVIDERS
 from interfaces.demo.loading import load
-from interfaces.demo.story import SEED
+from interfaces.demo.setting import SEED
 from interfaces.identity.people import OFFICE
 from interfaces.identity.tokens import create_token
 from interfaces.settings import Settings, read_settings

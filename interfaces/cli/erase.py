@@ -11,7 +11,7 @@ from application.reads import summary_for
 from application.views import CaseView
 from domain.personal_data import CLASSES, Ground, PersonalClass
 from interfaces.cli.commands import Failed, note
-from interfaces.cli.persons import case_argument, found_case
+from interfaces.cli.persons import case_argument, found_case, note_disclosures
 from interfaces.cli.stores import officer, service, subject_option
 from interfaces.http.problems import Problem
 
@@ -47,6 +47,7 @@ def command(case: str, reason: str, ground: Ground | None, classes: tuple[Person
         with opened.store.reading() as reader:
             readers = sorted({read.organisation for read in summary_for(reader, found)})
             left = cases.versioned_case(reader, found, None).view
-    note(f"Gelöscht im Fall „{left.reference}“." + ("" if left.erased else " Anderes ist noch aufzubewahren."))
-    if readers:
-        note(f"Gelesen hatten es: {', '.join(readers)}. Wer es weitergegeben hat, ist zu unterrichten (Art. 19 DSGVO).")
+            note(f"Gelöscht im Fall „{left.reference}“." + ("" if left.erased else " Anderes ist noch aufzubewahren."))
+            if readers:
+                note(f"Gelesen hatten es: {', '.join(readers)}. Wer es weitergegeben hat, ist zu unterrichten (Art. 19 DSGVO).")
+            note_disclosures(reader, found, left.reference)

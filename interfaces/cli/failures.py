@@ -15,7 +15,7 @@ from domain.refusals import Refusal
 from interfaces.identity.accounts import AccountRefused
 from interfaces.settings import SettingsError
 from interfaces.storage.backup import BackupRefused
-from interfaces.storage.keystore.masters import RotationRefused
+from interfaces.storage.keystore.master import RotationRefused
 from interfaces.storage.ledger import LedgerDamaged
 from interfaces.targets import TargetRefused
 

@@ -22,6 +22,18 @@ class Moment(click.ParamType[datetime | date]):
         return found if ":" in value else found.date()
 
 
+class Day(Moment):
+    """A day alone."""
+
+    name = "Tag"
+
+    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        found = super().convert(value, param, ctx)
+        if isinstance(found, datetime):
+            self.fail(f"„{value}“ ist kein Tag, sondern ein Zeitpunkt.", param, ctx)
+        return found
+
+
 def spoken(when: datetime | date) -> str:
     """A day or an instant as people read it."""
     return f"{when:%d.%m.%Y, %H:%M:%S %z}" if isinstance(when, datetime) else f"{when:%d.%m.%Y}"

@@ -1,4 +1,4 @@
-"""How commands name the case of a person."""
+"""How commands name the case of a person, and say who has texts of theirs."""
 
 from uuid import UUID
 
@@ -6,8 +6,10 @@ import click
 
 from application.log import Reader
 from application.projections import cases
+from application.reads import FORMS, disclosures_of
+from domain.quantities import berlin_time
 from domain.refusals import NotFound
-from interfaces.cli.commands import Failed
+from interfaces.cli.commands import Failed, note
 
 case_argument = click.argument("case", metavar="FALL")
 
@@ -23,3 +25,12 @@ def found_case(reader: Reader, named: str) -> UUID:
     if not found:
         raise Failed(f"Einen Fall „{named}“ gibt es nicht.")
     return found[0]
+
+
+def note_disclosures(reader: Reader, case: UUID, reference: str) -> None:
+    """What of a person's texts left the house."""
+    if found := disclosures_of(reader, case):
+        note(f"Aus dem Fall „{reference}“ ist herausgegeben worden:")
+        for each in found:
+            note(f"  {berlin_time(each.at):%d.%m.%Y, %H:%M} – {FORMS[each.form]}, durch {each.subject} ({each.organisation})")
+        note("Die Empfänger sind zu bitten, es zu vernichten (Art. 19 DSGVO).")

@@ -1,22 +1,31 @@
 """``stundenpool retention``: what is to be erased because its period is over."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import partial
+from typing import Literal
 from uuid import UUID
 
 import click
 import msgspec
 
 from application import commands
+from application.erasure import PERSONS_AT_ONCE
 from application.projections import retention
 from application.projections.retention import Person
 from application.projections.trail_lines import RETENTION_CLASSES
+from application.turn import Work
 from domain.erasure import Periods, due_from
 from domain.personal_data import PersonalClass
-from domain.quantities import berlin_day
+from domain.quantities import Actor, berlin_day
 from interfaces.cli.commands import Failed, note
+from interfaces.cli.persons import note_disclosures
 from interfaces.cli.stores import officer, service, subject_option
 from interfaces.http.problems import Problem
+from interfaces.identity import trail
+from interfaces.service import Service
+
+Step = Literal["erased", "requested", "waiting", "held"]
 
 
 class DuePerson(msgspec.Struct, frozen=True):
@@ -60,33 +69,57 @@ def run(dry_run: bool, subject: str | None) -> None:
         today = berlin_day(opened.clock())
         with opened.store.reading() as reader:
             persons = retention.due(reader, today, opened.periods)
-        held = [person for person in persons if person.data.held]
-        counts = {"requested": 0, "erased": 0, "waiting": 0}
+        steps: dict[Step, list[Person]] = {"erased": [], "requested": [], "waiting": [], "held": []}
         for person in persons:
-            if person.data.held:
-                continue
-            classes = person.due(today, opened.periods)
-            counts[_step(person, classes, actor.subject)] += 1
-            if dry_run:
-                click.echo(_line(_due(person, today, opened.periods)))
-                continue
-            if _step(person, classes, actor.subject) == "waiting":
-                continue
-            erase = partial(commands.erase, case=person.case, periods=opened.periods, classes=classes, ground="retention")
-            answer = opened.engine.execute(actor, erase)
-            if answer.outcome not in ("accepted", "done"):
-                raise Failed(f"Fall „{person.reference}“: {msgspec.json.decode(answer.body, type=Problem).detail}")
-        if not dry_run:
+            steps[_step(person, person.due(today, opened.periods), actor.subject)].append(person)
+        if dry_run:
+            for person in persons:
+                if not person.data.held:
+                    click.echo(_line(_due(person, today, opened.periods)))
+        else:
+            _erase(opened, actor, [*steps["requested"], *steps["erased"]], today)
             opened.erasing.carry_out(opened.engine)
+            with opened.store.reading() as reader:
+                for person in steps["erased"]:
+                    note_disclosures(reader, person.case, person.reference)
     would = "würden " if dry_run else ""
     note(
-        f"{would}gelöscht: {counts['erased']}, {would}beantragt: {counts['requested']}, "
-        f"wartet auf eine zweite Person: {counts['waiting']}, gesperrt: {len(held)}."
+        f"{would}gelöscht: {len(steps['erased'])}, {would}beantragt: {len(steps['requested'])}, "
+        f"wartet auf eine zweite Person: {len(steps['waiting'])}, gesperrt: {len(steps['held'])}."
     )
 
 
-def _step(person: Person, classes: tuple[PersonalClass, ...], by: str) -> str:
+@command.command("access-trail")
+@click.option("--dry-run", is_flag=True, help="Zeigt nur, was geschähe.")
+def access_trail(dry_run: bool) -> None:
+    """Entfernt Anmeldungen, deren Frist (ACCESS_TRAIL_MONTHS) abgelaufen ist. Der Dienst tut es von selbst, einmal im Monat."""
+    with service() as opened:
+        now = opened.clock()
+        since = trail.kept_since(now, opened.settings.access_trail_months)
+        with opened.store.reading() as reader:
+            count = trail.count_before(reader, since)
+        if not dry_run:
+            with opened.store.turn() as turn:
+                trail.remove_before(turn, since, now, by=officer(None).subject)
+    note(f"Anmeldungen vor dem {berlin_day(since):%d.%m.%Y} {'wären zu entfernen' if dry_run else 'entfernt'}: {count}.")
+
+
+def _erase(opened: Service, actor: Actor, persons: Sequence[Person], today: date) -> None:
+    """Requests or erases what is due, many in a turn."""
+    erase = partial(commands.erase, periods=opened.periods, ground="retention")
+    for start in range(0, len(persons), PERSONS_AT_ONCE):
+        together = persons[start : start + PERSONS_AT_ONCE]
+        works = [Work(actor, partial(erase, case=each.case, classes=each.due(today, opened.periods))) for each in together]
+        for person, waiting in [(person, opened.engine.submit(work)) for person, work in zip(together, works, strict=True)]:
+            answer = waiting.result()
+            if answer.outcome not in ("accepted", "done"):
+                raise Failed(f"Fall „{person.reference}“: {msgspec.json.decode(answer.body, type=Problem).detail}")
+
+
+def _step(person: Person, classes: tuple[PersonalClass, ...], by: str) -> Step:
     """What a run does for a person: whoever requested it waits for somebody else."""
+    if person.data.held:
+        return "held"
     if (person.data.requested, person.data.ground) != (classes, "retention"):
         return "requested"
     return "waiting" if person.data.requested_by == by else "erased"

@@ -13,10 +13,11 @@ from uuid import UUID
 from application.findings import Findings
 from application.log import Reader, Recorded
 from application.projections import pools
-from application.projections.audit_trail import positions, traced
+from application.projections.audit_trail import positions, taking_part, traced
 from application.projections.balances import By, balance, movements_of_pool
 from application.projections.bookings import bookings_of_pool, sessions_of_booking
 from application.projections.cases import cases_of_pool
+from application.projections.providers import registrations_of
 from application.projections.tables import instant
 from application.views import PoolView, TrailEntry, Versioned
 from domain.booking import (
@@ -48,7 +49,9 @@ from interfaces.exports.gobd_tables import (
     FINDINGS,
     MOVEMENTS,
     POOLS,
+    PROVIDERS,
     QUOTAS,
+    REGISTRATIONS,
     SESSIONS,
     TABLES,
 )
@@ -69,6 +72,7 @@ def write_gobd(
         writing = _Writing(reader, found, tables)
         writing.findings(findings, progress)  # first, as it has to remember all sessions that may still change
         writing.pool()
+        writing.providers()
         writing.cases()
         writing.bookings_and_sessions()
         writing.movements_and_balances()
@@ -153,6 +157,17 @@ class _Writing:
         for level, quotas in (("district", rules.district_quotas), ("provider", rules.provider_quotas)):
             for key, minutes in sorted(quotas.items()):
                 self._add(QUOTAS, str(self._id), level, key, stated_at, minutes)
+
+    def providers(self) -> None:
+        for provider, pools_named in taking_part(self._reader).items():
+            if str(self._id) not in pools_named:
+                continue
+            registered = registrations_of(self._reader, provider)
+            self._add(PROVIDERS, provider, pools_named[str(self._id)], any(each.kind == "provider" for each in registered))
+            for each in registered:
+                last = None if each.valid_until is None else date.fromisoformat(each.valid_until)
+                days = (date.fromisoformat(each.valid_from), last)
+                self._add(REGISTRATIONS, provider, each.kind, each.name, *days, each.position)
 
     def cases(self) -> None:
         for case in cases_of_pool(self._reader, self._id):
@@ -269,7 +284,7 @@ class _Writing:
             event.type,
             str(event.stream),
             event.version,
-            str(entry.pool),
+            _id(entry.pool),
             _id(entry.case),
             _id(entry.booking),
             entry.provider,

@@ -42,6 +42,7 @@ _TO_BOOKING = Reference("Antrag", "Antraege", "Antrag")
 _TO_SESSION = Reference("Termin", "Termine", "Termin")
 _TO_TRAIL = Reference("Position", "Pruefpfad", "Position")
 _LAST_TO_TRAIL = Reference("Letzte_Position", "Pruefpfad", "Position")
+_TO_PROVIDER = Reference("Traeger", "Traeger", "Traeger")
 
 _STATES = {
     "requested": "beantragt",
@@ -64,6 +65,7 @@ _DECISIONS = {
 }
 _CORRECTIONS = {"session-corrected": "Korrektur", "session-reversed": "Storno"}
 _MOVEMENTS = {"budget": "Kontingent", "granted": "bewilligt", "released": "zurückgegeben", "consumed": "geleistet"}
+_REGISTERED = {"provider": "Name des Trägers", "offer": "Angebot", "worker": "Fachkraft"}
 _LEVELS = {"pool": "ganzer Pool", "provider": "Träger", "district": "Stadtraum", "month": "Monat"}
 
 POOLS = Table(
@@ -115,6 +117,30 @@ BUDGET = Table(
     ],
     [_TO_TRAIL, _TO_POOL],
 )
+PROVIDERS = Table(
+    "providers.csv",
+    "Traeger",
+    "Die Träger, die Ereignisse des Pools nennen",
+    [_PROVIDER],
+    [
+        Column("Position", "Position des Ereignisses im Protokoll, das ihn in diesem Pool zuerst nennt", "number"),
+        _whether("Eingetragen", "Im Verzeichnis der Träger eingetragen"),
+    ],
+    [_TO_TRAIL],
+)
+REGISTRATIONS = Table(
+    "registrations.csv",
+    "Eintragungen",
+    "Was im Verzeichnis der Träger über sie steht: wie sie heißen, ihre Angebote und Fachkräfte, und von wann bis wann",
+    [
+        _PROVIDER,
+        Column("Art", "Was eingetragen ist", codes=_REGISTERED),
+        Column("Bezeichnung", "Name des Trägers, Angebot, oder Kennung der Fachkraft, unter der sie in Terminen steht"),
+        Column("Gueltig_ab", "Erster Tag", "date"),
+    ],
+    [Column("Gueltig_bis", "Letzter Tag; leer, wo keiner feststeht", "date"), _POSITION],
+    [_TO_PROVIDER, _TO_TRAIL],
+)
 CASES = Table(
     "cases.csv",
     "Faelle",
@@ -134,7 +160,7 @@ CASES = Table(
         Column("Verbleib", "Wie der Fall endete; leer, solange er offen ist", codes=OUTCOMES),
         _whether("Geloescht", "Personenbezogene Angaben gelöscht"),
     ],
-    [_TO_POOL, _TO_TRAIL, _LAST_TO_TRAIL],
+    [_TO_POOL, _TO_PROVIDER, _TO_TRAIL, _LAST_TO_TRAIL],
 )
 BOOKINGS = Table(
     "bookings.csv",
@@ -158,7 +184,7 @@ BOOKINGS = Table(
         Column("Beantragt_durch", "Wer beantragte, pseudonyme Kennung"),
         _whether("Zweck_angegeben", "Zweck angegeben"),
     ],
-    [_TO_POOL, _TO_CASE, _TO_TRAIL, _LAST_TO_TRAIL],
+    [_TO_POOL, _TO_CASE, _TO_PROVIDER, _TO_TRAIL, _LAST_TO_TRAIL],
 )
 SESSIONS = Table(
     "sessions.csv",
@@ -179,7 +205,7 @@ SESSIONS = Table(
         _whether("Verspaetet", "Verspätet erfasst"),
         _whether("Vermerk_angegeben", "Vermerk vorhanden"),
     ],
-    [_TO_BOOKING, _TO_CASE, _TO_TRAIL],
+    [_TO_BOOKING, _TO_CASE, _TO_PROVIDER, _TO_TRAIL],
 )
 DECISIONS = Table(
     "decisions.csv",
@@ -200,7 +226,7 @@ DECISIONS = Table(
         _REASON,
         _whether("Vorziehen_begruendet", "Grund angegeben, warum andere der Warteliste überholt wurden"),
     ],
-    [_TO_TRAIL, _TO_BOOKING, _TO_CASE],
+    [_TO_TRAIL, _TO_BOOKING, _TO_CASE, _TO_PROVIDER],
 )
 CORRECTIONS = Table(
     "corrections.csv",
@@ -225,7 +251,7 @@ CORRECTIONS = Table(
         _PERSON,
         _REASON,
     ],
-    [_TO_TRAIL, _TO_SESSION, _TO_BOOKING, _TO_CASE],
+    [_TO_TRAIL, _TO_SESSION, _TO_BOOKING, _TO_CASE, _TO_PROVIDER],
 )
 CONFIRMATIONS = Table(
     "confirmations.csv",
@@ -242,7 +268,7 @@ CONFIRMATIONS = Table(
         *_RECORDED,
         _PERSON,
     ],
-    [_TO_TRAIL, _TO_SESSION, _TO_BOOKING, _TO_CASE],
+    [_TO_TRAIL, _TO_SESSION, _TO_BOOKING, _TO_CASE, _TO_PROVIDER],
 )
 MOVEMENTS = Table(
     "movements.csv",
@@ -259,7 +285,7 @@ MOVEMENTS = Table(
         Column("Minuten", "Bewegung in Minuten, mit Vorzeichen", "number"),
         *_moment("Wirksam", "Zeitpunkt, an dem es wirkt"),
     ],
-    [_TO_TRAIL, _TO_POOL, _TO_BOOKING, _TO_CASE],
+    [_TO_TRAIL, _TO_POOL, _TO_BOOKING, _TO_CASE, _TO_PROVIDER],
 )
 BALANCES = Table(
     "balances.csv",
@@ -284,14 +310,14 @@ BALANCES = Table(
 AUDIT_TRAIL = Table(
     "audit_trail.csv",
     "Pruefpfad",
-    "Jedes Ereignis des Pools in einer Zeile: wer was wann tat, und nach welcher Regel",
+    "Jedes Ereignis des Pools und jede Eintragung seiner Träger in einer Zeile: wer was wann tat, und nach welcher Regel",
     [_POSITION],
     [
         *_RECORDED,
         Column("Ereignis", "Name des Ereignisses"),
-        Column("Strom", "Kennung des Pools, Falls oder Antrags, zu dem das Ereignis gehört"),
+        Column("Strom", "Kennung des Pools, Falls, Antrags, Trägers oder der Feststellung, zu der das Ereignis gehört"),
         Column("Nummer", "Nummer des Ereignisses in seinem Strom, lückenlos ab 1", "number"),
-        _POOL,
+        Column("Pool", "Kennung des Stundenpools; leer bei Eintragungen, die für alle gelten"),
         _CASE,
         _BOOKING,
         _PROVIDER,
@@ -301,7 +327,7 @@ AUDIT_TRAIL = Table(
         Column("Folge_von", "Position des Ereignisses derselben Entscheidung, aus dem dieses folgt", "number"),
         Column("Zeile", "Das Ereignis in Worten; Gründe sind als vertraulich bezeichnet"),
     ],
-    [_TO_POOL, _TO_CASE, _TO_BOOKING, Reference("Folge_von", "Pruefpfad", "Position")],
+    [_TO_POOL, _TO_CASE, _TO_BOOKING, _TO_PROVIDER, Reference("Folge_von", "Pruefpfad", "Position")],
 )
 FINDINGS = Table(
     "findings.csv",
@@ -335,6 +361,6 @@ EVIDENCE = Table(
 )
 
 TABLES = (
-    *(POOLS, QUOTAS, BUDGET, CASES, BOOKINGS, SESSIONS, DECISIONS, CORRECTIONS, CONFIRMATIONS, MOVEMENTS, BALANCES, AUDIT_TRAIL),
-    *(FINDINGS, EVIDENCE),
+    *(POOLS, QUOTAS, BUDGET, PROVIDERS, REGISTRATIONS, CASES, BOOKINGS, SESSIONS, DECISIONS, CORRECTIONS, CONFIRMATIONS),
+    *(MOVEMENTS, BALANCES, AUDIT_TRAIL, FINDINGS, EVIDENCE),
 )

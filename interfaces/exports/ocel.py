@@ -1,8 +1,9 @@
 """A pool as an object-centric event log after OCEL 2.0, in JSON: what process mining reads.
 
-Every event of the pool is in it, with what it is about: pool, case, booking, providers and workers, each in a stated part. Its time
-is that of its recording. Objects tell what they were and since when. All values are texts, as the standard's schema wants them;
-what they are of is declared with their types. Nothing personal is in it.
+Every event of the pool is in it, and what is registered of the providers that take part, with what it is about: pool, case,
+booking, providers, offers and workers, each in a stated part. Its time is that of its recording. Objects tell what they were and
+since when. All values are texts, as the standard's schema wants them; what they are of is declared with their types. Nothing
+personal is in it.
 
 ``https://www.ocel-standard.org/2.0/ocel20_specification.pdf``
 """
@@ -26,10 +27,12 @@ from application.views import TrailEntry
 from domain import booking as bookings
 from domain import case as cases
 from domain import pool as pools
+from domain import registry
 from domain.booking import Booking, SessionCorrected, SessionLogged, SessionReversed
-from domain.case import Case, CaseTransferred
+from domain.case import Case, CaseAmended, CaseOpened, CaseTransferred
 from domain.pool import Pool
 from domain.quantities import start_of_day
+from domain.registry import OfferRegistered, Provider, ProviderEvent, RegistrationEnded, WorkerRegistered
 
 Progress = Callable[[int, int], None]
 Type = Literal["string", "integer", "boolean", "time"]
@@ -110,7 +113,8 @@ _OBJECTS: dict[str, dict[str, Type]] = {
         "consumed_minutes": "integer",
         "released_minutes": "integer",
     },
-    "provider": {},
+    "provider": {"name": "string"},
+    "offer": {},
     "worker": {},
 }
 
@@ -229,7 +233,8 @@ def _related(event: Recorded, entry: TrailEntry) -> list[Relationship]:
 
 def _parts(event: Recorded, entry: TrailEntry) -> Iterator[tuple[str, str]]:
     """Objects with their part, the more telling one first."""
-    yield str(entry.pool), "pool"
+    if entry.pool is not None:
+        yield str(entry.pool), "pool"
     if entry.case is not None:
         yield str(entry.case), "case"
     if entry.booking is not None:
@@ -237,6 +242,16 @@ def _parts(event: Recorded, entry: TrailEntry) -> Iterator[tuple[str, str]]:
     if entry.provider is not None:
         yield _provider(entry.provider), "provider"
     match event.data:
+        case CaseOpened() | CaseAmended() as data if data.offer is not None:
+            yield _offer(data.provider, data.offer), "offer"
+        case OfferRegistered() as data:
+            yield _offer(data.provider, data.offer), "registered"
+        case WorkerRegistered() as data:
+            yield _worker(data.worker), "registered"
+        case RegistrationEnded(of="offer") as data:
+            yield _offer(data.provider, data.name), "ended"
+        case RegistrationEnded(of="worker") as data:
+            yield _worker(data.name), "ended"
         case CaseTransferred() as data:
             yield _provider(data.from_provider), "transferred from"
         case SessionLogged() as data:
@@ -260,6 +275,11 @@ def _rendered(worker: str | None, qualifier: str) -> Iterator[tuple[str, str]]:
 def _provider(provider: str) -> str:
     """Ids are one space for objects of all types; those of pools, cases and bookings are unique anyway."""
     return f"provider:{provider}"
+
+
+def _offer(provider: str, offer: str) -> str:
+    """Offers of several providers may be called the same."""
+    return f"offer:{provider}/{offer}"
 
 
 def _worker(worker: str) -> str:
@@ -297,10 +317,18 @@ class _Objects:
         self._id = pool
         self._pool = _History(pools.evolve, _pool)
         self._named: dict[str, str] = {}  # type by id, in the order of appearance
+        self._providers: dict[str, _History[Provider]] = {}  # what is registered, by id
+        self._registered_for: dict[str, dict[str, None]] = {}  # the providers of offers and workers, by id
 
     def take(self, event: Recorded, related: Iterable[Relationship]) -> None:
         if event.stream == self._id:
             self._pool.take(event)
+        if isinstance(event.data, ProviderEvent):
+            provider = _provider(event.data.provider)
+            self._providers.setdefault(provider, _History(registry.evolve, _registered)).take(event)
+            for each in related:
+                if each.qualifier == "registered":
+                    self._registered_for.setdefault(each.object_id, {})[provider] = None
         for each in related:
             kind, colon, _ = each.object_id.partition(":")
             if colon:
@@ -309,7 +337,9 @@ class _Objects:
     def all(self) -> Iterator[OcelObject]:
         yield OcelObject(str(self._id), "pool", self._pool.attributes, [])
         for id, kind in self._named.items():
-            yield OcelObject(id, kind, [], [])
+            registered = self._providers.get(id)
+            belongs = [Relationship(provider, "registered for") for provider in self._registered_for.get(id, ())]
+            yield OcelObject(id, kind, registered.attributes if registered else [], belongs)
         for case in cases_of_pool(self._reader, self._id):
             belongs = [Relationship(case.pool, "pool"), Relationship(_provider(case.provider), "accompanied by")]
             yield OcelObject(case.case_id, "case", self._read(case.case_id, _History(cases.evolve, _case)), belongs)
@@ -336,6 +366,11 @@ def _pool(pool: Pool) -> dict[str, Any]:
         "exhausted": pool.exhausted,
         "closed": pool.closed,
     }
+
+
+def _registered(provider: Provider) -> dict[str, Any]:
+    """What people call it today: the name that was registered last."""
+    return {"name": provider.names[-1].name if provider.names else None}
 
 
 def _case(case: Case) -> dict[str, Any]:

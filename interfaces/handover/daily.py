@@ -1,4 +1,5 @@
-"""In every serving process: each day on which the log grows gets a checkpoint, and all of them reach those who keep them.
+"""In every serving process: each day on which the log grows gets a checkpoint, and all of them reach those who keep them; and who
+got in is forgotten when its period is over.
 
 Which day has one already the store says, under the lock of the log: so of any number of processes one issues it.
 """
@@ -13,6 +14,7 @@ from application.proof import checkpoints
 from domain.quantities import berlin_time
 from interfaces.handover.failing import NotHandedOver
 from interfaces.handover.handing_over import HandingOver
+from interfaces.identity import trail
 from interfaces.looking import Looking
 from interfaces.service import Service
 
@@ -33,17 +35,19 @@ class Daily(Looking):
     """Looks every minute or two."""
 
     def __init__(self, service: Service) -> None:
-        super().__init__(log, "checkpoints are not attended to", seconds=LOOK_SECONDS, spread=1)
+        super().__init__(log, "the work of the day is not done", seconds=LOOK_SECONDS, spread=1)
         self.told = Told()
         self._service = service
         self._handing_over = HandingOver(service.settings)
         self._compared: date | None = None
 
     def _failures(self) -> Iterator[str]:
-        """Issues the checkpoint of the day where it is missing, hands over what was not, and compares what others keep."""
+        """Issues the checkpoint of the day where it is missing, hands over what was not, compares what others keep, and removes
+        what is kept no longer."""
         yield from self._issue()
         yield from self._hand_over()
         yield from self._compare()
+        self._remove()
 
     def _issue(self) -> Iterator[str]:
         service, now = self._service, self._service.clock()
@@ -57,6 +61,15 @@ class Daily(Looking):
             return
         with service.store.turn() as turn:
             checkpoints.issue_daily(turn, signer, now)
+
+    def _remove(self) -> None:
+        service, now = self._service, self._service.clock()
+        since = trail.kept_since(now, service.settings.access_trail_months)
+        with service.store.reading() as reader:
+            over = trail.count_before(reader, since)
+        if over:
+            with service.store.turn() as turn:
+                trail.remove_before(turn, since, now)
 
     def _hand_over(self) -> Iterator[str]:
         outcome = self._handing_over.hand_over(self._service.store)

@@ -46,7 +46,7 @@ def list_reads(asking: Asking, wanted: parameters.ReadsOf) -> Page[ReadEntry]:
 
 
 def get_story(asking: Asking, wanted: parameters.StoryOf) -> Story:
-    return story(asking.reader, *wanted.hero(), after=wanted.after, limit=wanted.limit, opener=asking)
+    return story(asking.reader, *wanted.hero(), after=wanted.after, limit=wanted.limit, opening=asking.opening)
 
 
 OPERATIONS: tuple[Operation, ...] = (

@@ -10,6 +10,7 @@ import msgspec
 from application import commands, subject
 from application.projections import retention
 from application.projections.retention import Person
+from application.reads import Disclosure, disclosures_of
 from application.subject import SubjectFile
 from application.views import CaseView
 from domain.erasure import due_from
@@ -36,6 +37,12 @@ class RetentionView(msgspec.Struct, frozen=True):
     confirmed: tuple[PersonalClass, ...]
 
 
+class RetentionFile(RetentionView, frozen=True):
+    """One person's data, and what of them left the house."""
+
+    disclosures: tuple[Disclosure, ...]
+
+
 class Calendar(msgspec.Struct, frozen=True):
     """Whose data are due on a day, whether held or not."""
 
@@ -47,8 +54,9 @@ def with_periods(asking: Asking, case: UUID, **stated: Any) -> Mapping[str, Any]
     return stated | {"periods": asking.periods}
 
 
-def get_retention(asking: Asking, _: parameters.Parameters, case: UUID) -> RetentionView:
-    return viewed(asking, retention.person(asking.reader, case))
+def get_retention(asking: Asking, _: parameters.Parameters, case: UUID) -> RetentionFile:
+    stands = viewed(asking, retention.person(asking.reader, case))
+    return RetentionFile(**msgspec.structs.asdict(stands), disclosures=disclosures_of(asking.reader, case))
 
 
 def list_due(asking: Asking, wanted: parameters.DueOn) -> Calendar:
@@ -133,10 +141,12 @@ OPERATIONS: tuple[Operation, ...] = (
     Query(
         path="/cases/{case}/erasure",
         policy=OFFICERS,
-        summary="Wie es um das Personenbezogene eines Falls steht",
+        summary="Wie es um das Personenbezogene eines Falls steht, und was davon herausgegeben wurde",
+        note="`disclosures` nennt, wer wann Lesbares herausgegeben hat: mit `files` und `answer` alles, mit `texts` einzelne "
+        "Texte. Nach dem Löschen sind die Empfänger zu unterrichten (Art. 19 DSGVO).",
         read=get_retention,
         parameters=parameters.Parameters,
-        view=RetentionView,
+        view=RetentionFile,
         given=CLOSED,
     ),
     Query(

@@ -25,7 +25,7 @@ def get_trail(asking: Asking, wanted: parameters.TrailOf) -> Page[TrailEntry]:
             provider=asking.provider,
             after=wanted.after,
             limit=wanted.limit,
-            opener=asking,
+            opening=asking.opening,
         )
     )
 

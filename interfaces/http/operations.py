@@ -62,7 +62,7 @@ class Asking:
     periods: Periods = field(default_factory=Periods)
     opener: RecordedOpener | None = None
     exception: str | None = None
-    persons: dict[str, PersonalData] = field(default_factory=dict)  # by owner of keys
+    persons: dict[UUID, PersonalData] = field(default_factory=dict)  # by case, those that were asked for
 
     @property
     def reader(self) -> Reader:
@@ -79,6 +79,11 @@ class Asking:
         """What is found about readers is the auditors' until they open it: nobody is to watch colleagues by it."""
         return () if self.actor.role == "auditor" else OF_READERS
 
+    def opening(self, cases: Collection[UUID]) -> "Asking":
+        """What opens texts of many cases, asked for their persons at once."""
+        self.persons |= {person.case: person.data for person in retention.persons(self.log, cases)}
+        return self
+
     def open(self, sealed: Sealed, *, position: int, stream: UUID, field: str) -> str:
         assert self.opener is not None, "an operation that opens texts says so"
         owner = owner_of(sealed.key)
@@ -88,9 +93,9 @@ class Asking:
 
     def _may_open(self, owner: str, key: str) -> None:
         case = UUID(owner.removeprefix("case:"))
-        if owner not in self.persons:
-            self.persons[owner] = retention.person(self.log, case).data
-        data = self.persons[owner]
+        if case not in self.persons:
+            self.persons[case] = retention.person(self.log, case).data
+        data = self.persons[case]
         if key in keys_of(case, data.erased):
             raise KeyErased(f"{key} was erased")
         if data.requested and self.exception is None:

@@ -20,6 +20,7 @@ from interfaces.http.judging import YEARS_PATTERN, judged
 
 Cursor = Annotated[str, Meta(pattern="^[0-9]{1,18}$", description="„next“ der vorigen Seite")]
 FindingsCursor = Annotated[str, Meta(pattern="^[0-9]{1,18}-[0-9a-f-]{36}$", description="„next“ der vorigen Seite")]
+ExplanationCursor = Annotated[str, Meta(pattern="^[0-9]{1,18}(-[0-9])?$", description="„next“ der vorigen Seite")]
 Limit = Annotated[int, Meta(ge=1, le=500, description="Höchstzahl der Einträge")]
 Moment = Annotated[
     str,
@@ -145,7 +146,7 @@ class FigureOf(Parameters, frozen=True):
 
 
 class ExplanationOf(FigureOf, frozen=True):
-    after: Annotated[str, Meta(pattern="^[0-9]{1,18}(-[0-9])?$", description="„next“ der vorigen Seite")] | None = None
+    after: ExplanationCursor | None = None
     limit: Limit = 100
 
 
@@ -157,7 +158,7 @@ class ComparisonOf(Parameters, frozen=True):
     limit: Limit = 100
 
 
-class StoryOf(Parameters, frozen=True):
+class StoryOf(KnownAt, frozen=True):
     case: UUID | None = None
     booking: UUID | None = None
     worker: Name | None = None

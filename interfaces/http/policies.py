@@ -93,6 +93,10 @@ FIELDS: Mapping[str, Mapping[str, Policy]] = {
         "WorkItem": {AUDIT: "booking pool case provider district state minutes requested_at proposed_by review_on"},
         # Personal data: what is kept, and what is due
         "RetentionView": {OFFICERS: "case reference provider ended_on due held requested ground requested_by erased confirmed"},
+        "RetentionFile": {
+            OFFICERS: "case reference provider ended_on due held requested ground requested_by erased confirmed disclosures"
+        },
+        "Disclosure": {OFFICERS: "at subject organisation form"},
         "Calendar": {OFFICERS: "on persons"},
         "SubjectFile": {OFFICERS: "made_at case events reads"},
         "Happened": {OFFICERS: "position at by type said data texts"},
@@ -114,7 +118,7 @@ FIELDS: Mapping[str, Mapping[str, Policy]] = {
         "ComparedFigure": {AUDIT: "figure label then now difference"},
         "Change": {AUDIT: "position recorded_at type manner actor deed minutes days case reference booking provider district"},
         "Story": {AUDIT: "of id scenes next"},
-        "Scene": {AUDIT: "line minutes total"},
+        "Scene": {AUDIT: "line minutes total days"},
         # Findings and samples
         "FindingsPage": {AUDIT: "items next position thresholds"},
         "FindingItem": {

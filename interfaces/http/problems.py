@@ -106,6 +106,15 @@ def out_of_scope() -> Rejected:
     )
 
 
+def elsewhere() -> Rejected:
+    return Rejected(
+        HTTPStatus.FORBIDDEN,
+        "elsewhere",
+        "Nicht von hier aus",
+        "Die Administration geht nur von bestimmten Netzen aus, und diese Anfrage kommt aus keinem davon.",
+    )
+
+
 def too_large() -> Rejected:
     return Rejected(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

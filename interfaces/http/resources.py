@@ -38,15 +38,19 @@ from interfaces.http.judging import Parsed, judged, parsed, single_values
 from interfaces.http.metrics import Metrics
 from interfaces.http.operations import JSON, PREFIX, Asking, Change, Changing, Command, Feed, Issuing, Operation, Query
 from interfaces.http.parameters import EventsFrom, known_at_of
+from interfaces.http.policies import ADMINS
 from interfaces.http.problems import problem_bytes, status_of
 from interfaces.http.rates import Rates, counted_as
 from interfaces.http.replies import Header, Reply, reply
 from interfaces.http.waiting import Decisions, Reads
 from interfaces.identity.bearers import Bearers
+from interfaces.identity.blocks import Blocks
+from interfaces.identity.breached import Breached
 from interfaces.identity.oidc import OpenId
 from interfaces.identity.sessions import Sessions
 from interfaces.identity.signing_in import SigningIn
 from interfaces.identity.tokens import Tokens, permits
+from interfaces.networks import lies_in, read_networks
 from interfaces.service import Service
 
 T = TypeVar("T")
@@ -79,9 +83,11 @@ class Api:
         self.limiter = anyio.CapacityLimiter(READERS_MAX)
         self.tokens = Tokens(service.store, self.limiter)
         self.openid = OpenId(service.settings) if service.settings.oidc_issuer else None
-        self.bearers = Bearers(self.tokens, self.openid)
+        self.bearers = Bearers(self.tokens, self.openid, Blocks(service.store, self.limiter))
         self.sessions = Sessions(service.store, self.limiter)
-        self.signing_in = SigningIn(self.sessions, service.keyring)
+        breached = Breached(service.settings.breached_passwords) if service.settings.breached_passwords else None
+        self.signing_in = SigningIn(self.sessions, service.keyring, breached)
+        self._admin_networks = read_networks(service.settings.admin_networks)
         self.decisions = Decisions(service.engine)
         self.following = Following(service.store, self.bearers)
         with service.store.reading() as reader:
@@ -110,6 +116,11 @@ class Api:
             if past.tables is not None:
                 asking.findings = service.findings.at(past.position)
         return asking
+
+    def demand_network(self, actor: Actor, address: str) -> None:
+        """Administrators come from where the settings say, if they say so; raises ``Rejected``."""
+        if actor.role in ADMINS and self._admin_networks and not lies_in(address, self._admin_networks):
+            raise problems.elsewhere()
 
     def recording(self, occasion: Occasion) -> AbstractContextManager[tuple[Reader, RecordedOpener]]:
         """A snapshot and what opens its texts; whose they were is on record on leaving."""
@@ -265,6 +276,7 @@ class Resource:
             raise problems.method_not_allowed(", ".join(self._by_method))
         actor, scope = await self._api.bearers.caller(call.header(b"authorization") or "")
         self._api.rates.admit_account(actor, call.counted)
+        self._api.demand_network(actor, call.address)
         if actor.role not in handler.operation.policy:
             raise problems.forbidden()
         if not permits(scope, handler.operation.method, handler.operation.path):

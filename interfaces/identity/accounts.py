@@ -142,6 +142,24 @@ def sign_out(tx: Transaction, now: datetime, by: str, subject: str, provider: st
     return ended
 
 
+def block(tx: Transaction, now: datetime, by: str, subject: str, provider: str | None) -> int:
+    """A person gets in by no way at all, also not by the issuer or with a token, until it is taken back; says how many sessions
+    ended with it. Raises ``AccountRefused``."""
+    adding = "INSERT INTO blocked (subject, organisation, at, done_by) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING at"
+    if not tx.fetch(adding, (subject, provider or OFFICE, micros(now), by)):
+        raise AccountRefused(f"Die Kennung „{subject}“ ist schon gesperrt.")
+    trail.note(tx, now, "subject_blocked", subject, by=by)
+    return sessions.end_all_of(tx, subject, provider or OFFICE)
+
+
+def unblock(tx: Transaction, now: datetime, by: str, subject: str, provider: str | None) -> None:
+    """Raises ``AccountRefused``."""
+    removing = "DELETE FROM blocked WHERE subject = ? AND organisation = ? RETURNING at"
+    if not tx.fetch(removing, (subject, provider or OFFICE)):
+        raise AccountRefused(f"Die Kennung „{subject}“ ist nicht gesperrt.")
+    trail.note(tx, now, "subject_unblocked", subject, by=by)
+
+
 # ── what signing in reads and writes
 
 

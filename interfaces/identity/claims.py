@@ -6,7 +6,11 @@ from typing import Any, Literal
 from domain.quantities import Actor, Role
 from interfaces.http.policies import PROVIDERS
 from interfaces.identity.people import actor_of
+from interfaces.identity.tokens import Scope
 from interfaces.settings import Settings, read_roles
+
+# What a word in ``scope`` limits a token to, the widest first; each holds what those behind it hold.
+SCOPES: Mapping[str, Scope] = {"stundenpool": "full", "stundenpool:read": "read", "stundenpool:events": "events"}
 
 
 class NoPlace(Exception):
@@ -49,6 +53,12 @@ class Claims:
         if len(roles) != 1:
             raise NoPlace("role")
         return roles.pop()
+
+
+def scope_of(claims: Mapping[str, Any]) -> Scope | None:
+    """What a token is limited to; nothing where it was given for something else (RFC 9068, 2.2.3)."""
+    stated = claims.get("scope", "").split(" ")
+    return next((scope for word, scope in SCOPES.items() if word in stated), None)
 
 
 def _found(claims: Mapping[str, Any], name: str) -> Any:

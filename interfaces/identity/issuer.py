@@ -25,7 +25,7 @@ KNOWN_SECONDS_MAX = 3600.0  # how long it is believed while the issuer is away
 _HEADERS = {"accept": "application/json", "accept-encoding": "identity"}  # compressed, a short answer could become a long one
 _DISCOVERY = "/.well-known/openid-configuration"
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
 
 
 class IssuerAway(Exception):
@@ -40,12 +40,19 @@ class Metadata(msgspec.Struct, frozen=True):
     authorization_endpoint: str = ""
     token_endpoint: str = ""
     end_session_endpoint: str = ""
+    introspection_endpoint: str = ""
     authorization_response_iss_parameter_supported: bool = False
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        return self.jwks_uri, self.authorization_endpoint, self.token_endpoint, self.end_session_endpoint
+        return (
+            self.jwks_uri,
+            self.authorization_endpoint,
+            self.token_endpoint,
+            self.end_session_endpoint,
+            self.introspection_endpoint,
+        )
 
 
 class _KeySet(msgspec.Struct):

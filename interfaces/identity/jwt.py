@@ -1,4 +1,5 @@
-"""What an issuer has signed, judged: is it ours to believe? (RFC 7515, 7519, 8725, 9068; OpenID Connect Core 3.1.3.7)
+"""What an issuer has signed, judged: is it ours to believe? (RFC 7515, 7519, 8725, 9068; OpenID Connect Core 3.1.3.7 and
+Back-Channel Logout 2.6)
 
 Signatures are joserfc's. What stands here is stricter than the standards allow where nobody honest is hindered by it: a header that
 could lead anywhere, a name stated twice, a token that lives for weeks.
@@ -23,6 +24,8 @@ LEEWAY_SECONDS = 30  # by which two clocks may differ
 LIFETIME_SECONDS_MAX = 24 * 3600  # judged offline, a token cannot be taken back before it ends
 TOKEN_BYTES_MAX = 8192  # what web servers take for a header
 ACCESS_TOKEN = ("at+jwt", "application/at+jwt")
+LOGOUT_TOKEN = ("logout+jwt", "application/logout+jwt")
+LOGOUT_SECONDS_MAX = 600  # since an issuer has signed that somebody is signed out
 RSA_BITS_MIN = 2048
 
 # Each with its hash and the kind of key that it takes. None is symmetric: a key that everybody may read signs nothing.
@@ -39,6 +42,7 @@ ALGORITHMS = {
 }
 
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_SIGNED_OUT = "http://schemas.openid.net/event/backchannel-logout"
 _HEADERS = {"alg", "kid", "typ", "x5t", "x5t#S256"}  # none of which brings a key along, or says where to fetch one
 
 Key = RSAKey | ECKey
@@ -79,10 +83,33 @@ class Signed:
             raise Untrusted("another audience")
         if "cnf" in claims:
             raise Untrusted("bound to a key that nobody showed")
+        if "authorization_details" in claims:
+            raise Untrusted("narrowed in a way that is not read")
+        if not isinstance(claims.get("scope", ""), str):
+            raise Untrusted("a scope that is no text")
         return claims
 
-    def id_claims(self, key: Key, issuer: str, client: str, nonce: str, access_token: str) -> Mapping[str, Any]:
-        """The claims of an ID token that was given to this client for this sign-in; raises ``Untrusted``."""
+    def logout_claims(self, key: Key, issuer: str, client: str) -> Mapping[str, Any]:
+        """The claims of a token by which the issuer says to this client that somebody is signed out; raises ``Untrusted``."""
+        if self.type not in LOGOUT_TOKEN:
+            raise Untrusted("no logout token")
+        claims = self._verified(key, issuer)
+        if claims["aud"] not in (client, [client]):
+            raise Untrusted("for another client")
+        if "nonce" in claims or not isinstance(claims.get("events"), dict) or _SIGNED_OUT not in claims["events"]:
+            raise Untrusted("about something else")
+        named = [claims[name] for name in ("sub", "sid") if name in claims]
+        if not named or not all(isinstance(each, str) for each in named):
+            raise Untrusted("about nobody")
+        if claims["iat"] + LOGOUT_SECONDS_MAX < time.time():
+            raise Untrusted("of long ago")
+        return claims
+
+    def id_claims(
+        self, key: Key, issuer: str, client: str, nonce: str, access_token: str, proved_since: int | None = None
+    ) -> Mapping[str, Any]:
+        """The claims of an ID token that was given to this client for this sign-in, on request only if its person has proved who
+        they are since then; raises ``Untrusted``."""
         if self.type not in ("", "jwt"):
             raise Untrusted("no ID token")
         claims = self._verified(key, issuer)
@@ -92,6 +119,12 @@ class Signed:
             raise Untrusted("of another sign-in")
         if "at_hash" in claims and not _same(claims["at_hash"], self._half_hash(access_token)):
             raise Untrusted("of another access token")
+        if not isinstance(claims.get("sub"), str) or not isinstance(claims.get("sid", ""), str):
+            raise Untrusted("about nobody")
+        if proved_since is not None:
+            proved = claims.get("auth_time")
+            if not isinstance(proved, int) or proved < proved_since - LEEWAY_SECONDS:
+                raise Untrusted("nobody has proved anything anew")
         return claims
 
     def _verified(self, key: Key, issuer: str) -> Mapping[str, Any]:

@@ -1,13 +1,15 @@
 """Which passwords are taken, and how they are kept.
 
-Length counts, and that nobody would try it first; what kinds of characters it has does not, and it does not expire (NIST SP
-800-63B, BSI ORP.4). Kept is Argon2id with the parameters that OWASP recommends, under a secret of the key store, so that a copy of
-the database alone gives nobody anything to guess at.
+Length counts, and that nobody would try it early; what kinds of characters it has does not, and it does not expire (NIST SP
+800-63B, BSI ORP.4). How early somebody would try it is reckoned by zxcvbn, which knows 30,000 common passwords, as many words and
+names, and how people vary them; German ones stand here. Kept is Argon2id with the parameters that OWASP recommends, under a secret
+of the key store, so that a copy of the database alone gives nobody anything to guess at.
 """
 
 import re
 import secrets
 import unicodedata
+from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
@@ -19,6 +21,8 @@ from application.privacy import Keyring
 CHARACTERS_MIN = 12
 CHARACTERS_MAX = 200
 DIFFERENT_MIN = 5  # characters; fewer are a pattern
+GUESSES_MIN = 10**10
+JUDGED_MAX = 20  # characters whose guesses are reckoned: of a longer row of digits and signs that would take seconds
 SALT_BYTES = 16
 HASH_BYTES = 32
 
@@ -72,7 +76,7 @@ def why_not(password: str, *known: str) -> str | None:
     letters = _LETTERS.sub("", folded)
     if letters in COMMON or len(set(folded)) < DIFFERENT_MIN or any(folded in row for row in _ROWS):
         return "common"
-    return None
+    return "common" if _guesses(text[:JUDGED_MAX]) < GUESSES_MIN else None
 
 
 def normal(password: str) -> str:
@@ -109,6 +113,13 @@ def matches(keyring: Keyring, account: UUID, password: str, stored: str) -> bool
 def is_outdated(stored: str) -> bool:
     """Whether it was kept with other parameters than are used now."""
     return f"$m={COST.memory_kib},t={COST.iterations},p={COST.lanes}$" not in stored
+
+
+def _guesses(text: str) -> Decimal:
+    """After how many guesses somebody would come to it who goes by what people choose."""
+    from zxcvbn import zxcvbn  # type: ignore[import-untyped]  # its lists are slow to load, and rarely needed
+
+    return Decimal(zxcvbn(text, sorted(COMMON))["guesses"])
 
 
 def _secret(keyring: Keyring, account: UUID) -> bytes:

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
 import anyio
@@ -20,7 +20,7 @@ from application.engine import Clock, utc_now
 from application.log import Reader, Store, Transaction
 from application.projections.tables import instant, micros
 from domain.quantities import Actor
-from interfaces.identity import trail
+from interfaces.identity import blocks, trail
 
 ID_BYTES = 32
 IDLE = timedelta(minutes=30)
@@ -29,6 +29,8 @@ ON_THE_WAY = timedelta(minutes=15)  # for each step of signing in
 ROTATED = timedelta(minutes=15)
 GRACE = timedelta(seconds=30)
 SEEN = timedelta(minutes=1)  # how exactly it is known when a browser was last there
+PROVED = timedelta(minutes=5)  # in which somebody who has proved again who they are may change what lets them in
+CLOCKS = timedelta(seconds=30)  # by which an issuer's clock and ours may differ
 
 # What is still to be done before somebody is signed in: show a code of the second factor, choose a password, set up a second
 # factor.
@@ -37,19 +39,41 @@ Stage = Literal["code", "password", "factor", "open"]
 T = TypeVar("T")
 
 
+class Blocked(Exception):
+    """Somebody knows this person, and they are kept out."""
+
+
+class AtIssuer(NamedTuple):
+    """Whom and which session of theirs an issuer will name when it ends it."""
+
+    sub: str
+    sid: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
-    """``account`` is null where somebody else says who it is; ``proposed`` is a second factor that is being set up."""
+    """``account`` is null where somebody else says who it is; ``proposed`` is a second factor that is being set up; ``proved`` is
+    when this person has last proved again who they are."""
 
     id: UUID
     actor: Actor
     account: UUID | None
     how: str
     address: str
+    browser: str
     stage: Stage
     proposed: bytes | None
+    proved: datetime | None
     started: datetime
     seen: datetime
+
+    @property
+    def changes_until(self) -> datetime | None:
+        """Until when this person may change what lets them in."""
+        return None if self.proved is None else self.proved + PROVED
+
+    def may_change(self, now: datetime) -> bool:
+        return self.changes_until is not None and now < self.changes_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +92,22 @@ class Sessions:
         self.clock = clock
         self._limiter = limiter
 
-    async def start(self, actor: Actor, *, how: str, address: str = "") -> str:
-        """Signs in somebody whom another system knows; returns the value of the cookie."""
-        return await self.working(lambda: self._begin(actor, how, address))
+    async def start(
+        self, actor: Actor, *, how: str, address: str = "", browser: str = "", at_issuer: AtIssuer | None = None
+    ) -> str:
+        """Signs in somebody whom another system knows; returns the value of the cookie. Raises ``Blocked``."""
+        cookie = await self.working(lambda: self._begin(actor, how, address, browser, at_issuer))
+        if cookie is None:
+            raise Blocked()
+        return cookie
+
+    async def prove(self, id: UUID, actor: Actor) -> str | None:
+        """Another system says anew that it is them; returns the value of the cookie, or nothing if that session is not theirs."""
+        return await self.working(lambda: self._prove(id, actor))
+
+    async def end_at_issuer(self, sub: str | None, sid: str | None, said: datetime) -> None:
+        """The issuer has ended a session, or all of a person, as it said then."""
+        await self.working(lambda: self._end_at_issuer(sub, sid, said))
 
     async def actor(self, cookie: str) -> Actor | None:
         """Who is signed in with a cookie."""
@@ -89,11 +126,30 @@ class Sessions:
         """Works with the store in a thread of its own."""
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)
 
-    def _begin(self, actor: Actor, how: str, address: str) -> str:
+    def _begin(self, actor: Actor, how: str, address: str, browser: str, at_issuer: AtIssuer | None) -> str | None:
         now = self.clock()
         with self.store.turn() as turn:
+            if blocks.is_blocked(turn, actor):
+                trail.note(turn, now, "not_active", actor.subject, address=address)
+                return None
             trail.note(turn, now, "signed_in", actor.subject, address=address)
-            return begin(turn, now, actor, how=how, address=address)
+            return begin(turn, now, actor, how=how, address=address, browser=browser, at_issuer=at_issuer)
+
+    def _prove(self, id: UUID, actor: Actor) -> str | None:
+        now = self.clock()
+        with self.store.turn() as turn:
+            mine = [each for each in open_of(turn, now, actor) if each.id == id and each.actor == actor]
+            return prove(turn, now, mine[0]) if mine else None
+
+    def _end_at_issuer(self, sub: str | None, sid: str | None, said: datetime) -> None:
+        """Only those that had begun by then, so a word of the issuer that comes again ends nothing new."""
+        now = self.clock()
+        named = "issuer_sub = ?" if sid is None else "issuer_sid = ?" if sub is None else _OF_BOTH
+        who = [each for each in (sub, sid) if each is not None]
+        with self.store.turn() as turn:
+            ending = f"DELETE FROM sessions WHERE started < ? AND {named} RETURNING subject"
+            for (subject,) in turn.fetch(ending, (micros(said + CLOCKS), *who)):
+                trail.note(turn, now, "session_ended", subject, by="oidc")
 
     def _look(self, cookie: str) -> Seen | None:
         now, digest = self.clock(), hashed(cookie)
@@ -117,14 +173,24 @@ class Sessions:
 
 
 def begin(
-    tx: Transaction, now: datetime, actor: Actor, *, how: str, address: str, account: UUID | None = None, stage: Stage = "open"
+    tx: Transaction,
+    now: datetime,
+    actor: Actor,
+    *,
+    how: str,
+    address: str,
+    browser: str = "",
+    account: UUID | None = None,
+    stage: Stage = "open",
+    at_issuer: AtIssuer | None = None,
 ) -> str:
     """A new session; those that are over for good go. Returns the value of its cookie."""
     cookie = secrets.token_urlsafe(ID_BYTES)
     tx.execute("DELETE FROM sessions WHERE started < ? OR seen < ?", [(micros(now - LASTING), micros(now - IDLE))])
     who = (actor.subject, actor.role, actor.organisation)
     whose, at = None if account is None else str(account), micros(now)
-    tx.execute(_INSERT, [(str(uuid4()), hashed(cookie), at, at, whose, *who, how, address, stage, at, at)])
+    sub, sid = at_issuer or (None, None)
+    tx.execute(_INSERT, [(str(uuid4()), hashed(cookie), at, at, whose, *who, how, address, browser, stage, sub, sid, at, at)])
     return cookie
 
 
@@ -137,6 +203,17 @@ def go_on(tx: Transaction, now: datetime, session: Session, stage: Stage, propos
         "WHERE id = ?",
         [(hashed(cookie), at, at, stage, proposed, at, at, str(session.id))],
     )
+    return cookie
+
+
+def prove(tx: Transaction, now: datetime, session: Session) -> str:
+    """This person has proved again who they are: another id, as at each step. Returns the value of its cookie."""
+    cookie, at = secrets.token_urlsafe(ID_BYTES), micros(now)
+    tx.execute(
+        "UPDATE sessions SET hash = ?, previous = NULL, rotated = ?, confirmed = ?, proved = ?, seen = ? WHERE id = ?",
+        [(hashed(cookie), at, at, at, at, str(session.id))],
+    )
+    trail.note(tx, now, "proved_again", session.actor.subject, address=session.address)
     return cookie
 
 
@@ -175,12 +252,14 @@ def hashed(cookie: str) -> bytes:
 # ── rows
 
 _INSERT = (
-    "INSERT INTO sessions (id, hash, rotated, confirmed, account, subject, role, organisation, how, address, stage, started, seen) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO sessions (id, hash, rotated, confirmed, account, subject, role, organisation, how, address, browser, stage, "
+    "issuer_sub, issuer_sid, started, seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_OF_BOTH = "issuer_sub = ? AND (issuer_sid = ? OR issuer_sid IS NULL)"
 _SELECT = (
-    "SELECT s.id, s.subject, s.role, s.organisation, s.account, s.how, s.address, s.stage, s.proposed, s.started, s.seen, "
-    "s.rotated, s.confirmed, s.previous, a.state, a.role, a.organisation FROM sessions s LEFT JOIN accounts a ON a.id = s.account"
+    "SELECT s.id, s.subject, s.role, s.organisation, s.account, s.how, s.address, s.browser, s.stage, s.proposed, s.proved, "
+    "s.started, s.seen, s.rotated, s.confirmed, s.previous, a.state, a.role, a.organisation FROM sessions s "
+    "LEFT JOIN accounts a ON a.id = s.account"
 )
 
 
@@ -197,16 +276,18 @@ class _Found:
 
     @classmethod
     def of(cls, row: Sequence[Any], digest: bytes | None = None) -> "_Found":
-        id, subject, role, organisation, account, how, address, stage, proposed, started, seen = row[:11]
-        rotated, confirmed, previous, *of_account = row[11:]
+        id, subject, role, organisation, account, how, address, browser, stage, proposed, proved, started, seen = row[:13]
+        rotated, confirmed, previous, *of_account = row[13:]
         session = Session(
             UUID(id),
             Actor(subject, role, organisation),
             None if account is None else UUID(account),
             how,
             address,
+            browser,
             stage,
             proposed,
+            None if proved is None else instant(proved),
             instant(started),
             instant(seen),
         )

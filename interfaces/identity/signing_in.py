@@ -4,6 +4,7 @@ own, a second factor of one's own. Each step has an id of the session of its own
 A wrong password and an unknown name get the same answer in the same time, and so does an account that is locked.
 """
 
+import logging
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,11 +15,14 @@ import anyio
 
 from application.log import Reader, Store, Transaction
 from application.privacy import Keyring
-from interfaces.identity import accounts, limits, passwords, second_factor, sessions, trail
+from interfaces.identity import accounts, blocks, limits, passwords, second_factor, sessions, trail
 from interfaces.identity.accounts import Account
+from interfaces.identity.breached import Breached, UnreadableList
 from interfaces.identity.limits import Counted
 from interfaces.identity.people import is_name
 from interfaces.identity.sessions import Session, Sessions, Stage
+
+log = logging.getLogger("stundenpool.identity")
 
 HASHING_MAX = 2  # passwords at the same time in a process: each takes 46 MiB
 
@@ -56,9 +60,10 @@ class Own:
 class SigningIn:
     """The steps. Each works in a thread and returns the value of the cookie that takes the place of the one before."""
 
-    def __init__(self, sessions: Sessions, keyring: Keyring) -> None:
+    def __init__(self, sessions: Sessions, keyring: Keyring, breached: Breached | None = None) -> None:
         self._sessions = sessions
         self._keyring = keyring
+        self._breached = breached
         self.hashing = anyio.CapacityLimiter(HASHING_MAX)
 
     @property
@@ -68,7 +73,7 @@ class SigningIn:
     def _now(self) -> datetime:
         return self._sessions.clock()
 
-    def with_password(self, name: str, password: str, address: str) -> str:
+    def with_password(self, name: str, password: str, address: str, browser: str = "") -> str:
         """Raises ``NotTaken``."""
         decoy = self._decoy  # made by whoever is the first, also where there is such an account
         counted = limits.of_password(self._told_apart(name), address)
@@ -83,7 +88,7 @@ class SigningIn:
         right = self._matches(account, password, decoy)
         secret = passwords.hashed(self._keyring, account.id, password) if self._to_keep_anew(account, right) and account else None
         with self._store.turn() as turn:
-            cookie = self._judged(turn, account, right, secret, address, counted)
+            cookie = self._judged(turn, account, right, secret, address, browser, counted)
         if cookie is None:  # told of in the trail, so not by leaving the turn with an exception
             raise NotTaken("wrong")
         return cookie
@@ -115,6 +120,8 @@ class SigningIn:
         wrong = passwords.why_not(password, account.name, account.actor.subject, "Stundenpool")
         if wrong is None and passwords.matches(self._keyring, account.id, password, account.password):
             wrong = "same"
+        if wrong is None and self._is_breached(password):
+            wrong = "breached"
         if wrong is not None:
             raise NotTaken(wrong)
         secret = passwords.hashed(self._keyring, account.id, password)
@@ -154,26 +161,40 @@ class SigningIn:
             trail.note(turn, now, "second_factor_set_up", account.actor.subject, address=session.address)
             return self._go_on(turn, now, session, accounts.get(turn, account.id)), recovery
 
-    def renewing(self, cookie: str, password: str, stage: Stage, address: str) -> str:
-        """Somebody who is signed in wants another password or second factor, and shows that it is them. Raises ``NotTaken`` and
+    def proving(self, cookie: str, password: str, code: str, address: str) -> str:
+        """Somebody who is signed in shows again that it is them, with both factors; a browser that was left alone must not be
+        enough to keep its owner out. Raises ``NotTaken`` and ``NotHere``."""
+        now = self._now()
+        with self._store.turn() as turn:
+            _, seen = self._at(turn, cookie, "open")
+            counted = [*limits.of_password(self._told_apart(seen.name), address), *limits.of_code(str(seen.id))]
+            too_soon = limits.admit(turn, now, counted)
+            if too_soon:
+                trail.note(turn, now, "too_soon", seen.actor.subject, address=address)
+        if too_soon:
+            raise NotTaken("too_soon", too_soon)
+        right = passwords.matches(self._keyring, seen.id, password, seen.password)
+        with self._store.turn() as turn:
+            session, account = self._at(turn, cookie, "open")
+            right = right and account.password == seen.password  # it may have been changed while it was compared
+            used = accounts.use_code(turn, self._keyring, account, code, now) if right else None
+            if used is not None:
+                limits.forgive(turn, counted)
+                if used == "recovery":
+                    trail.note(turn, now, "recovery_code_used", account.actor.subject, address=address)
+                return sessions.prove(turn, now, session)
+            trail.note(turn, now, "wrong_code" if right else "wrong_password", account.actor.subject, address=address)
+        raise NotTaken("wrong_proof")
+
+    def renewing(self, cookie: str, stage: Stage) -> str:
+        """Somebody who has proved again who they are wants another password or second factor. Raises ``NotTaken`` and
         ``NotHere``."""
         now = self._now()
         with self._store.turn() as turn:
-            _, account = self._at(turn, cookie, "open")
-            counted = limits.of_password(self._told_apart(account.name), address)
-            too_soon = limits.admit(turn, now, counted)
-            if too_soon:
-                trail.note(turn, now, "too_soon", account.actor.subject, address=address)
-        if too_soon:
-            raise NotTaken("too_soon", too_soon)
-        right = passwords.matches(self._keyring, account.id, password, account.password)
-        with self._store.turn() as turn:
-            session, account = self._at(turn, cookie, "open")
-            if right:
-                limits.forgive(turn, counted)
-                return sessions.go_on(turn, now, session, stage)
-            trail.note(turn, now, "wrong_password", account.actor.subject, address=address)
-        raise NotTaken("wrong_own_password")
+            session, _ = self._at(turn, cookie, "open")
+            if not session.may_change(now):
+                raise NotTaken("not_proved")
+            return sessions.go_on(turn, now, session, stage)
 
     def own(self, reader: Reader, session: Session) -> Own:
         """What the account page shows."""
@@ -190,6 +211,14 @@ class SigningIn:
         """What nothing matches, in the time that it takes to find out."""
         return passwords.hashed(self._keyring, UUID(int=0), secrets.token_urlsafe())
 
+    def _is_breached(self, password: str) -> bool:
+        """Nobody chooses a password that could not be looked up."""
+        try:
+            return self._breached is not None and self._breached.has(password)
+        except UnreadableList:
+            log.exception("the list of breached passwords cannot be read")
+            raise NotTaken("not_looked_up") from None
+
     def _told_apart(self, name: str) -> str:
         """Failures are counted under names that nobody can read: one may be a password in the wrong field."""
         return self._keyring.derived("sign-in-names", accounts.folded(name).encode()).hex()[:32]
@@ -203,7 +232,14 @@ class SigningIn:
         return account is not None and right and passwords.is_outdated(account.password)
 
     def _judged(
-        self, turn: Transaction, seen: Account | None, right: bool, secret: str | None, address: str, counted: list[Counted]
+        self,
+        turn: Transaction,
+        seen: Account | None,
+        right: bool,
+        secret: str | None,
+        address: str,
+        browser: str,
+        counted: list[Counted],
     ) -> str | None:
         """The first cookie, or nothing; the trail says why."""
         now = self._now()
@@ -214,7 +250,7 @@ class SigningIn:
         subject = account.actor.subject
         if not right or account.password != seen.password:  # it may have been changed while it was compared
             trail.note(turn, now, "wrong_password", subject, address=address)
-        elif account.state != "active":
+        elif account.state != "active" or blocks.is_blocked(turn, account.actor):
             trail.note(turn, now, "not_active", subject, address=address)
         elif account.first_until is not None and account.first_until <= now:
             trail.note(turn, now, "first_password_expired", subject, address=address)
@@ -223,7 +259,9 @@ class SigningIn:
             if secret is not None:
                 accounts.keep_password(turn, account, secret, account.first_until)
             stage = _next(account, proved=False)
-            return sessions.begin(turn, now, account.actor, how="password", address=address, account=account.id, stage=stage)
+            return sessions.begin(
+                turn, now, account.actor, how="password", address=address, browser=browser, account=account.id, stage=stage
+            )
         return None
 
     def _go_on(self, turn: Transaction, now: datetime, session: Session, account: Account) -> str:

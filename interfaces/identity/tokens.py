@@ -39,10 +39,10 @@ Scope = Literal["full", "read", "events"]
 
 
 class Caller(NamedTuple):
-    """Whose token it is, and what it is limited to."""
+    """Whose token it is, and what it is limited to; one of an issuer may have no scope of ours at all."""
 
     actor: Actor
-    scope: Scope
+    scope: Scope | None
 
 
 class TokenView(msgspec.Struct, frozen=True):
@@ -59,9 +59,11 @@ class TokenView(msgspec.Struct, frozen=True):
     revoked_at: datetime | None
 
 
-def permits(scope: Scope, method: str, path: str) -> bool:
+def permits(scope: Scope | None, method: str, path: str) -> bool:
     """Whether a token of this scope may be used for an operation, ``path`` being that below ``/api/v1``."""
     match scope:
+        case None:
+            return False
         case "full":
             return True
         case "read":
@@ -158,8 +160,9 @@ class Tokens:
         now = self._clock()
         with self._store.reading() as reader:
             rows = reader.fetch(
-                "SELECT subject, role, organisation, scope, used FROM tokens "
-                "WHERE hash = ? AND (expires IS NULL OR expires > ?) AND revoked IS NULL",
+                "SELECT subject, role, organisation, scope, used FROM tokens t "
+                "WHERE hash = ? AND (expires IS NULL OR expires > ?) AND revoked IS NULL AND NOT EXISTS "
+                "(SELECT 1 FROM blocked b WHERE b.subject = t.subject AND b.organisation = t.organisation)",
                 (digest, micros(now)),
             )
         if not rows:

@@ -26,7 +26,7 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple
 
-FORMAT, SHOWN = 1, 20  # die Fassung der Pakete, die dieses Programm kennt; so viele Abweichungen nennt ein Schritt einzeln
+FORMAT, SHOWN = 2, 20  # die letzte Fassung der Pakete, die es kennt; so viele Abweichungen nennt ein Schritt einzeln
 EVENTS, LEAVES, BALANCES, KEYS, MANIFEST = "ereignisse.jsonl", "blaetter.bin", "salden.json", "schluessel.txt", "manifest.json"
 MOVED = {"granted": "bewilligt", "released": "zurückgegeben", "consumed": "geleistet"}
 SUMS = {"budget": "Kontingent", **MOVED, "reserved": "reserviert", "available": "verfügbar"}
@@ -218,9 +218,9 @@ class Package:
     def manifest(self, step: Step) -> dict[str, Any]:
         """Das Verzeichnis, nachdem jede Datei mit ihm verglichen wurde."""
         manifest, kinds = self.json(MANIFEST), {"size": int, "events": int, "pool": str, "checkpoint": str, "files": dict}
-        known = isinstance(manifest, dict) and manifest.get("format") == FORMAT
+        known = isinstance(manifest, dict) and manifest.get("format") in range(1, FORMAT + 1)
         if not known or any(type(manifest.get(name)) is not kind for name, kind in kinds.items()):
-            raise Refused(f"„{MANIFEST}“ ist nicht das Verzeichnis eines Prüfpakets der Fassung {FORMAT}.")
+            raise Refused(f"„{MANIFEST}“ ist nicht das Verzeichnis eines Prüfpakets bis zur Fassung {FORMAT}.")
         for name in sorted({*self.sizes, *manifest["files"]} - {MANIFEST}):
             with step:
                 if name not in manifest["files"]:
@@ -290,6 +290,7 @@ class Books:
             self.wrong(f"{place}: Im Strom {stream} müsste Version {expected} folgen, es ist aber {version}: Etwas fehlt.")
         matter = data.get("matter", data)  # eine Feststellung ohne Pool beruht auf Terminen mehrerer oder kann jeden betreffen
         spread = matter is not data and matter["pool"] is None and (not matter["worker"] or {*matter["positions"]} & self.positions)
+        spread = spread or kind == "provider-registered"  # ein Träger kann an mehreren Pools teilnehmen
         if expected == 1 and not spread and self.pool != (stream if kind == "pool-opened" else matter.get("pool")):
             self.wrong(f"{place}: Hier beginnt etwas, das nicht zu diesem Stundenpool gehört oder dessen Anfang fehlt.")
         if at < self.recorded_at:
@@ -355,7 +356,6 @@ class Books:
 
     def balances(self) -> dict[str, dict[str, Counter[str]]]:
         """Die Salden nach Gruppen, und unter „pool“ die des ganzen Stundenpools. Gruppen ohne Minuten fehlen."""
-        whole = self.groups["pool"]["im Ganzen"]
         for by, groups in self.groups.items():
             carried = 0
             for key, sums in sorted(groups.items()):
@@ -363,7 +363,7 @@ class Books:
                 carried = sums["reserved"] if by == "month" else 0  # da zählt, was an seinem Ende reserviert ist
                 if by != "pool" and not any(sums[kind] for kind in MOVED):
                     del groups[key]
-        whole.update(budget=self.budget, available=self.budget - whole["granted"] + whole["released"])
+        self.groups["pool"]["im Ganzen"].update(budget=self.budget, available=self.budget - self.committed)
         return dict(self.groups)
 
 

@@ -1,11 +1,13 @@
 """What may only grow, and how the database itself sees to it.
 
 Triggers refuse to change or remove a row of the log, its tree and its checkpoints, of the receipts, of what was read by whom and of
-who got in, whoever asks. On PostgreSQL the role of the service has neither the right to do so nor the right to take the triggers
+who got in, whoever asks. Who got in is kept for a period only, because it names people who work here: rows that are old enough may
+be removed, and none before. On PostgreSQL the role of the service has neither the right to do so nor the right to take the triggers
 away. Whoever owns the database, or may write SQLite's file, can do both; ``db check`` says what is missing.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from application.log import Reader, Store, Transaction
 from interfaces.storage.sqlite import SQLiteTurnRecorder
@@ -23,18 +25,52 @@ KEYS = {
     "access_trail": ("number",),
 }
 
+# What is removed after a period that the office sets, and the seconds that a row stays whatever anybody sets: twelve weeks.
+KEPT_FOR_A_PERIOD = frozenset({"access_trail"})
+_KEPT_SECONDS = 84 * 24 * 60 * 60
+
 _REFUSAL = """
 BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
 END
 """
-_REFUSE = f"CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $${_REFUSAL}$$"
+_EARLY_REFUSAL = f"""
+BEGIN
+    IF OLD.at > (extract(epoch FROM now()) - {_KEPT_SECONDS}) * 1000000 THEN
+        RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN OLD;
+END
+"""
 
-# Triggers that are at work and do what ours do: before each statement that updates (16), deletes (8) or truncates (32).
-_AT_WORK = f"""
-SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
-WHERE c.relnamespace = current_schema()::regnamespace AND t.tgname = c.relname || '_append_only' AND t.tgenabled IN ('O', 'A')
-AND t.tgtype = {2 + 8 + 16 + 32} AND t.tgqual IS NULL AND t.tgattr::text = '' AND p.proname = 'refuse_change' AND p.prosrc = ?
+
+class _Guard(NamedTuple):
+    """A trigger on PostgreSQL: on which table, before what, for each row or statement, and the function that it calls."""
+
+    table: str
+    before: tuple[str, ...]
+    each: str
+    function: str
+
+    def statement(self, name: str) -> str:
+        when = f"BEFORE {' OR '.join(self.before)} ON {self.table} FOR EACH {self.each}"
+        return f"CREATE OR REPLACE TRIGGER {name} {when} EXECUTE FUNCTION {self.function}()"
+
+    @property
+    def found(self) -> tuple[str, int, str, str]:
+        """As ``_AT_WORK`` finds it, where the function is ours."""
+        type = sum(_TYPE[each] for each in ("BEFORE", self.each, *self.before))
+        return self.table, type, self.function, _FUNCTIONS[self.function]
+
+
+_TYPE = {"STATEMENT": 0, "ROW": 1, "BEFORE": 2, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}  # as the server notes it
+_FUNCTIONS = {"refuse_change": _REFUSAL, "refuse_early_removal": _EARLY_REFUSAL}
+
+# Triggers that are at work, and what they do.
+_AT_WORK = """
+SELECT t.tgname::text, c.relname::text, t.tgtype::int, p.proname::text, p.prosrc
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE c.relnamespace = current_schema()::regnamespace AND t.tgenabled IN ('O', 'A') AND t.tgqual IS NULL AND t.tgattr::text = ''
 """
 
 # By which rights a role could alter such a table or stand in the way of who works on it, and what tells whether it holds them;
@@ -52,7 +88,7 @@ _OWNED = """
 SELECT 'Datenbank ' || datname, pg_has_role(datdba, 'MEMBER') FROM pg_database WHERE datname = current_database()
 UNION ALL SELECT 'Schema ' || nspname, pg_has_role(nspowner, 'MEMBER') FROM pg_namespace WHERE nspname = current_schema()
 UNION ALL SELECT 'Funktion ' || proname, pg_has_role(proowner, 'MEMBER') FROM pg_proc
-WHERE proname = 'refuse_change' AND pronamespace = current_schema()::regnamespace
+WHERE proname IN ('refuse_change', 'refuse_early_removal') AND pronamespace = current_schema()::regnamespace
 """
 
 # What a role may do whatever it was granted, also by becoming another one.
@@ -75,8 +111,8 @@ def missing_guards(reader: Reader, store: Store) -> list[str]:
     if isinstance(store, SQLiteTurnRecorder):
         made: dict[str, str] = dict(reader.fetch("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
         return [name for name, statement in _sqlite_guards().items() if made.get(name) != statement]
-    at_work = {name for (name,) in reader.fetch(_AT_WORK, [_REFUSAL])}
-    return [name for name in _postgres_guards() if name not in at_work]
+    at_work = {name: tuple(found) for name, *found in reader.fetch(_AT_WORK)}
+    return [name for name, guard in _postgres_guards().items() if at_work.get(name) != guard.found]
 
 
 def put_up_guards(tx: Transaction, store: Store) -> bool:
@@ -88,9 +124,10 @@ def put_up_guards(tx: Transaction, store: Store) -> bool:
             tx.fetch(_sqlite_guards()[name])
     else:
         if missing:
-            tx.fetch(_REFUSE)
+            for function, does in _FUNCTIONS.items():
+                tx.fetch(f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $${does}$$")
         for name in missing:
-            tx.fetch(_postgres_guards()[name])
+            tx.fetch(_postgres_guards()[name].statement(name))
     return bool(missing)
 
 
@@ -99,11 +136,11 @@ def excess_rights(reader: Reader) -> list[str]:
     return [*_excess_on_tables(reader), *_excess_beyond(reader)]
 
 
-def _postgres_guards() -> Mapping[str, str]:
+def _postgres_guards() -> Mapping[str, _Guard]:
+    never = {table: ("UPDATE", "TRUNCATE") if table in KEPT_FOR_A_PERIOD else ("UPDATE", "DELETE", "TRUNCATE") for table in KEYS}
     return {
-        f"{table}_append_only": f"CREATE OR REPLACE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-        for table in KEYS
+        **{f"{table}_append_only": _Guard(table, before, "STATEMENT", "refuse_change") for table, before in never.items()},
+        **{f"{table}_kept": _Guard(table, ("DELETE",), "ROW", "refuse_early_removal") for table in sorted(KEPT_FOR_A_PERIOD)},
     }
 
 
@@ -116,8 +153,9 @@ def _sqlite_guards_of(table: str, keys: tuple[str, ...]) -> Iterator[tuple[str, 
     # INSERT OR REPLACE removes the row that is in its way without asking a trigger on deletion.
     same = " AND ".join(f"{key} = NEW.{key}" for key in keys)
     in_its_way = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {condition})" for condition in ("rowid = NEW.rowid", same))
-    for what, when in (("UPDATE", ""), ("DELETE", ""), ("INSERT", f" WHEN {in_its_way}")):
-        name = f"{table}_no_{'replace' if when else what.lower()}"
+    early = f" WHEN OLD.at > (strftime('%s', 'now') - {_KEPT_SECONDS}) * 1000000" if table in KEPT_FOR_A_PERIOD else ""
+    for what, when in (("UPDATE", ""), ("DELETE", early), ("INSERT", f" WHEN {in_its_way}")):
+        name = f"{table}_no_{'replace' if what == 'INSERT' else what.lower()}"
         yield name, f"CREATE TRIGGER {name} BEFORE {what} ON {table}{when} {refuse}"
 
 
@@ -126,7 +164,8 @@ def _excess_on_tables(reader: Reader) -> Iterator[str]:
         owns = f"(SELECT pg_has_role(relowner, 'MEMBER') FROM pg_class WHERE oid = '{table}'::regclass)"
         may = [f"{told_by}('{table}', '{right}')" for right, told_by in _ALTERING.items()]
         [held] = reader.fetch(f"SELECT {', '.join([owns, *may])}")
-        if rights := [right for right, has in zip(["Eigentum", *_ALTERING], held, strict=True) if has]:
+        granted = {"DELETE"} if table in KEPT_FOR_A_PERIOD else set()
+        if rights := [right for right, has in zip(["Eigentum", *_ALTERING], held, strict=True) if has and right not in granted]:
             yield f"{table}: {', '.join(rights)}"
 
 

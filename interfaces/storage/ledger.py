@@ -5,6 +5,7 @@ It stands beside the key store and in no backup of it. Who restores from a backu
 
 import fcntl
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -39,16 +40,16 @@ class ErasureLedger:
                 raise self._damaged(f"Zeile {number}: {error}") from error
         return found
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entries: Collection[Entry]) -> None:
         """Nothing that is there already is written twice."""
         try:
             handle = os.open(self._file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-            with open(handle, "r+b", buffering=0) as file:
+            with open(handle, "r+b") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
-                if entry in self.entries():
-                    return
+                known = set(self.entries())
                 _cut_unfinished(file.fileno())
-                os.write(file.fileno(), msgspec.json.encode(entry) + b"\n")
+                file.writelines(msgspec.json.encode(entry) + b"\n" for entry in entries if entry not in known)
+                file.flush()
                 os.fsync(file.fileno())
             sync(self._file.parent)
         except OSError as error:

@@ -34,7 +34,8 @@ GRANTS = {
     "recovery_codes": "SELECT, INSERT, DELETE",
     "sessions": "SELECT, INSERT, UPDATE, DELETE",
     "failures": "SELECT, INSERT, UPDATE, DELETE",
-    "access_trail": "SELECT, INSERT",
+    "blocked": "SELECT, INSERT, DELETE",
+    "access_trail": "SELECT, INSERT, DELETE",  # of what is old enough: a trigger sees to it
     "webhooks": "SELECT, INSERT, UPDATE, DELETE",
     "projections": "SELECT, UPDATE",
     "snapshots": "SELECT, INSERT, UPDATE",

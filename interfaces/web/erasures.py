@@ -12,7 +12,7 @@ from uuid import UUID
 from application.log import Reader
 from application.projections import cases, retention
 from application.projections.retention import Person
-from application.reads import summary_for
+from application.reads import Disclosure, disclosures_of, summary_for
 from domain.personal_data import CLASSES, Ground, PersonalClass, without
 from domain.quantities import berlin_day
 from interfaces.http.bodies import Name
@@ -145,7 +145,7 @@ class Erasure:
     """How it stands with a person's data, and what the reader can do about it.
 
     ``due`` is what may be erased today; ``erasing`` what the second person would erase by agreeing, ``waiting`` what would still
-    have to be kept; ``readers`` are the organisations that read what is erased.
+    have to be kept; ``readers`` are the organisations that read what is erased, ``disclosures`` what left the house of it.
     """
 
     stands: RetentionView
@@ -156,6 +156,7 @@ class Erasure:
     grounds: Sequence[Ground]
     deeds: Sequence[Deed]
     readers: Sequence[str]
+    disclosures: Sequence[Disclosure]
     version: int
     position: int
 
@@ -176,6 +177,7 @@ def erasure(asking: Asking, case: UUID) -> Erasure:
         grounds=_grounds(stands, due),
         deeds=_deeds(stands, erasing, asking.actor.subject),
         readers=sorted({read.organisation for read in summary_for(reader, case)}) if stands.erased else (),
+        disclosures=disclosures_of(reader, case) if stands.requested or stands.erased else (),
         version=cases.versioned_case(reader, case, None).version,
         position=head.id if head else 0,
     )

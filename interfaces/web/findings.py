@@ -21,6 +21,7 @@ from domain.refusals import NotFound
 from interfaces.http.findings import OPERATIONS, FindingStep, get_finding
 from interfaces.http.operations import Asking, Command
 from interfaces.http.parameters import Parameters
+from interfaces.web.choice import choose
 from interfaces.web.formats import number
 from interfaces.web.forms import Form
 
@@ -53,7 +54,7 @@ _NEXT: Mapping[HandlingState | None, tuple[Deed, ...]] = {
 class FindingsShown(Parameters, frozen=True):
     """Findings of a pool, on request only those that are handled so far, or as they were known."""
 
-    pool: UUID
+    pool: UUID | None = None
     state: HandlingState | None = None
     known_at: str | None = None
     after: Annotated[str, Meta(pattern="^[0-9]{1,18}(-[0-9a-f-]{36})?$")] | None = None
@@ -64,6 +65,7 @@ class FindingShown(Parameters, frozen=True):
 
     finding: UUID
     texts: bool = False
+    known_at: str | None = None
 
 
 class RaisingForm(Form, frozen=True):
@@ -101,36 +103,41 @@ class Row:
 class Findings:
     wanted: FindingsShown
     known_at: datetime | date | None
+    choice: Sequence[PoolView]
     pool: PoolView
     rows: Sequence[Row]
     next: str | None
     position: int
 
 
-def findings(asking: Asking, wanted: FindingsShown, known_at: datetime | date | None) -> Findings:
-    """A page of findings; of a provider what was opened and concerns it. Raises ``NotFound`` for the pool."""
-    pool = pools.pool(asking.reader, wanted.pool)
+def findings(asking: Asking, wanted: FindingsShown, known_at: datetime | date | None) -> Findings | None:
+    """A page of findings; of a provider what was opened and concerns it. ``None`` where there is no pool. Raises ``NotFound``."""
+    choice = choose(asking, wanted.pool)
+    if choice is None:
+        return None
     if asking.provider is not None:
         head = asking.reader.head()
         shown, following = opened_findings.list_opened(
             asking.reader,
-            pool=wanted.pool,
+            pool=choice.pool.id,
             state=wanted.state,
             provider=asking.provider,
             after=wanted.after,
             limit=FINDINGS_SHOWN,
         )
-        return Findings(wanted, known_at, pool, [_of_view(each) for each in shown], following, head.id if head else 0)
+        rows = [_of_view(each) for each in shown]
+        return Findings(wanted, known_at, choice.pools, choice.pool, rows, following, head.id if head else 0)
     page = asking.findings.page(
         asking.reader,
-        pool=wanted.pool,
+        pool=choice.pool.id,
         rule=None,
         state=wanted.state,
         unseen=asking.unseen_rules,
         after=wanted.after,
         limit=FINDINGS_SHOWN,
     )
-    return Findings(wanted, known_at, pool, [_of_item(each) for each in page.items], page.next, page.position)
+    rows = [_of_item(each) for each in page.items]
+    return Findings(wanted, known_at, choice.pools, choice.pool, rows, page.next, page.position)
 
 
 def _of_item(item: FindingItem) -> Row:
@@ -161,12 +168,16 @@ class Finding:
     events: Sequence[TrailEntry]
     steps: Sequence[FindingStep]
     texts: bool
+    known_at: datetime | date | None
     deeds: Sequence[Deed]
     position: int
 
 
-def finding(asking: Asking, id: UUID, *, texts: bool = False) -> Finding:
-    """One that was opened, or that a rule finds now; of a provider one that was opened and concerns it. Raises ``NotFound``."""
+def finding(asking: Asking, id: UUID, *, texts: bool = False, known_at: datetime | date | None = None) -> Finding:
+    """One that was opened, or that a rule finds now; of a provider one that was opened and concerns it. Raises ``NotFound``.
+
+    Of one as it was known nothing can be done.
+    """
     reader, head = asking.reader, asking.reader.head()
     about = _about(asking, id)
     row = _of_item(about) if isinstance(about, FindingItem) else _of_view(about)
@@ -178,7 +189,8 @@ def finding(asking: Asking, id: UUID, *, texts: bool = False) -> Finding:
         events=_events(reader, row) if asking.provider is None else (),
         steps=get_finding(asking, Parameters(), id).view.steps if texts else _sealed_steps(reader, id),
         texts=texts,
-        deeds=[deed for deed in _NEXT[row.state] if _may(asking.actor, deed)],
+        known_at=known_at,
+        deeds=[deed for deed in _NEXT[row.state] if _may(asking.actor, deed)] if known_at is None else (),
         position=head.id if head else 0,
     )
 

@@ -1,5 +1,6 @@
 """How people in Germany read numbers, days and instants."""
 
+from base64 import b64encode
 from datetime import date, datetime
 
 from application.views import Unit
@@ -27,6 +28,16 @@ def moment(instant: datetime) -> str:
 def at(when: datetime | date) -> str:
     """A day or an instant."""
     return moment(when) if isinstance(when, datetime) else day(when)
+
+
+def exact(when: datetime | date) -> str:
+    """As links pass it on: an instant to its microsecond."""
+    return berlin_time(when).isoformat() if isinstance(when, datetime) else day(when)
+
+
+def base64(value: bytes) -> str:
+    """A hash as checkpoints write it."""
+    return b64encode(value).decode()
 
 
 def amount(value: int | None, unit: Unit) -> str:

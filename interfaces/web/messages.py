@@ -12,6 +12,15 @@ GERMAN: Mapping[str, str] = {
     "title": "{page} – Stundenpool",
     "skip": "Zum Inhalt springen",
     "none": "–",
+    # the menu
+    "menu": "Seiten",
+    "menu.overview": "Überblick",
+    "menu.evaluation": "Auswertung",
+    "menu.comparison": "Vergleich",
+    "menu.findings": "Feststellungen",
+    "menu.story": "Geschichte",
+    "menu.reads": "Einsichten",
+    "menu.calendar": "Löschkalender",
     # who is signed in
     "role.worker": "Fachkraft",
     "role.lead": "Leitung",
@@ -73,19 +82,41 @@ GERMAN: Mapping[str, str] = {
     "not_taken.token": "Dieses Zugangstoken gilt nicht. Bitte prüfen Sie, ob es vollständig ist.",
     "not_taken.too_soon": "Nach mehreren Fehlversuchen geht es erst in {seconds} Sekunden weiter.",
     "not_taken.wrong_code": "Dieser Code gilt nicht, oder er wurde schon verwendet.",
-    "not_taken.wrong_own_password": "Das Passwort stimmt nicht.",
+    "not_taken.wrong_proof": "Passwort oder Code stimmen nicht. Ein schon verwendeter Code gilt kein zweites Mal.",
+    "not_taken.not_proved": "Bestätigen Sie bitte zuerst noch einmal, dass Sie es sind.",
     "not_taken.differs": "Die beiden Eingaben sind verschieden.",
     "not_taken.short": "Das Passwort ist zu kurz.",
     "not_taken.long": "Das Passwort ist zu lang.",
     "not_taken.known": "Das Passwort enthält Ihren Namen oder den des Programms; danach wird zuerst geraten.",
-    "not_taken.common": "Das Passwort wählen viele, oder es folgt einem einfachen Muster; danach wird zuerst geraten.",
+    "not_taken.common": (
+        "Das Passwort wählen viele, oder es folgt einem einfachen Muster; danach wird zuerst geraten. Sicherer sind mehrere "
+        "Wörter, die nichts miteinander zu tun haben."
+    ),
+    "not_taken.breached": (
+        "Dieses Passwort ist anderswo schon einmal gestohlen worden und steht in Listen, nach denen geraten wird. Bitte wählen Sie "
+        "ein anderes; wo Sie es sonst benutzen, ändern Sie es besser auch."
+    ),
+    "not_taken.not_looked_up": (
+        "Ob dieses Passwort schon einmal gestohlen wurde, lässt sich gerade nicht nachsehen. Bitte versuchen Sie es später noch "
+        "einmal, oder sagen Sie der Administration Bescheid."
+    ),
     "not_taken.same": "Das ist das bisherige Passwort.",
     # one's own account
     "account": "Eigenes Konto",
     "account.heading": "Eigenes Konto",
-    "account.wrong": "Das wurde nicht geändert",
+    "account.wrong": "Das hat nicht geklappt",
+    "account.proof": "Etwas ändern",
+    "account.proof.needed": (
+        "Damit niemand an einem offenen Browser Ihr Konto übernimmt, bestätigen Sie bitte noch einmal, dass Sie es sind. Danach "
+        "können Sie hier {minutes} Minuten lang Sitzungen und Zugangstoken beenden und Ihre Zugangsdaten erneuern."
+    ),
+    "account.proof.given": "Sie haben bestätigt, dass Sie es sind, und können hier bis {until} etwas ändern.",
+    "account.proof.impossible": "In der Vorführung lässt sich hier nichts ändern.",
+    "account.prove": "Bestätigen",
+    "account.prove.elsewhere": "Mit dem Dienstkonto bestätigen",
     "account.sessions": "Wo Sie angemeldet sind",
-    "account.session": "Von {address}, mit {how}",
+    "account.session": "{browser}, von {address}, mit {how}",
+    "account.browser.unknown": "Unbekannter Browser",
     "account.session.times": "seit {started}, zuletzt {seen}",
     "account.unknown": "unbekannter Adresse",
     "account.here": "Diese Sitzung",
@@ -106,7 +137,6 @@ GERMAN: Mapping[str, str] = {
     "account.recovery.one": "Sie haben noch 1 Wiederherstellungscode.",
     "account.recovery.other": "Sie haben noch {count} Wiederherstellungscodes.",
     "account.password": "Jetziges Passwort",
-    "account.password.hint": "Damit niemand an einem offenen Browser Ihr Konto übernimmt",
     "account.renew.password": "Passwort ändern",
     "account.renew.factor": "Zweiten Faktor neu einrichten",
     "sign_in.elsewhere": "Mit dem Dienstkonto anmelden",
@@ -115,7 +145,7 @@ GERMAN: Mapping[str, str] = {
     "signed_out.title": "Abgemeldet",
     "signed_out": "Weiter zur Abmeldung bei der Anmeldestelle",
     # when something is wrong
-    "problem.back": "Zur Übersicht",
+    "problem.back": "Zum Überblick",
     "problem.foreign_origin": "Das Formular kam nicht von dieser Seite. Bitte laden Sie sie neu und versuchen Sie es noch einmal.",
     "problem.foreign_origin.title": "Nicht angenommen",
     # the page
@@ -132,7 +162,6 @@ GERMAN: Mapping[str, str] = {
     "no_pool": "Sobald die Sachbearbeitung einen Stundenpool eröffnet hat, steht er hier.",
     "no_figures.title": "Keine Einsicht in Stundenpools",
     "no_figures": "Die Administration verwaltet Konten, Schlüssel und Einstellungen. Stunden, Anträge und Fälle sieht sie nicht.",
-    "own.findings": "Feststellungen zu Ihrem Träger",
     # as of another time
     "times.heading": "Stand",
     "times.as_of": "geschehen bis",
@@ -167,7 +196,7 @@ GERMAN: Mapping[str, str] = {
     "trace.heading": "Woher diese Zahl kommt",
     "trace.until": "bis {moment}",
     "trace.known": "wie am {moment} bekannt",
-    "trace.name": "Name dieser Zahl:",
+    "trace.name": "Name dieser Zahl",
     "trace.name.use": "Unter diesem Namen geben „stundenpool audit explain“ und die Programmierschnittstelle sie mit Beweisen aus.",
     "trace.entries": "Einträge im Protokoll",
     "trace.explanation": "Die zuletzt verzeichneten stehen oben; jeder hat im Protokoll diese Nummer.",
@@ -192,8 +221,42 @@ GERMAN: Mapping[str, str] = {
     "group.booking": "Antrag",
     "group.service_area": "Leistungsbereich",
     "group.concern": "Anlass",
-    "trace.rest.older": "Frühere Einträge",
+    "trace.rest": "Einträge auf anderen Seiten",
     "trace.rest.others": "Andere Träger und frühere Einträge",
+    "trace.more": "Frühere Einträge",
+    # what it can be checked against
+    "proof.heading": "Woran sich das prüfen lässt",
+    "proof.holds": (
+        "Diese Einträge stehen in dem Protokoll, dessen Wurzel der zuletzt ausgegebene Prüfpunkt nennt; soeben nachgerechnet. "
+        "Vergleichen Sie die Wurzel mit Ihrem eigenen Exemplar des Prüfpunkts."
+    ),
+    "proof.none": "Noch ist kein Prüfpunkt ausgegeben, gegen den sich diese Einträge prüfen ließen.",
+    "proof.broken.title": "Das Protokoll passt nicht zum Prüfpunkt",
+    "proof.broken": (
+        "Mindestens einer dieser Einträge steht nicht so in dem Protokoll, dessen Wurzel der zuletzt ausgegebene Prüfpunkt nennt. "
+        "Was verändert wurde, sagt „stundenpool audit verify“."
+    ),
+    "proof.log": "Protokoll",
+    "proof.issued": "Prüfpunkt vom",
+    "proof.size": "Zahl der Einträge",
+    "proof.root": "Wurzel",
+    "proof.leaves": "Hashwerte der Einträge",
+    "proof.leaves.explanation": (
+        "SHA-256 über jeden Eintrag, wie er gespeichert ist, in Base64. Er ist das Blatt, von dem der Beweis zur Wurzel führt "
+        "(RFC 9162); der Beweis selbst steht in der Ausgabe unter dem Namen der Zahl."
+    ),
+    "proof.recorded": "verzeichnet",
+    "proof.leaf": "Hashwert",
+    "proof.checkpoint": "Prüfpunkt",
+    "proof.in": "enthalten",
+    "proof.newer": "jünger",
+    # the evaluation
+    "evaluation.heading": "Auswertung",
+    "evaluation.by": "Gegliedert nach",
+    "evaluation.total": "Gesamt",
+    "evaluation.figure": "Kennzahl",
+    "evaluation.traced": "Jede Zahl führt zu den Einträgen des Protokolls, aus denen sie entsteht.",
+    "evaluation.small": ("Kleine Zahlen sind nicht unterdrückt: Vor einer Veröffentlichung sind Werte unter 5 zu unterdrücken."),
     # forecast
     "forecast.closed": "Der Pool ist abgeschlossen.",
     "forecast.over": "Der Zeitraum ist am {end} zu Ende gegangen.",
@@ -247,9 +310,6 @@ GERMAN: Mapping[str, str] = {
     "trail.explanation": "Begründungen und Namen bleiben verschlossen; wer sie liest, wird festgehalten.",
     "trail.number": "Nr. {position}",
     "trail.subject": "Fall {reference} · {provider}",
-    "trail.findings": "Feststellungen zu diesem Pool",
-    "trail.reads": "Einsichten in personenbezogene Texte",
-    "trail.calendar": "Löschkalender",
     # findings
     "findings.heading": "Feststellungen",
     "findings.explanation": (
@@ -313,11 +373,22 @@ GERMAN: Mapping[str, str] = {
     "story.of.booking": "Geschichte des Antrags",
     "story.of.worker": "Geschichte der Fachkraft",
     "story.of.pool": "Geschichte des Stundenpools",
+    "story.heading": "Geschichten",
+    "story.choose": (
+        "Was mit einem Fall, einem Antrag, einer Fachkraft oder einem Stundenpool geschah, in der Reihenfolge des Protokolls."
+    ),
+    "story.ask.reference": "Fallzeichen",
+    "story.ask.worker": "Fachkraft",
+    "story.ask.booking": "Kennung eines Antrags",
+    "story.case_of": "Fall bei {provider}, eröffnet am {day}",
+    "story.pools": "Stundenpools",
     "story.heading.case": "Geschichte des Falls „{name}“",
     "story.heading.booking": "Geschichte des Antrags {name}",
     "story.heading.worker": "Geschichte der Fachkraft „{name}“",
     "story.heading.pool": "Geschichte des Stundenpools „{name}“",
-    "story.explanation": "Was geschah, in der Reihenfolge des Protokolls, und was es an Minuten änderte.",
+    "story.explanation": (
+        "Was geschah, in der Reihenfolge des Protokolls: wann es verzeichnet wurde, und was es ab wann an Stunden änderte."
+    ),
     "story.more": "Wie es weiterging",
     # two instants
     "comparison.heading": "Zwei Zeitpunkte vergleichen",
@@ -331,6 +402,8 @@ GERMAN: Mapping[str, str] = {
     "comparison.then": "bekannt am {moment}",
     "comparison.difference": "Unterschied",
     "comparison.changes": "Dazwischen verzeichnet",
+    "comparison.days": "wirksam am",
+    "comparison.and": "und",
     "comparison.none": "Dazwischen wurde über die Zeit davor nichts verzeichnet.",
     "comparison.more": "Weitere Einträge",
     # readings of personal texts
@@ -339,7 +412,7 @@ GERMAN: Mapping[str, str] = {
         "Wer personenbezogene Texte gelesen hat, die letzte Einsicht zuerst. Die Texte selbst stehen hier nicht; deshalb wird, wer "
         "diese Seite liest, nicht verzeichnet."
     ),
-    "reads.of_case": "Nur Fall {case}.",
+    "reads.of_case": "Nur Fall „{case}“.",
     "reads.of_person": "Nur {subject}.",
     "reads.all": "Alle Einsichten",
     "reads.caption": "Einsichten mit Zeit, Person, Zweck, Fall, Zahl der Texte und Herkunft",
@@ -349,7 +422,7 @@ GERMAN: Mapping[str, str] = {
     "reads.whose": "Wessen",
     "reads.texts": "Texte",
     "reads.origin": "Von wo",
-    "reads.case": "Fall {case}",
+    "reads.case": "Fall „{case}“",
     "reads.office": "Begründungen des Amts",
     "reads.unknown": "nicht verzeichnet",
     "reads.none": "Hier steht keine Einsicht.",
@@ -416,6 +489,11 @@ GERMAN: Mapping[str, str] = {
     "erasure.readers": (
         "Gelesen hatten Texte dieses Falls: {readers}. Wer sie weitergegeben hat, ist zu unterrichten (Art. 19 DSGVO)."
     ),
+    "erasure.disclosures": "Herausgegeben",
+    "erasure.disclosures.how": (
+        "Texte dieses Falls haben das Haus lesbar verlassen. Die Empfänger sind zu bitten, sie zu vernichten (Art. 19 DSGVO)."
+    ),
+    "erasure.disclosures.by": "durch {subject} ({organisation})",
     "erasure.incomplete": "Bitte geben Sie einen Grund an und wählen Sie mindestens eine Art von Daten.",
     "erasure.request": "Löschung beantragen",
     "erasure.request.explanation": (

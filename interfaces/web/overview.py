@@ -8,20 +8,19 @@ from uuid import UUID
 from msgspec import structs
 
 from application.log import Reader
-from application.projections import audit_trail, balances, cases, pools, worklist
+from application.projections import audit_trail, balances, cases, worklist
 from application.projections.worklist import Waiting
 from application.views import Balance, ForecastView, Group, PoolView
 from domain.booking import BookingState
 from domain.forecast import WEEKS_MIN
 from domain.quantities import Actor, berlin_day, berlin_month, last_day_of_month, start_of_day
-from domain.refusals import NotFound
 from interfaces.http.operations import Asking
 from interfaces.http.policies import sees
 from interfaces.web import charts
+from interfaces.web.choice import choose
 from interfaces.web.formats import day, hours, month, month_name
 from interfaces.web.messages import message
 
-POOLS_MAX = 100
 MONTHS_MAX = 12
 WAITING_SHOWN = 10
 TRAIL_SHOWN = 8
@@ -121,15 +120,15 @@ def overview(asking: Asking, wanted: UUID | None, times: Times | None = None) ->
     What was known is read by the ``asking`` itself; the ``times`` say what of that had happened.
     """
     reader, today, as_of = asking.reader, berlin_day(asking.now), times.as_of if times else None
-    choice, _ = pools.list_pools(reader, limit=POOLS_MAX, provider=asking.provider)
-    if wanted is None and not choice:
+    choice = choose(asking, wanted)
+    if choice is None:
         return None
-    pool = _chosen(choice, wanted, today)
+    pool = choice.pool
     if as_of is not None:
         pool = structs.replace(pool, balance=balances.balance(reader, pool.id, as_of))
     actor, head = asking.actor, reader.head()
     return Overview(
-        choice=choice,
+        choice=choice.pools,
         pool=pool,
         provider=asking.provider,
         own=_own(reader, pool, asking.provider),
@@ -149,16 +148,6 @@ def _until(as_of: datetime | date | None, now: datetime) -> datetime:
     if as_of is None:
         return now
     return min(now, as_of if isinstance(as_of, datetime) else start_of_day(as_of))
-
-
-def _chosen(choice: Sequence[PoolView], wanted: UUID | None, today: date) -> PoolView:
-    """The last one opened of those that run today, or at least are not closed, or of all."""
-    if wanted is not None:
-        found = next((pool for pool in choice if pool.id == wanted), None)
-        if found is None:
-            raise NotFound()
-        return found
-    return max(enumerate(choice), key=lambda each: (not each[1].closed and today in each[1].period, not each[1].closed, each[0]))[1]
 
 
 def _parts(balance: Balance | Group) -> dict[str, int]:

@@ -16,9 +16,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from application import written
-from application.explain import LABELS, OfBalance
+from application.explain import LABELS, OfBalance, OfEvaluation
 from application.projections.trail_lines import GROUNDS, RETENTION_CLASSES, name_of
-from application.reads import PURPOSES, Occasion
+from application.reads import FORMS, PURPOSES, Occasion
 from domain.quantities import Actor, Role, berlin_day
 from domain.refusals import Malformed, Refusal
 from interfaces import logs
@@ -26,8 +26,7 @@ from interfaces.http import problems, rates
 from interfaces.http.edge import rejected_by
 from interfaces.http.judging import judged, single_values
 from interfaces.http.operations import READING, Asking
-from interfaces.http.parameters import FigureOf, StoryOf, known_at_of
-from interfaces.http.policies import AUDIT, AUDIT_AND_LEADS, AUDITORS, CASEWORK, OFFICERS, Policy
+from interfaces.http.policies import AUDIT, AUDIT_AND_LEADS, AUDITORS, CASEWORK, OFFICERS, REPORTS, Policy
 from interfaces.http.problems import Problem, Rejected
 from interfaces.http.resources import Api, path_ids
 from interfaces.identity import oidc
@@ -35,6 +34,7 @@ from interfaces.identity.people import OFFICE
 from interfaces.identity.sessions import Seen, Session
 from interfaces.web import charts, formats, forms, session
 from interfaces.web.erasures import CalendarShown, ErasureForm, ErasureShown, calendar, erasure
+from interfaces.web.evaluation import EvaluationShown, evaluation_page, group_name
 from interfaces.web.findings import (
     COMMANDS,
     RAISING,
@@ -51,14 +51,14 @@ from interfaces.web.findings import (
 from interfaces.web.messages import counted, message
 from interfaces.web.overview import Times, may_see_figures, may_see_other_times, overview
 from interfaces.web.reads import ReadsShown, list_reads
-from interfaces.web.story import MANNERS, ComparisonShown, compared, story_of
-from interfaces.web.trace import trace
+from interfaces.web.story import MANNERS, ComparisonShown, StoryShown, compared, story_of
+from interfaces.web.trace import FigureShown, trace
 
 T = TypeVar("T")
 
 STATIC = Path(__file__).parent / "static"
 ASSETS = "/assets"
-OVERVIEW, TRACE = "/", "/nachweis"
+OVERVIEW, EVALUATION, TRACE = "/", "/auswertung", "/nachweis"
 FINDINGS, FINDING, STORY, COMPARISON = "/feststellungen", "/feststellung", "/geschichte", "/vergleich"
 READS = "/einsichten"
 CALENDAR, ERASURE = "/loeschen", "/loeschen/fall"
@@ -89,6 +89,11 @@ class Visit:
         return session.address_of(self.request)
 
     @property
+    def browser(self) -> str:
+        """What the request comes from."""
+        return session.browser_of(self.request)
+
+    @property
     def visitor(self) -> Actor:
         """Who is signed in: a page with a policy lets nobody else in."""
         assert self.actor is not None, "the policy lets nobody in who is not signed in"
@@ -111,11 +116,13 @@ class Visit:
         status: int = 200,
         **more: Any,
     ) -> Response:
-        """A page of what is found in one snapshot, as it was known then."""
+        """A page of what is found in one snapshot, as it was known then; ``show`` gives ``None`` where there is no pool yet."""
 
         def read() -> Response:
             with self.api.service.store.reading() as reader:
                 shown = show(self.api.asking(self.visitor, reader, known_at))
+            if shown is None:
+                return page("notice.html", self.visitor, notice="no_pool")
             return page(template, self.visitor, status, shown=shown, **more)
 
         return await self.api.reading(read)
@@ -126,11 +133,15 @@ Answering = Callable[[Visit], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page and what it answers to each method; ``None`` in place of a policy opens it to everybody."""
+    """A page and what it answers to each method; ``None`` in place of a policy opens it to everybody.
+
+    To one that is ``for_systems`` no browser sends anything, so it is not asked where a form comes from.
+    """
 
     path: str
     policy: Policy | None
     answers: Mapping[str, Answering]
+    for_systems: bool = False
 
 
 class PageResource:
@@ -157,7 +168,7 @@ class PageResource:
         answering = self.page.answers.get("GET" if request.method == "HEAD" else request.method)
         if answering is None:
             raise problems.method_not_allowed(", ".join(self.page.answers))
-        if request.method == "POST" and not session.from_here(request):
+        if request.method == "POST" and not self.page.for_systems and not session.from_here(request):
             raise Rejected(403, "foreign_origin", message("problem.foreign_origin.title"), message("problem.foreign_origin"))
         seen = await self._api.sessions.look(session.cookie_of(request))
         response = await self._answer_to(Visit(self._api, request, *_who(seen)), answering)
@@ -171,6 +182,7 @@ class PageResource:
         if self.page.policy is not None:
             if visit.actor is None:
                 return RedirectResponse(SIGN_IN, 303)
+            self._api.demand_network(visit.actor, visit.address)
             if visit.actor.role not in self.page.policy:
                 raise problems.forbidden()
         return await answering(visit)
@@ -196,24 +208,18 @@ async def _overview(visit: Visit) -> Response:
     if times is not None and not may_see_other_times(actor):
         raise problems.forbidden()
 
-    def read() -> Response:
-        with visit.api.service.store.reading() as reader:
-            shown = overview(visit.api.asking(actor, reader, times.known_at if times else None), pool, times)
-        if shown is None:
-            return page("notice.html", actor, notice="no_pool")
-        return page("overview.html", actor, shown=shown)
-
-    return await visit.api.reading(read)
+    known_at = times.known_at if times else None
+    return await visit.page("overview.html", lambda asking: overview(asking, pool, times), known_at=known_at)
 
 
 def _times(stated: Mapping[str, str]) -> Times | None:
     """The two times, as people write them; ``None`` where it is today."""
-    as_of, known_at = (_moment(stated.get(name, ""), name) for name in ("as_of", "known_at"))
+    as_of, known_at = (_moment(stated.get(name), name) for name in ("as_of", "known_at"))
     return None if as_of is None and known_at is None else Times(as_of, known_at)
 
 
-def _moment(stated: str, name: str) -> datetime | date | None:
-    if not stated.strip():
+def _moment(stated: str | None, name: str) -> datetime | date | None:
+    if stated is None or not stated.strip():
         return None
     try:
         found = written.instant(stated.strip())
@@ -229,9 +235,18 @@ def _id(stated: str) -> UUID:
 
 
 async def _trace(visit: Visit) -> Response:
-    """Where a figure comes from."""
-    wanted = visit.wanted(FigureOf)
-    return await visit.page("trace.html", lambda asking: trace(asking, wanted), known_at=known_at_of(wanted))
+    """Where a figure comes from. A balance knows both times by itself."""
+    wanted = visit.wanted(FigureShown)
+    figure = wanted.at(_moment(wanted.as_of, "as_of"), _moment(wanted.known_at, "known_at"))
+    known_at = figure.known_at if isinstance(figure, OfEvaluation) else None
+    return await visit.page("trace.html", lambda asking: trace(asking, figure, wanted.after), known_at=known_at)
+
+
+async def _evaluation(visit: Visit) -> Response:
+    """The figures of the evaluation."""
+    wanted = visit.wanted(EvaluationShown)
+    known_at = _moment(wanted.known_at, "known_at")
+    return await visit.page("evaluation.html", lambda asking: evaluation_page(asking, wanted, known_at), known_at=known_at)
 
 
 async def _findings(visit: Visit) -> Response:
@@ -242,7 +257,7 @@ async def _findings(visit: Visit) -> Response:
 async def _findings_page(
     visit: Visit, wanted: FindingsShown, status: int = 200, *, wrong: str | None = None, said: RaisingForm | None = None
 ) -> Response:
-    known_at = _moment(wanted.known_at or "", "known_at")
+    known_at = _moment(wanted.known_at, "known_at")
     return await visit.page(
         "findings.html",
         lambda asking: findings(asking, wanted, known_at),
@@ -276,26 +291,41 @@ async def _reads(visit: Visit) -> Response:
 async def _finding(visit: Visit) -> Response:
     """One finding: what it rests on, what was done to it, and what can be."""
     wanted = visit.wanted(FindingShown)
-    return await (_finding_with_texts(visit, wanted.finding) if wanted.texts else _finding_page(visit, wanted.finding))
+    known_at = _moment(wanted.known_at, "known_at")
+    return await (_finding_with_texts if wanted.texts else _finding_page)(visit, wanted.finding, known_at)
 
 
-async def _finding_with_texts(visit: Visit, id: UUID) -> Response:
+async def _finding_with_texts(visit: Visit, id: UUID, known_at: datetime | date | None) -> Response:
     """The page goes out once it is recorded who read whose texts."""
     actor, api = visit.visitor, visit.api
     occasion = Occasion(actor, f"GET {FINDING}", READING[actor.role], visit.address, logs.request_id.get())
 
     def read() -> Response:
         with api.recording(occasion) as (reader, opener):
-            shown = finding(api.asking(actor, reader, opener=opener), id, texts=True)
+            shown = finding(api.asking(actor, reader, known_at, opener), id, texts=True, known_at=known_at)
         return page("finding.html", actor, shown=shown, key=uuid4(), wrong=None, said=None)
 
     return await api.reading(read)
 
 
 async def _finding_page(
-    visit: Visit, id: UUID, status: int = 200, *, wrong: str | None = None, said: DeedForm | None = None
+    visit: Visit,
+    id: UUID,
+    known_at: datetime | date | None = None,
+    status: int = 200,
+    *,
+    wrong: str | None = None,
+    said: DeedForm | None = None,
 ) -> Response:
-    return await visit.page("finding.html", lambda asking: finding(asking, id), status=status, key=uuid4(), wrong=wrong, said=said)
+    return await visit.page(
+        "finding.html",
+        lambda asking: finding(asking, id, known_at=known_at),
+        known_at=known_at,
+        status=status,
+        key=uuid4(),
+        wrong=wrong,
+        said=said,
+    )
 
 
 async def _handle(visit: Visit) -> Response:
@@ -308,13 +338,14 @@ async def _handle(visit: Visit) -> Response:
     wrong = await forms.decided(visit.api, visit.visitor, command, [form.finding], said, form.key)
     if wrong is None:
         return RedirectResponse(f"{FINDING}?{urlencode({'finding': form.finding})}", 303)
-    return await _finding_page(visit, form.finding, 422, wrong=wrong, said=form)
+    return await _finding_page(visit, form.finding, status=422, wrong=wrong, said=form)
 
 
 async def _story(visit: Visit) -> Response:
     """What happened to a case, a booking or a pool, or by and to a worker."""
-    wanted = visit.wanted(StoryOf)
-    return await visit.page("story.html", lambda asking: story_of(asking, wanted))
+    wanted = visit.wanted(StoryShown)
+    known_at = _moment(wanted.known_at, "known_at")
+    return await visit.page("story.html", lambda asking: story_of(asking, wanted, known_at), known_at=known_at)
 
 
 async def _comparison(visit: Visit) -> Response:
@@ -327,7 +358,7 @@ async def _comparison(visit: Visit) -> Response:
 async def _calendar(visit: Visit) -> Response:
     """Whose data are due, or in hand. None of their texts is opened."""
     wanted = visit.wanted(CalendarShown)
-    on = _moment(wanted.on or "", "on")
+    on = _moment(wanted.on, "on")
     return await visit.page("calendar.html", lambda asking: calendar(asking, wanted, on))
 
 
@@ -358,6 +389,7 @@ async def _decide_erasure(visit: Visit) -> Response:
 
 PAGES = (
     Page(OVERVIEW, frozenset(get_args(Role)), {"GET": _overview}),
+    Page(EVALUATION, REPORTS, {"GET": _evaluation}),
     Page(TRACE, CASEWORK, {"GET": _trace}),
     Page(FINDINGS, AUDIT_AND_LEADS, {"GET": _findings, "POST": _raise}),
     Page(FINDING, AUDIT_AND_LEADS, {"GET": _finding, "POST": _handle}),
@@ -367,6 +399,27 @@ PAGES = (
     Page(CALENDAR, OFFICERS, {"GET": _calendar}),
     Page(ERASURE, OFFICERS, {"GET": _erasure, "POST": _decide_erasure}),
 )
+
+
+# What the menu leads to: the title of each page, and whether it is about one pool, so that it keeps to the one that is shown.
+_MENU = {
+    OVERVIEW: ("menu.overview", True),
+    EVALUATION: ("menu.evaluation", True),
+    COMPARISON: ("menu.comparison", True),
+    FINDINGS: ("menu.findings", True),
+    STORY: ("menu.story", False),
+    READS: ("menu.reads", False),
+    CALENDAR: ("menu.calendar", False),
+}
+
+
+def menu(actor: Actor, pool: UUID | None) -> list[tuple[str, str, str]]:
+    """Path, address and title of the pages that the actor may open."""
+    about = "" if pool is None else f"?{urlencode({'pool': pool})}"
+    open_to = {each.path for each in PAGES if each.policy is not None and actor.role in each.policy}
+    return [
+        (path, path + about if of_pool else path, message(title)) for path, (title, of_pool) in _MENU.items() if path in open_to
+    ]
 
 
 def routes(api: Api, pages: Iterable[Page]) -> list[BaseRoute]:
@@ -398,6 +451,8 @@ def _environment() -> Environment:
         "number": formats.number,
         "amount": formats.amount,
         "at": formats.at,
+        "exact": formats.exact,
+        "base64": formats.base64,
     }
     environment.filters.update(filters)
     environment.globals.update(
@@ -408,9 +463,13 @@ def _environment() -> Environment:
         plot_height=charts.PLOT_HEIGHT,
         office=OFFICE,
         assets=ASSETS,
+        menu=menu,
         overview_path=OVERVIEW,
+        evaluation_path=EVALUATION,
         trace_path=TRACE,
         figure_name=OfBalance,
+        evaluated_name=OfEvaluation,
+        group_name=group_name,
         event_name=name_of,
         findings_path=FINDINGS,
         finding_path=FINDING,
@@ -425,13 +484,13 @@ def _environment() -> Environment:
         classes=RETENTION_CLASSES,
         grounds=GROUNDS,
         purposes=PURPOSES,
+        forms=FORMS,
         titles=TITLES,
         positions=positions,
         casework=CASEWORK,
         audit=AUDIT,
         auditors=AUDITORS,
         officers=OFFICERS,
-        handling=AUDIT_AND_LEADS,
         sign_in_path=SIGN_IN,
         sign_out_path=SIGN_OUT,
         account_path=ACCOUNT,

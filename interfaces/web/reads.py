@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from application import reads
+from application.projections import cases
 from application.reads import ReadEntry
 from interfaces.http.bodies import Name
 from interfaces.http.operations import Asking
@@ -23,10 +24,11 @@ class ReadsShown(Parameters, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """A page of readings; ``next`` is what the following one is asked for with."""
+    """A page of readings; ``next`` is what the following one is asked for with. Cases go by their ``references``."""
 
     wanted: ReadsShown
     entries: tuple[ReadEntry, ...]
+    references: Mapping[UUID, str]
     next: Mapping[str, str] | None
 
 
@@ -36,4 +38,6 @@ def list_reads(asking: Asking, wanted: ReadsShown) -> Reads:
         asking.reader, case=wanted.case, subject=wanted.subject, since=None, after=wanted.after, limit=READS_SHOWN
     )
     stated = {"case": wanted.case and str(wanted.case), "subject": wanted.subject, "after": following}
-    return Reads(wanted, entries, {name: value for name, value in stated.items() if value} if following else None)
+    named = {each.case for each in entries if each.case} | ({wanted.case} if wanted.case else set())
+    references = cases.references(asking.reader, named)
+    return Reads(wanted, entries, references, {name: value for name, value in stated.items() if value} if following else None)

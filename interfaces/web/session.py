@@ -40,6 +40,34 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
+def browser_of(request: Request) -> str:
+    """What it says it is, as far as a person would tell browsers apart; empty where that is nothing known."""
+    said = request.headers.get("user-agent", "")
+    browser = next((name for mark, name in _BROWSERS if mark in said), "")
+    system = next((name for mark, name in _SYSTEMS if mark in said), "")
+    return f"{browser} auf {system}" if browser and system else browser or system
+
+
+# The first that is found counts: most browsers name others besides.
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("OPR/", "Opera"),
+    ("Chrome/", "Chrome"),
+    ("CriOS/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("Windows", "Windows"),
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
 def _name(request: Request) -> str:
     """With the prefix, a browser takes it from an encrypted page of this very host alone."""
     return f"__Host-{COOKIE}" if _encrypted(request) else COOKIE

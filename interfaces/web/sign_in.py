@@ -34,7 +34,7 @@ async def _with_password(visit: Visit) -> Response:
     fields = await forms.fields(visit.request)
     name, password = fields.get("name", ""), fields.get("password", "")
     try:
-        cookie = await hashing(visit, lambda: visit.api.signing_in.with_password(name, password, visit.address))
+        cookie = await hashing(visit, lambda: visit.api.signing_in.with_password(name, password, visit.address, visit.browser))
     except NotTaken as not_taken:
         return _sign_in_page(visit, not_taken)
     return await _signed_in_anew(visit, cookie)
@@ -49,7 +49,8 @@ async def _with_token(visit: Visit) -> Response:
         actor, _ = await visit.api.tokens.caller(f"Bearer {token}")
     except Rejected:
         return _sign_in_page(visit, NotTaken("token"))
-    return await _signed_in_anew(visit, await visit.api.sessions.start(actor, how="token", address=visit.address))
+    started = visit.api.sessions.start(actor, how="token", address=visit.address, browser=visit.browser)
+    return await _signed_in_anew(visit, await started)
 
 
 async def _code_form(visit: Visit) -> Response:

@@ -46,6 +46,7 @@ class _Log:
         self.changes: list[Any] = []
         self.refused: list[Any] = []
         self.declined: Counter[str] = Counter()
+        self.registered: dict[tuple[str, str], list[Any]] = defaultdict(list)  # name, first and last day, by provider and kind
 
     def fold(self, event: dict[str, Any]) -> None:
         data, stream, position = event["data"], event["stream"], event["position"]
@@ -55,12 +56,25 @@ class _Log:
             case "import-recorded":
                 self.refused += [(position, code) for code in {step["code"] for step in data["refused"]}]
             case "case-opened":
-                self.cases[stream] = {"closed": None}
+                self.cases[stream] = {"closed": None, "offer": data["offer"]}
+            case "case-amended":
+                self.cases[stream]["offer"] = data["offer"] or self.cases[stream]["offer"]
+            case "case-transferred":
+                self.cases[stream]["offer"] = None
             case "case-closed":
                 vague = data["outcome"] == "other" and data["note_empty"]
-                self.cases[stream] = {"closed": position, "at": _instant(event["recorded_at"]), "vague": vague}
+                self.cases[stream] |= {"closed": position, "at": _instant(event["recorded_at"]), "vague": vague}
+            case "provider-registered" | "offer-registered" | "worker-registered":
+                kind = event["type"].removesuffix("-registered")
+                name = data["name" if kind == "provider" else kind]
+                self.registered[data["provider"], kind].append([name, data["valid_from"], data["valid_until"]])
+            case "registration-ended":
+                for registration in self.registered[data["provider"], data["of"]]:
+                    if registration[:2] == [data["name"], data["valid_from"]]:
+                        registration[2] = data["valid_until"]
             case "hours-requested":
                 self.bookings[stream] = data | {"position": position, "approval": None, "settled": None, "reduced": []}
+                self.bookings[stream]["offer"] = self.cases[data["case"]]["offer"]
             case "hours-approved":
                 self.bookings[stream]["approval"] = data | {"position": position}
                 self.bookings[stream]["stands"] = data["minutes"]
@@ -152,6 +166,9 @@ class _Log:
         mine = [each for each in self.sessions.values() if each["booking"] == id]
         approval, settled = booking["approval"], booking["settled"]
         early = [each for each in mine if each["start"] < _instant(approval["decided_at"])]
+        provider, offer, asked = booking["provider"], booking["offer"], booking["requested_at"]
+        if self._unregistered(provider, "provider", None, asked) or (offer and self._unregistered(provider, "offer", offer, asked)):
+            yield "unregistered-request", (booking["position"],)
         if early:
             yield "before-approval", (approval["position"], *_positions(early))
         for rule, sessions in (
@@ -181,7 +198,12 @@ class _Log:
         months = defaultdict(list)
         for each in self.sessions.values():
             months[self.bookings[each["booking"]]["provider"], _month(_day(each["start"]))].append(each)
-        for sessions in months.values():
+        for (provider, _), sessions in months.items():
+            strangers = defaultdict(list)
+            for each in sessions:
+                if each["worker"] and self._unregistered(provider, "worker", each["worker"], each["start"].isoformat()):
+                    strangers[each["worker"]].append(each)
+            yield from (("unregistered-worker", _positions(theirs)) for theirs in strangers.values())
             total = sum(each["minutes"] for each in sessions)
             share = {
                 kind: sum(each["minutes"] for each in sessions if each["kind"] == kind) / total for kind in ("direct", "travel")
@@ -204,6 +226,13 @@ class _Log:
         in_full = all(each["approval"]["minutes"] == each["minutes"] for each in approved)
         if len(approved) >= 20 and in_full and not self.declined[provider]:
             yield "always-in-full", tuple(each["approval"]["position"] for each in approved)
+
+    def _unregistered(self, provider: str, kind: str, name: str | None, at: str) -> bool:
+        """Of no name it is any; what was taken back, and so ends before it begins, never was."""
+        day = str(_day(_instant(at)))
+        valid = [each for each in self.registered[provider, kind] if each[2] is None or each[1] <= each[2]]
+        today = [each for each in valid if each[1] <= day and (each[2] is None or day <= each[2])]
+        return any(each[1] <= day for each in valid) and all(name not in (None, each[0]) for each in today)
 
     def _case(self, session: dict[str, Any]) -> str:
         case: str = self.bookings[session["booking"]]["case"]

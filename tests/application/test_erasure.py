@@ -174,8 +174,7 @@ def test_every_process_forgets(office: Office, ledger: ErasureLedger, store_url:
 def test_what_a_backup_brings_back_is_erased_again(office: Office, ledger: ErasureLedger) -> None:
     """given a ledger that names more than the log and the key store know / when a process starts / then both know it."""
     case, unknown = ended(office), UUID(int=7)
-    ledger.add(Entry(99, case, CLASSES))
-    ledger.add(Entry(100, unknown, CLASSES))
+    ledger.add([Entry(99, case, CLASSES), Entry(100, unknown, CLASSES)])
 
     erasing(office, ledger).settle(office.engine)
 
@@ -191,14 +190,14 @@ def test_a_line_that_was_cut_off_does_not_count(tmp_path: Path) -> None:
     file = tmp_path / "erasures.jsonl"
     ledger = ErasureLedger(file)
     first, second = Entry(1, uuid4(), CLASSES), Entry(2, uuid4(), ("file",))
-    ledger.add(first)
+    ledger.add([first])
     whole = file.read_bytes()
     for end in range(1, len(whole)):
         file.write_bytes(whole + whole[:end])
         assert ledger.entries() == [first]
-        ledger.add(second)
+        ledger.add([first, second])
         assert ledger.entries() == [first, second]
-    ledger.add(second)
+    ledger.add([second])
     assert ledger.entries() == [first, second]
     file.write_bytes(b"[1]\n" + whole)
     with pytest.raises(LedgerDamaged, match="Zeile 1"):

@@ -37,7 +37,18 @@ from domain.findings.register import Register
 from domain.findings.thresholds import Thresholds
 from domain.pool import PoolOpened
 from domain.quantities import Actor, Kind, Period, Rules, berlin_time
-from domain.refusals import Malformed, NotFound, OutsidePeriod
+from domain.refusals import Malformed, NotFound, OutsidePeriod, Refusal
+from domain.registry import (
+    Provider,
+    end_offer,
+    end_provider,
+    end_worker,
+    evolve,
+    provider_id,
+    register_offer,
+    register_provider,
+    register_worker,
+)
 from interfaces.spreadsheets import read_table
 from tests.application.findings_recount import recount
 from tests.application.projections.driver import sealed
@@ -85,14 +96,15 @@ def test_at_every_position_it_is_what_a_recount_finds(steps: list[tuple[int, int
         assert counted(register.findings()) == recount(log)
 
 
-one_step = st.tuples(st.integers(0, 6), st.integers(0, 2), st.integers(0, 2), st.integers(0, 45), st.integers(1, 10))
+one_step = st.tuples(st.integers(0, 7), st.integers(0, 2), st.integers(0, 2), st.integers(0, 45), st.integers(1, 10))
 crowded = st.lists(one_step, min_size=20, max_size=80)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(crowded)
 def test_where_sessions_crowd_it_is_what_a_recount_finds(steps: list[tuple[int, int, int, int, int]]) -> None:
-    """The same for three workers in three cases who get in each other's way, around midnight and the change of clocks as well."""
+    """The same for three workers in three cases who get in each other's way, around midnight and the change of clocks as well, and
+    are registered, or no longer, before or after."""
     register, log = Register(Thresholds(), forms_of), []
     for rows in rows_of(_crowd(steps)):
         log += [state for _, _, _, state, _ in rows]
@@ -101,7 +113,8 @@ def test_where_sessions_crowd_it_is_what_a_recount_finds(steps: list[tuple[int, 
 
 
 def _crowd(steps: list[tuple[int, int, int, int, int]]) -> list[tuple[Facts, datetime]]:
-    """Approved requests of three cases; then each step logs, corrects, reverses or confirms a session, or settles a request.
+    """Approved requests of three cases; then each step logs, corrects, reverses or confirms a session, settles a request, or
+    registers something of a provider.
 
     The slots lie six hours apart from the day before the clocks change on; a correction moves a session to another slot, worker
     and length.
@@ -114,17 +127,21 @@ def _crowd(steps: list[tuple[int, int, int, int, int]]) -> list[tuple[Facts, dat
     for number, case in enumerate(CASES[:3]):
         booking = uuid5(case, "booking")
         provider = f"traeger-{number // 2}"
-        opened = CaseOpened(POOL, f"F-{number}", provider, None, "nord", "11", "school", start, None, None, None, None)
+        opened = CaseOpened(POOL, f"F-{number}", provider, f"club-{number}", "nord", "11", "school", start, None, None, None, None)
         asked = HoursRequested(POOL, case, provider, "nord", 6000, start, "kraft-1", None)
         approved = HoursApproved(provider, 6000, start, "amt-1", None, None, None, False, None, False)
         decisions.append(([(case, opened), (booking, asked), (booking, approved)], start))
     standing: dict[UUID, tuple[UUID, str, SessionFacts]] = {}
+    registry: dict[UUID, Provider] = {}
     for number, (what, worker, where, slot, quarters) in enumerate(steps):
         case, provider = CASES[where], f"traeger-{where // 2}"
         booking, now = uuid5(case, "booking"), start + timedelta(days=10, hours=number * 6)
         kind: Kind = "direct" if quarters % 3 else "travel"
         says = SessionFacts(berlin_time(start + timedelta(hours=6 * slot)), quarters * 45, kind, f"kraft-{worker}")
         chosen = list(standing)[slot % len(standing)] if standing else None
+        if what == 7:
+            decisions += [(_registered(registry, provider, f"kraft-{worker}", f"club-{where}", slot, quarters), now)]
+            continue
         if what < 3 or chosen is None:
             session = uuid5(case, f"session-{number}")
             standing[session] = booking, provider, says
@@ -145,6 +162,29 @@ def _crowd(steps: list[tuple[int, int, int, int, int]]) -> list[tuple[Facts, dat
                 data = SessionConfirmed(chosen, provider, None, "signature")
         decisions.append(([(booking, data)], now))
     return decisions
+
+
+def _registered(registry: dict[UUID, Provider], provider: str, worker: str, offer: str, slot: int, quarters: int) -> Facts:
+    """The provider first; then its worker, its offer, or the end of one of the three. What the registry refuses does not happen."""
+    stream, first = provider_id(provider), date(2022, 3, 20) + timedelta(days=slot // 4)
+    known = registry.get(stream)
+    until = first + timedelta(days=quarters - 4) if quarters % 2 else None
+    try:
+        if known is None:
+            events = register_provider(None, provider=provider, name=provider, valid_from=first)
+        elif quarters < 5:
+            events = register_worker(known, worker=worker, valid_from=first, valid_until=until)
+        elif quarters < 7:
+            events = register_offer(known, offer=offer, valid_from=first, valid_until=until)
+        elif quarters < 9:
+            events = end_worker(known, worker=worker, valid_until=first)
+        else:
+            events = end_offer(known, offer=offer, valid_until=first) if quarters < 10 else end_provider(known, valid_until=first)
+    except Refusal:
+        return []
+    for event in events:
+        registry[stream] = evolve(registry.get(stream), stream, event)
+    return [(stream, event) for event in events]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -273,6 +313,24 @@ def test_nobody_waits_long_for_another(office: Office, monkeypatch: pytest.Monke
     with findings._alone(), ThreadPoolExecutor(1) as other, pytest.raises(StoreUnavailable):
         other.submit(everything, office, findings).result()
     assert everything(office, findings) == []
+
+
+def test_nothing_is_read_once_all_is_reckoned(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reckoning takes long where the log is long, and a database ends a snapshot in which nobody asks for a minute."""
+    reckon = Register.findings
+
+    def ended(*_: object) -> None:
+        raise AssertionError("the snapshot has ended")
+
+    with office.store.reading() as reader:
+
+        def reckoned(register: Register) -> Iterator[Finding]:
+            for name in ("fetch", "ask", "look", "stored_rows"):
+                monkeypatch.setattr(reader, name, ended)
+            return reckon(register)
+
+        monkeypatch.setattr(Register, "findings", reckoned)
+        assert not Findings(Thresholds()).report(reader, pool=None, progress=lambda done, total: None).findings
 
 
 def test_what_fails_half_way_is_begun_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -558,7 +558,7 @@ def empty_store(request: pytest.FixtureRequest, store_url: str, tmp_path: Path) 
             return f"sqlite:///{copied}"
         cluster: Cluster = request.getfixturevalue("postgres")
         name = f"{template}_{next(numbers)}"
-        cluster.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        cluster.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return cluster.url(name)
 
     return empty_store

@@ -116,14 +116,27 @@ def test_a_scene_says_what_it_comes_to(store_url: str) -> None:
         log.append([pool_opened(600), case_opened(), hours_requested(240), *approved(240), logged(60)])
         log.append([reversed_(session(60))], at=SERVED_AT + timedelta(days=1))
         found = told(log, "booking", BOOKING)
+        decided, served = "16.03.2022", "15.03.2022"
         assert [scene.effect for scene in found.scenes if scene.effect] == [
-            "bewilligt +4,00 Std., zusammen 4,00 Std.",
-            "geleistet +1,00 Std., zusammen 1,00 Std.",
-            "geleistet -1,00 Std., zusammen 0,00 Std.",
+            f"wirksam am {decided}: bewilligt +4,00 Std., zusammen 4,00 Std.",
+            f"wirksam am {served}: geleistet +1,00 Std., zusammen 1,00 Std.",
+            f"wirksam am {served}: geleistet -1,00 Std., zusammen 0,00 Std.",
         ]
+        assert all(scene.line.line.endswith(f" – {scene.told}") for scene in found.scenes)
         assert "Grund: (vertraulich)." in found.scenes[-1].line.line
-        opened = log.ask(story, "booking", str(BOOKING), limit=None, opener=Opener())
+        opened = log.ask(story, "booking", str(BOOKING), limit=None, opening=lambda cases: Opener())
         assert "Grund: nach Prüfung." in opened.scenes[-1].line.line
+
+
+def test_a_session_that_was_moved_is_effective_on_both_days(store_url: str) -> None:
+    """given a session that was put on the day after / when booking and worker are told / then both name both days."""
+    with opened_log(store_url) as log:
+        log.append([pool_opened(600), case_opened(), hours_requested(240), *approved(240), logged(60)])
+        log.append([corrected(session(60), session(90, SERVED_AT + timedelta(days=1)))])
+        both = (SERVED_AT.date(), SERVED_AT.date() + timedelta(days=1))
+        for of, id in (("booking", BOOKING), ("worker", WORKER)):
+            last = told(log, of, id).scenes[-1]  # type: ignore[arg-type]
+            assert (last.days, last.minutes) == (both, {"consumed": 30})
 
 
 def test_of_what_is_not_there_nothing_is_told(store_url: str) -> None:

@@ -31,8 +31,8 @@ class Joined:
     issuer: RealIssuer
     own_token: str
 
-    def system_token(self) -> str:
-        answer = httpx.post(f"{self.issuer.url}/token", auth=SYSTEM, data={"grant_type": "client_credentials"})
+    def system_token(self, scope: str = "stundenpool") -> str:
+        answer = httpx.post(f"{self.issuer.url}/token", auth=SYSTEM, data={"grant_type": "client_credentials", "scope": scope})
         return str(answer.json()["access_token"])
 
     def lists_pools(self, token: str) -> httpx.Response:
@@ -117,6 +117,34 @@ def test_a_person_signs_in_and_out(page: Page, joined: Joined) -> None:
     page.get_by_placeholder("and password").wait_for()
 
 
+def test_whoever_is_signed_out_there_is_signed_out_here(page: Page, own: Joined) -> None:
+    """The issuer says so behind the browser's back."""
+    sign_in(page, own, "leitung")
+    page.wait_for_url(f"{own.url}/")
+    page.goto(f"{own.issuer.url}/session/end")
+    page.get_by_role("button", name="Yes, sign me out").click()
+    page.get_by_text("Sign-out Success").wait_for()
+    page.goto(f"{own.url}/konto")
+    assert page.url == f"{own.url}/anmeldung"
+
+
+def test_a_person_proves_it_at_the_issuer(page: Page, joined: Joined) -> None:
+    """Which asks for the password once more, although it knows them; from then on there is something to press."""
+    sign_in(page, joined, "leitung")
+    page.wait_for_url(f"{joined.url}/")
+    page.goto(f"{joined.url}/konto")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    page.get_by_role("link", name="Mit dem Dienstkonto bestätigen").click()
+    page.get_by_placeholder("Enter any login").fill("leitung")
+    page.get_by_placeholder("and password").fill("geheim")
+    page.get_by_role("button", name="Sign-in").click()
+    page.wait_for_url(f"{joined.url}/konto")
+    expect(page.get_by_text("Sie haben bestätigt, dass Sie es sind")).to_be_visible()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
 def test_a_person_without_a_place_is_told_so(page: Page, joined: Joined) -> None:
     """The issuer knows the account, and none of its roles is one of ours."""
     sign_in(page, joined, "niemand")
@@ -153,6 +181,8 @@ def test_a_system_shows_what_it_was_given(own: Joined, monkeypatch: pytest.Monke
     monkeypatch.setattr(fetching, "PAUSE_SECONDS", 0)
     old = own.system_token()
     assert own.lists_pools(old).status_code == 200
+    assert own.lists_pools(own.system_token("stundenpool:read")).status_code == 200
+    assert own.lists_pools(own.system_token("stundenpool:events")).status_code == 403
     own.issuer.rotate()
     new = own.system_token()
     assert own.lists_pools(new).status_code == 200

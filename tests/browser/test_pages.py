@@ -93,10 +93,13 @@ def test_the_first_page_has_no_barriers(window: Window, who: str) -> None:
 
 
 def test_where_a_figure_comes_from_has_no_barriers(window: Window) -> None:
-    """From the figure to its entries, and back."""
+    """From the figure to its entries and the hashes of these, and back."""
     window.signs_in_as("officer")
     window.page.locator("#glance ~ dl a").last.click()  # the figure with the fewest entries
     window.page.get_by_role("heading", name="Woher diese Zahl kommt").wait_for()
+    window.is_without_barriers()
+    window.page.locator("summary").click()
+    window.page.get_by_role("table", name="Hashwerte der Einträge").wait_for()
     window.is_without_barriers()
     window.page.get_by_role("link", name="Flexibler Stundenpool").click()
     window.page.get_by_role("heading", name="Auf einen Blick").wait_for()
@@ -111,7 +114,7 @@ def test_another_time_has_no_barriers(window: Window) -> None:
     window.page.get_by_role("status").get_by_text("wie am 03.03.2022 bekannt").wait_for()
     window.is_without_barriers()
     window.page.locator("#glance ~ dl a").last.click()
-    window.page.get_by_text("wie am 03.03.2022 bekannt").wait_for()
+    window.page.get_by_role("heading", name="Woher diese Zahl kommt").wait_for()
     window.is_without_barriers()
     window.page.go_back()
     window.page.get_by_role("link", name="Heutigen Stand zeigen").click()
@@ -122,7 +125,7 @@ def test_another_time_has_no_barriers(window: Window) -> None:
 def test_findings_have_no_barriers(window: Window) -> None:
     """From the first page to the findings of its pool."""
     window.signs_in_as("officer")
-    window.page.get_by_role("link", name="Feststellungen zu diesem Pool").click()
+    window.page.get_by_role("link", name="Feststellungen").click()
     window.page.get_by_role("heading", name="Feststellungen").wait_for()
     window.is_without_barriers()
 
@@ -130,7 +133,7 @@ def test_findings_have_no_barriers(window: Window) -> None:
 def test_a_finding_has_no_barriers(window: Window) -> None:
     """The list with its form, one finding with its events and forms, and the story of its case."""
     window.signs_in_as("auditor")
-    window.page.get_by_role("link", name="Feststellungen zu diesem Pool").click()
+    window.page.get_by_role("link", name="Feststellungen").click()
     window.page.get_by_role("heading", name="Eigene Feststellung eröffnen").wait_for()
     window.is_without_barriers()
     window.page.locator("tbody th a").first.click()
@@ -144,7 +147,7 @@ def test_a_finding_has_no_barriers(window: Window) -> None:
 def test_two_instants_compared_have_no_barriers(window: Window) -> None:
     """The form alone, and what it asks for."""
     window.signs_in_as("auditor")
-    window.page.get_by_role("link", name="Zwei Zeitpunkte vergleichen").click()
+    window.page.get_by_role("link", name="Vergleich").click()
     window.page.get_by_role("heading", name="Zwei Zeitpunkte vergleichen").wait_for()
     window.is_without_barriers()
     window.page.get_by_label("erster Zeitpunkt").fill("28.02.2022")
@@ -154,12 +157,39 @@ def test_two_instants_compared_have_no_barriers(window: Window) -> None:
     window.is_without_barriers()
 
 
+def test_the_evaluation_has_no_barriers(window: Window) -> None:
+    """All figures with their definitions, and told apart by group."""
+    window.signs_in_as("officer")
+    window.page.get_by_role("link", name="Auswertung").click()
+    window.page.get_by_role("heading", name="Ungedeckter Bedarf").wait_for()
+    window.is_without_barriers()
+    window.page.get_by_role("link", name="Stadtraum").click()
+    window.page.get_by_text("Prohlis").first.wait_for()
+    window.is_without_barriers()
+
+
+def test_a_story_has_no_barriers(window: Window) -> None:
+    """The forms to choose one, a story, and the same as it was known before."""
+    window.signs_in_as("auditor")
+    window.page.get_by_role("link", name="Geschichte", exact=True).click()
+    window.page.get_by_role("heading", name="Geschichten").wait_for()
+    window.is_without_barriers()
+    window.page.get_by_label("Fallzeichen").fill("F-001")
+    window.page.locator("form", has=window.page.get_by_label("Fallzeichen")).get_by_role("button").click()
+    window.page.get_by_role("heading", name="Geschichte des Falls „F-001“").wait_for()
+    window.is_without_barriers()
+    window.page.get_by_label("bekannt am").fill("28.02.2022")
+    window.page.locator(".times").get_by_role("button", name="Anzeigen").click()
+    window.page.get_by_role("status").get_by_text("wie am 28.02.2022 bekannt").wait_for()
+    window.is_without_barriers()
+
+
 def test_readings_have_no_barriers(window: Window, site: Site) -> None:
     """From the first page to who read whose texts, and to what one person read."""
     read = httpx.get(f"{site.url}/api/v1/audit/trail", headers={"Authorization": f"Bearer {site.tokens['officer']}"})
     assert read.status_code == 200
     window.signs_in_as("auditor")
-    window.page.get_by_role("link", name="Einsichten in personenbezogene Texte").click()
+    window.page.get_by_role("link", name="Einsichten").click()
     window.page.get_by_role("heading", name="Einsichten").wait_for()
     window.is_without_barriers()
     window.page.get_by_role("link", name="officer-1").first.click()
@@ -329,8 +359,13 @@ def test_a_person_signs_in_with_a_second_factor(desk: Window, site: Site) -> Non
     page.get_by_role("link", name=name).click()
     page.get_by_text("Sie haben noch 9 Wiederherstellungscodes").wait_for()
     has_no_barriers()
-    says("Jetziges Passwort", "falsch", "Passwort ändern")
+    page.get_by_label("Jetziges Passwort").fill("falsch")
+    says("Code", recovery[1], "Bestätigen")
     is_turned_down()
+    page.get_by_label("Jetziges Passwort").fill("Apfel Wolke Treppe")
+    says("Code", recovery[1], "Bestätigen")
+    page.get_by_role("button", name="Passwort ändern").wait_for()
+    has_no_barriers()
     page.get_by_role("button", name="Abmelden").click()
     goes_to_the_code()
     says("Code", phone.code(ahead=1), "Bestätigen")

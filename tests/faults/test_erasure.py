@@ -1,15 +1,17 @@
 """Persons with texts that are looked for byte by byte: half of them are erased, and nothing of these is found anywhere."""
 
 import logging
-import re
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -27,31 +29,37 @@ from interfaces.storage.keystore.backup import back_up_keys, restore_keys
 from interfaces.storage.ledger import ErasureLedger
 from tests.application.proof.verifying import deviations
 from tests.conftest import STORE_KINDS
-from tests.faults.canary import Places, files
+from tests.faults.canary import Canary, Places, Where, files
 from tests.faults.scenes import SERVICE, Stage
 from tests.office import LEAD, OFFICER, SECOND_OFFICER, WORKER, Office, running_office
 from tests.postgres import running_cluster
 from tests.recipient import write_pair
 
 TEXTS = 20
+PEOPLE = 32
+WINDOW = 16  # bytes; whatever is twice as long and stands somewhere fills a block of so many from one end to the other
 
 
 class Persons:
-    """Cases of one pool, each with as many texts that nobody else has."""
+    """Cases of one pool, each with as many texts that nobody else has; all of these have the word of one canary.
+
+    Many people write at once, so that turns gather what they want.
+    """
 
     def __init__(self, office: Office, many: int) -> None:
         self.office = office
         self.stage = Stage(office)
         self.pool = office.open_pool("2020-01-01", "2099-12-31", 60 * many)
+        self.canary = Canary()
         self.said: dict[UUID, list[str]] = {}
-        for _ in range(many):
-            self._person()
+        with ThreadPoolExecutor(PEOPLE) as people:
+            list(people.map(self._person, range(many)))
 
-    def _person(self) -> None:
+    def _person(self, number: int) -> None:
         said: list[str] = []
 
         def text() -> str:
-            said.append(f"Kanari {uuid4().hex}")
+            said.append(self.canary.text())
             return said[-1]
 
         stage = Stage(self.office, text)
@@ -69,20 +77,23 @@ class Persons:
         self.said[case] = said
 
     def erase(self, cases: list[UUID]) -> None:
-        for case in cases:
+        def erase(case: UUID) -> None:
             for actor in (OFFICER, SECOND_OFFICER):
                 self.stage.done(actor, commands.erase, case, periods=Periods(), reason="-")
 
+        with ThreadPoolExecutor(PEOPLE) as people:
+            list(people.map(erase, cases))
+
     def opened(self) -> set[str]:
-        """Every text that opens."""
-        found = set()
+        """Every text that opens. A key that was erased is asked for once."""
+        found, erased = set(), set()
         for event in self.office.log():
             for name in BY_CLASS[type(event.data)].personal:
-                if isinstance(sealed := getattr(event.data, name), Sealed):
+                if isinstance(sealed := getattr(event.data, name), Sealed) and sealed.key not in erased:
                     try:
                         found.add(self.office.keyring.open(sealed, position=event.position, stream=event.stream, field=name))
                     except KeyErased:
-                        continue
+                        erased.add(sealed.key)
         return found
 
 
@@ -93,10 +104,21 @@ def wrapped_keys(keys: Path, names: list[str]) -> list[bytes]:
     return [wrapped[name] for name in names if name in wrapped]
 
 
-def found_in(places: Places, needles: list[bytes]) -> set[str]:
-    """Which of the places hold any of these, all of which are looked for at once."""
-    pattern = re.compile(b"|".join(map(re.escape, needles)))
-    return {where for where, data in places if pattern.search(data)}
+class Secrets:
+    """Keys as they are, and as they are wrapped, also in hexadecimal. All of them are looked for at once, in whatever part."""
+
+    def __init__(self, keys: Iterable[bytes]) -> None:
+        forms = [form for key in keys for form in (key, key.hex().encode(), key.hex().upper().encode())]
+        assert min(map(len, forms)) >= 2 * WINDOW
+        self._windows = {form[at : at + WINDOW] for form in forms for at in range(len(form) - WINDOW + 1)}
+
+    def stand_in(self, data: bytes) -> bool:
+        blocks = struct.iter_unpack(f"{WINDOW}s", memoryview(data)[: len(data) // WINDOW * WINDOW])
+        return any(block in self._windows for (block,) in blocks)
+
+
+def places_of(secrets: Secrets, places: Places) -> set[Where]:
+    return {where for where, data in places if secrets.stand_in(data)}
 
 
 def live_and_forget(url: str, folder: Path, many: int, also: Callable[[], Places]) -> None:
@@ -108,13 +130,14 @@ def live_and_forget(url: str, folder: Path, many: int, also: Callable[[], Places
         gone, stay = cases[::2], cases[1::2]
         persons.erase(gone)  # decided, and not carried out: the copies hold keys of persons who are erased
         names = [name for case in gone for name in keys_of(case)]
-        secrets = [*office.keystore.read(names).values(), *wrapped_keys(keys, names)]
-        assert len(secrets) == 2 * 4 * len(gone)
+        plain, wrapped = office.keystore.read(names), wrapped_keys(keys, names)
+        assert len(plain) == len(wrapped) == 4 * len(gone)
+        secrets = Secrets([*plain.values(), *wrapped])
         sums, proof, size = standing(office, persons.pool)
         back_up(url, folder / "copy")
         private, recipient = write_pair(folder / "private.pem", folder / "office.pem")
         back_up_keys(office.keystore, folder / "copy-of-keys", recipient)
-        assert found_in(files(folder), secrets) == {str(keys / "keys.db")}
+        assert places_of(secrets, files(folder)) == {str(keys / "keys.db")}
 
         assert Erasing(office.store, office.keystore, office.keyring, ledger).carry_out(office.engine) == len(gone)
 
@@ -125,14 +148,14 @@ def live_and_forget(url: str, folder: Path, many: int, also: Callable[[], Places
         with office.store.reading() as reader:
             assert deviations(reader) == []
             proofs.consistency(reader, size)
-        texts = [text.encode() for case in gone for text in persons.said[case]]
-        assert found_in([*files(folder), *also()], texts) == set()
-        assert found_in([*files(folder), *also()], secrets) == set()
+        for place in chain(files(folder), also()):
+            assert persons.canary.traces([place]) == []
+            assert places_of(secrets, [place]) == set()
         assert not office.keyring._ciphers.keys() & set(names)
     (keys / "keys.db").unlink()
     with closing(open_keystore(str(keys), "", "restore")) as store:
         restore_keys(store, folder / "copy-of-keys", private, "", {name for entry in ledger.entries() for name in entry.keys})
-    assert found_in([*files(folder), *also()], secrets) == set()
+    assert places_of(secrets, chain(files(folder), also())) == set()
 
 
 def standing(office: Office, pool: UUID, size: int | None = None) -> tuple[object, object, int]:

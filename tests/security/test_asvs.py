@@ -15,7 +15,7 @@ ROWS = [
 ]
 with Path(__file__).with_name("asvs-5.0.0.csv").open(encoding="utf-8") as file:
     WANTED = [(row["requirement"], int(row["level"])) for row in csv.DictReader(file)]
-KINDS = ("Test: `tests/", "Einstellung: ", "Beschrieben: ", "Grund: ", "offen: ")
+KINDS = ("Test: `tests/", "Einstellung: ", "Beschrieben: ", "Grund: ")
 
 
 def test_every_requirement_stands_there_once_with_its_level() -> None:
@@ -25,13 +25,12 @@ def test_every_requirement_stands_there_once_with_its_level() -> None:
 
 
 def test_something_stands_behind_each() -> None:
-    """A test, a setting, a place where it is described, or a reason; or it is open, and nothing else."""
+    """A test, a setting, a place where it is described, or a reason; nothing is open."""
     for id, _, text, evidence in ROWS:
         assert len(text) >= 10, id
-        parts = re.split(r"; (?=[A-Z][a-zü]+: |offen: )", evidence)
+        parts = re.split(r"; (?=[A-Z][a-zü]+: )", evidence)
         assert all(part.startswith(KINDS) for part in parts), (id, parts)
         assert all(len(part.partition(": ")[2]) >= 10 for part in parts), id
-        assert len(parts) == 1 or "offen: " not in evidence, id
 
 
 def test_every_test_that_is_named_exists() -> None:
@@ -44,15 +43,3 @@ def test_every_test_that_is_named_exists() -> None:
         assert found, f"{path}::{name}"
         assert "pytest.mark.chaos" not in found[1], f"{path}::{name}"
     assert "`test" not in PAGE.replace("`tests/", "")
-
-
-def test_what_is_open_stands_in_one_place() -> None:
-    """The list at the end has exactly the rows that are open, each under what is missing."""
-    section = PAGE.split("## Offen\n")[1].split("\n## ")[0]
-    listed = {
-        id: missing
-        for missing, ids in re.findall(r"^\| (.*?) \| ((?:V[\d.]+(?:, )?)+) \|$", section, re.MULTILINE)
-        for id in ids.split(", ")
-    }
-    open_rows = {id: evidence.removeprefix("offen: ") for id, _, _, evidence in ROWS if evidence.startswith("offen: ")}
-    assert listed == open_rows

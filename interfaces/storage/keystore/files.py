@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from application.privacy import KeyStoreDamaged
-from interfaces.storage.keystore.masters import MasterFile, Masters
+from interfaces.storage.keystore.master import Masters
+from interfaces.storage.keystore.masters import MasterFile
 from interfaces.storage.keystore.wrapped import Opening, Rows, WrappedKeyStore
 from interfaces.targets import sync
 

@@ -1,11 +1,8 @@
-"""The master key, under which all other keys are wrapped, and the three places it may come from.
+"""The three places that a master key may come from.
 
-    file:///srv/keys/master.key     32 random bytes, made once; without the setting, beside the keys
-    env:STUNDENPOOL_MASTER          an environment variable of any name: 32 bytes in Base64
-    pkcs11:token=office;object=master?module-path=/usr/lib/….so&pin-source=file:/run/pin    a token, which never gives it away
-
-Every place has room for the key in use and for its successor. A rotation wraps all rows anew in one transaction, so that at
-every moment one of both fits what is stored, wherever a process is cut off.
+file:///srv/keys/master.key     32 random bytes, made once; without the setting, beside the keys
+env:STUNDENPOOL_MASTER          an environment variable of any name: 32 bytes in Base64
+pkcs11:token=office;object=master?module-path=/usr/lib/….so&pin-source=file:/run/pin    a token, which never gives it away
 """
 
 import base64
@@ -13,60 +10,16 @@ import binascii
 import os
 import re
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from application.privacy import KEY_BYTES, NONCE_BYTES, KeyStoreDamaged
+from interfaces.storage.keystore.master import SUCCESSOR, Master, Masters, RotationRefused
 from interfaces.targets import sync
 
-SUCCESSOR = ".new"
 VARIABLE_SUCCESSOR = "_NEW"
-
-
-class RotationRefused(Exception):
-    """There is nothing to rotate to; nothing was changed. The sentence is German."""
-
-
-class Master(Protocol):
-    """A master key. May raise KeyStoreDamaged."""
-
-    def wrap(self, name: str, key: bytes) -> bytes:
-        """The key, bound to its name."""
-        ...
-
-    def unwrap(self, name: str, wrapped: bytes) -> bytes | None:
-        """The key, or None where bytes, name and master key do not belong together."""
-        ...
-
-
-class Masters(Protocol):
-    """Where the master key in use and its successor are. Every method may raise KeyStoreDamaged.
-
-    Whoever changes something here holds the lock of the key store.
-    """
-
-    place: str
-
-    def current(self) -> Master | None: ...
-
-    def successor(self) -> Master | None:
-        """The one that is to follow, where a rotation has begun."""
-        ...
-
-    def begin(self) -> None:
-        """Makes the first one, where it can be made here; never over another."""
-        ...
-
-    def prepare(self) -> Master:
-        """A durable successor; one that never came into use is replaced. Raises RotationRefused."""
-        ...
-
-    def settle(self) -> None:
-        """The successor, under which everything is wrapped by now, takes its place; the one before is destroyed."""
-        ...
 
 
 def open_masters(setting: str) -> Masters:

@@ -15,7 +15,7 @@ from psycopg import IsolationLevel
 from psycopg.sql import SQL, Identifier
 
 from application.privacy import KeyStoreDamaged
-from interfaces.storage.keystore.masters import Masters
+from interfaces.storage.keystore.master import Masters
 from interfaces.storage.keystore.wrapped import Opening, Rows, WrappedKeyStore
 from interfaces.storage.libpq import address, connect
 

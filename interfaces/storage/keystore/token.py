@@ -12,7 +12,7 @@ import pkcs11
 from pkcs11 import Attribute, GCMParams, KeyType, Mechanism, ObjectClass
 
 from application.privacy import NONCE_BYTES, TAG_BYTES, KeyStoreDamaged
-from interfaces.storage.keystore.masters import SUCCESSOR, Master
+from interfaces.storage.keystore.master import SUCCESSOR, Master
 
 T = TypeVar("T")
 

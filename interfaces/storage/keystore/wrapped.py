@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from application.privacy import KEY_BYTES, KeyErased, KeyStoreDamaged
-from interfaces.storage.keystore.masters import Master, Masters
+from interfaces.storage.keystore.master import Master, Masters
 
 FIRST_ROW = "secret:master-check"  # tells whether a master key and the rows belong together
 ERASURES = "erasures"  # what the master key proves of a backup; no name of a key

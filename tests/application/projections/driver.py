@@ -1,6 +1,6 @@
 """A log for tests of projections: facts go in as they would from a turn, and readers ask beside it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,8 @@ from uuid import UUID
 from application.catalogue import BY_CLASS
 from application.log import EventMapper, Reader, Recorded, Store
 from application.projections import PROJECTIONS
-from application.projections.tables import LIVE, Projector
+from application.projections.projector import Projector
+from application.projections.tables import LIVE
 from domain.quantities import Actor, Sealed
 from interfaces.storage import open_store
 from tests.schema import make_schema
@@ -34,7 +35,11 @@ class Log:
         return self.append_all([(facts, at)], by)
 
     def append_all(
-        self, decisions: Iterable[tuple[Iterable[Any], datetime | None]], by: Actor = OFFICER, *, foreign: bool = False
+        self,
+        decisions: Iterable[tuple[Iterable[Any], datetime | None]],
+        by: Actor = OFFICER,
+        *,
+        others: Sequence[Recorded] | None = (),
     ) -> list[Recorded]:
         """Records many decisions in one turn, although each has its own instant: tests do not wait for the disk."""
         events: list[Recorded] = []
@@ -46,7 +51,7 @@ class Log:
             events += [self._event(first, number, *fact, recorded_at, by) for number, fact in enumerate(facts)]
         with self.store.turn() as tx:
             tx.append([self._mapper.to_stored_event(event) for event in events])
-            self.projector.begin(tx, *tx.ask(LIVE), foreign)
+            self.projector.begin(tx, *tx.ask(LIVE), others)
             self.projector.project(tx, events)
         self.recorded += events
         return events

@@ -154,7 +154,7 @@ def test_every_kind_of_event_has_its_line(store_url: str) -> None:
     assert {type(event) for _, event in facts} == {entry.cls for entry in CATALOGUE}
     with opened_log(store_url) as log:
         log.append(facts, datetime(2021, 12, 3, 13, 30, tzinfo=UTC))
-        found = lines(log, opener=Opener())
+        found = lines(log, opening=lambda cases: Opener())
         assert len(found) == len(facts)
         assert "\n".join(found) + "\n" == GOLDEN.read_text()
 
@@ -195,7 +195,7 @@ def test_a_reason_that_does_not_open_hides_no_line(failure: Exception, said: str
 
     with opened_log(store_url) as log:
         log.append([pool_opened(), case_opened(), hours_requested(60), declined()])
-        assert f"Grund: {said}." in lines(log, opener=Closed())[-1]
+        assert f"Grund: {said}." in lines(log, opening=lambda cases: Closed())[-1]
 
 
 def test_history_says_when_and_by_whom_it_was_decided(store_url: str) -> None:
@@ -206,7 +206,7 @@ def test_history_says_when_and_by_whom_it_was_decided(store_url: str) -> None:
         log.append([(booking, approval)], NOW)
         assert isinstance(approval, HoursApproved)
         imported, decided = lines(log)[-1].split(" bewilligte ")
-        assert imported == "16.03.2022, 10:00 Uhr – officer-1 (Sachbearbeitung, jugendamt)"
+        assert imported == "16.03.2022, 10:00 Uhr – officer-1 (Sachbearbeitung, Jugendamt)"
         assert decided.startswith("1,00 Std. am 05.10.2010, 09:15 Uhr durch dez-3 [")
 
 

@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import cycle
 from typing import Any, get_args
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from application import rebuild as rebuilding
 from application.catalogue import CATALOGUE
-from application.projections import PROJECTIONS, loading
+from application.projections import PROJECTIONS, loading, tables
 from application.projections.audit_trail import events, trail
 from application.projections.balances import balance
 from application.projections.bookings import (
@@ -25,7 +27,8 @@ from application.projections.bookings import (
 )
 from application.projections.cases import case_texts, list_cases, versioned_case
 from application.projections.pools import list_pools, pool, versioned_pool
-from application.projections.tables import LIVE, POSITION_MAX, ProjectionOutdated, Projector
+from application.projections.projector import Projector
+from application.projections.tables import LIVE, POSITION_MAX, ProjectionOutdated, Rows
 from application.projections.waiting_list import entries, waiting_list
 from application.projections.worklist import worklist
 from application.rebuild import check
@@ -310,12 +313,52 @@ def test_a_failed_turn_leaves_nothing_in_memory(store_url: str) -> None:
     with opened_log(store_url) as log:
         log.append([pool_opened(600), case_opened(), hours_requested(60), *approved(60)])
         with suppress(RuntimeError), log.store.turn() as tx:
-            log.projector.begin(tx, *tx.ask(LIVE), foreign=False)
+            log.projector.begin(tx, *tx.ask(LIVE), others=())
             log.projector.project(tx, [msgspec.structs.replace(log.recorded[4], position=6)])
             raise RuntimeError
-        log.append_all([([logged(15)], None)], foreign=True)
+        log.append_all([([logged(15)], None)], others=None)
         assert log.ask(pool, log.recorded[0].stream).balance.granted == 60
         assert check(log.store, [], lambda done, total: None) == []
+
+
+@pytest.mark.parametrize("held", [10, 200_000])
+@pytest.mark.parametrize("kind", STORE_KINDS)
+def test_processes_that_alternate_write_what_one_would(
+    kind: str, held: int, fresh_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever they decide, however many rows they can hold, and however long one of them has not had its turn."""
+    monkeypatch.setattr(tables, "ROWS_HELD_MAX", held)
+
+    @settings(max_examples=EXAMPLES[kind], deadline=None, suppress_health_check=list(HealthCheck))
+    @given(steps, st.lists(st.tuples(st.integers(0, 2), st.integers(1, 12)), min_size=3, max_size=9))
+    def hold(steps: list[tuple[int, int, bool]], turns: list[tuple[int, int]]) -> None:
+        projectors, known = [Projector(PROJECTIONS) for _ in range(3)], [0] * 3
+        decisions = History().play(steps)
+        with opened_log(fresh_url(kind)) as log:
+            for process, number in cycle(turns):
+                if not decisions:
+                    break
+                log.projector, decided, decisions = projectors[process], decisions[:number], decisions[number:]
+                log.append_all(decided, others=log.recorded[known[process] :])
+                known[process] = len(log.recorded)
+            assert check(log.store, [], lambda done, total: None) == []
+
+    hold()
+
+
+def test_a_turn_of_somebody_else_is_taken_over_without_reading(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """given a process that holds the rows / when another has logged a session / then it logs the next one on these rows."""
+    with opened_log(store_url) as log:
+        log.append([pool_opened(600), case_opened(), hours_requested(60), *approved(60)])
+        one, known = log.projector, len(log.recorded)
+        log.append([logged(15)])
+        known = len(log.recorded)
+        log.projector = Projector(PROJECTIONS)
+        log.append_all([([logged(15, SESSION_2)], None)], others=None)
+        log.projector = one
+        monkeypatch.setattr(Rows, "stored", lambda *_: pytest.fail("a row was read"))
+        log.append_all([([logged(15, BOOKING_3)], None)], others=log.recorded[known:])
+        assert log.ask(versioned_booking, BOOKING, None).view.consumed_minutes == 45
 
 
 def test_a_turn_of_somebody_else_is_read_before_going_on(store_url: str) -> None:
@@ -325,6 +368,6 @@ def test_a_turn_of_somebody_else_is_read_before_going_on(store_url: str) -> None
         one, other = log.projector, Projector(PROJECTIONS)
         for projector, session in ((other, SESSION), (one, SESSION_2), (other, BOOKING_3)):
             log.projector = projector
-            log.append_all([([logged(15, session)], None)], foreign=True)
+            log.append_all([([logged(15, session)], None)], others=None)
         assert log.ask(versioned_booking, BOOKING, None).view.consumed_minutes == 45
         assert check(log.store, [], lambda done, total: None) == []

@@ -18,9 +18,8 @@ from application.proof.verification import Deviation
 from interfaces.cli.audit import _FIELDS
 from interfaces.storage.turns import TurnRecorder, TurnTransaction
 from tests.application.proof.attacks import ATTACKS, NOON, OFFICE, Scene, write_log
-from tests.conftest import STORE_KINDS
+from tests.conftest import STORE_KINDS, new_url
 from tests.office import Office, running_office
-from tests.postgres import Cluster
 from tests.tampering import tampering
 
 PAGE = Path(__file__).parents[3] / "docs" / "verfahrensdokumentation.md"
@@ -66,10 +65,7 @@ class Attacked:
 @pytest.fixture(scope="module", params=STORE_KINDS)
 def attacked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     folder = tmp_path_factory.mktemp("log")
-    url = f"sqlite:///{folder}/store.db"
-    if request.param == "postgres":
-        cluster: Cluster = request.getfixturevalue("postgres")
-        url = cluster.url(cluster.fresh_database())
+    url = new_url(request, request.param, folder / "store.db")
     with running_office(url, folder / "keys", lambda: NOON) as office:
         yield Attacked(request.param, office, write_log(office))
 

@@ -27,9 +27,8 @@ from domain.quantities import Actor, Rules
 from interfaces.storage.turns import TurnRecorder, TurnTransaction
 from tests.application.proof.verifying import deviations
 from tests.application.test_imports import requests, sessions, take
-from tests.conftest import STORE_KINDS
+from tests.conftest import STORE_KINDS, new_url
 from tests.office import AUDITOR, LEAD, OFFICER, OTHER_LEAD, SECOND_OFFICER, WORKER, Office, body, running_office
-from tests.postgres import Cluster
 from tests.tampering import tampering
 
 NOON = datetime(2022, 1, 10, 12, tzinfo=UTC)
@@ -164,10 +163,7 @@ class Story:
 @pytest.fixture(scope="module", params=STORE_KINDS)
 def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("log")
-    url = f"sqlite:///{folder}/store.db"
-    if request.param == "postgres":
-        cluster: Cluster = request.getfixturevalue("postgres")
-        url = cluster.url(cluster.fresh_database())
+    url = new_url(request, request.param, folder / "store.db")
     seconds = count()
     with running_office(url, folder / "keys", lambda: NOON + timedelta(seconds=next(seconds))) as office:
         story = Story(office)

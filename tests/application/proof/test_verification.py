@@ -25,9 +25,8 @@ from application.turn import Work
 from interfaces.storage.turns import TurnRecorder, TurnTransaction
 from tests.application.one_turn import in_one_turn
 from tests.application.proof.verifying import deviations
-from tests.conftest import STORE_KINDS
+from tests.conftest import STORE_KINDS, new_url
 from tests.office import LEAD, OFFICER, WORKER, Office, body, running_office
-from tests.postgres import Cluster
 from tests.tampering import tampering
 
 NOON = datetime(2022, 1, 10, 12, tzinfo=UTC)
@@ -79,10 +78,7 @@ class Scene:
 def office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A log of 200 events and more, on each kind of store, with a checkpoint at half of it and one at the end."""
     folder = tmp_path_factory.mktemp("log")
-    url = f"sqlite:///{folder}/store.db"
-    if request.param == "postgres":
-        cluster: Cluster = request.getfixturevalue("postgres")
-        url = cluster.url(cluster.fresh_database())
+    url = new_url(request, request.param, folder / "store.db")
     with running_office(url, folder / "keys", lambda: NOON) as office:
         pool = office.open_pool("2021-11-01", "2022-05-31", 60_000)
         facts = {"pool": pool, "provider": LEAD.organisation, "district": "nord", "service_area": "13", "concern": "housing"}

@@ -29,6 +29,8 @@ function provider(issuer) {
         client_id: 'stundenpool',
         client_secret: 'ge:heim/+%',
         redirect_uris: returnAddresses.map((home) => `${home}/anmeldung/oidc/zurueck`),
+        backchannel_logout_uri: `${returnAddresses[0]}/anmeldung/oidc/abmeldung`,
+        backchannel_logout_session_required: true,
         post_logout_redirect_uris: returnAddresses.map((home) => `${home}/`),
       },
       {
@@ -40,18 +42,20 @@ function provider(issuer) {
       },
     ],
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options), // to this machine as well, where the service is
     pkce: { required: () => true },
     claims: { openid: ['sub', 'roles', 'provider'] },
     conformIdTokenClaims: false,
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, ...people[id] }) }),
     extraTokenClaims: (_, token) => systems[token.clientId],
     features: {
+      backchannelLogout: { enabled: true },
       clientCredentials: { enabled: true },
       resourceIndicators: {
         enabled: true,
         defaultResource: (_, client) => (client.clientId in systems ? 'urn:stundenpool' : undefined),
         getResourceServerInfo: () => ({
-          scope: '',
+          scope: 'stundenpool stundenpool:read stundenpool:events',
           audience: 'stundenpool-api',
           accessTokenFormat: 'jwt',
           jwt: { sign: { alg: 'ES256' } },

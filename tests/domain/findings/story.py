@@ -23,18 +23,20 @@ from domain.booking import (
     SessionLogged,
     SessionReversed,
 )
-from domain.case import CaseClosed, CaseOpened
+from domain.case import CaseAmended, CaseClosed, CaseOpened, CaseTransferred
 from domain.findings.finding import Finding
 from domain.findings.register import Attempt, Reading, Register
 from domain.findings.thresholds import Thresholds
 from domain.pool import PoolClosed, PoolOpened
 from domain.quantities import Actor, Kind, Outcome, Period, Role, Rules
+from domain.registry import OfferRegistered, ProviderRegistered, Registrable, RegistrationEnded, WorkerRegistered, provider_id
 from tests.domain.facts import berlin
 
 POOL, POOL_2 = UUID(int=1), UUID(int=2)
 WORKER, PROVIDER = "kraft-1", "traeger-a"
 TUESDAY = berlin(2022, 3, 15, 10)
 APPROVED_AT = berlin(2022, 3, 1, 9)
+MARCH = date(2022, 3, 1)  # the day of requests and approvals, and the first of what is registered
 LEAD = Actor("leitung-a", "lead", "traeger-a")
 
 
@@ -90,9 +92,17 @@ def pool_closed(id: UUID = POOL) -> Told:
     return Told(id, PoolClosed(None, False))
 
 
-def case(name: str = "fall-1", provider: str = PROVIDER, pool: UUID = POOL) -> Told:
-    opened = CaseOpened(pool, name, provider, None, "nord", "11", "school", APPROVED_AT, None, None, None, None)
+def case(name: str = "fall-1", provider: str = PROVIDER, pool: UUID = POOL, offer: str | None = None) -> Told:
+    opened = CaseOpened(pool, name, provider, offer, "nord", "11", "school", APPROVED_AT, None, None, None, None)
     return Told(named(name), opened)
+
+
+def amended(offer: str) -> Told:
+    return Told(named("fall-1"), CaseAmended(PROVIDER, offer, None, None, None, None, None, None, None, "verschrieben", True))
+
+
+def transferred(provider: str) -> Told:
+    return Told(named("fall-1"), CaseTransferred(PROVIDER, provider, "Umzug", True))
 
 
 def reading(
@@ -190,6 +200,23 @@ def reversed_(
     name: str = "termin-1", booking: str = "antrag-1", before: SessionFacts | None = None, at: datetime | None = None
 ) -> Told:
     return Told(named(booking), SessionReversed(named(name), PROVIDER, before or facts(), "doppelt", True), at)
+
+
+def provider_registered(first: date = MARCH, last: date | None = None, provider: str = PROVIDER) -> Told:
+    return Told(provider_id(provider), ProviderRegistered(provider, f"{provider} e. V.", first, last))
+
+
+def offer_registered(offer: str, first: date = MARCH, last: date | None = None) -> Told:
+    return Told(provider_id(PROVIDER), OfferRegistered(PROVIDER, offer, first, last))
+
+
+def worker_registered(worker: str = WORKER, first: date = MARCH, last: date | None = None, provider: str = PROVIDER) -> Told:
+    return Told(provider_id(provider), WorkerRegistered(provider, worker, first, last))
+
+
+def ended(of: Registrable, name: str, last: date) -> Told:
+    """What was registered from the first of March on."""
+    return Told(provider_id(PROVIDER), RegistrationEnded(PROVIDER, of, name, MARCH, last))
 
 
 def confirmed(name: str = "termin-1", booking: str = "antrag-1") -> Told:

@@ -26,13 +26,16 @@ from tests.domain.findings.story import (
     found,
     granted,
     named,
+    offer_registered,
     pool,
+    provider_registered,
     reading,
     reduced,
     requested,
     reversed_,
     served,
     settled,
+    worker_registered,
 )
 
 KINDS: tuple[Kind, ...] = (*("direct",) * 9, "indirect", "travel", "absence")
@@ -46,7 +49,9 @@ def in_order(seed: int) -> list[Told]:
     random = Random(seed)
     told = [pool()]
     for provider in ("traeger-x", "traeger-y", "traeger-z"):
+        told.append(provider_registered(provider=provider))
         slots = {worker: _slots(random) for worker in (f"{provider}-{number}" for number in range(3))}
+        told += [worker_registered(worker, provider=provider) for worker in slots]
         for number in range(8):
             told += _case(random, f"{provider}/{number}", provider, slots)
     told += [requested("abgelehnt", "traeger-x/0", provider="traeger-x"), declined("abgelehnt")]
@@ -146,6 +151,11 @@ PLANTED: dict[str, list[Any]] = {
     "read-after-closing": [case(), case_closed(at=TUESDAY), reading(at=TUESDAY + timedelta(days=181))],
     "read-at-odd-hours": [case(), reading(at=berlin(2022, 3, 15, 22))],
     "read-by-many": [case(), *(reading(by=f"amt-{n}", at=TUESDAY + timedelta(days=n % 7 // 2)) for n in range(11))],
+    "unregistered-worker": [provider_registered(), worker_registered("kraft-2"), *GRANTED, served()],
+    "unregistered-request": [
+        *(provider_registered(), offer_registered("club-1"), case(offer="club-2")),
+        *(requested(), approved()),
+    ],
     "little-used": [*GRANTED, served(kind="indirect"), settled()],
 }
 ALSO = {"month-in-one-session": {"no-break"}, "after-closing": {"changed-after-confirmation"}}  # what cannot be had without it

@@ -1,6 +1,6 @@
 """Every rule: what it finds, what is not quite it, and what is left after it was put right."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, get_args
 
 import pytest
@@ -19,19 +19,24 @@ from tests.domain.findings.story import (
     POOL_2,
     PROVIDER,
     TUESDAY,
+    WORKER,
     Told,
+    amended,
     approved,
     case,
     case_closed,
     confirmed,
     corrected,
     declined,
+    ended,
     facts,
     found,
     granted,
     named,
+    offer_registered,
     pool,
     pool_closed,
+    provider_registered,
     reading,
     reduced,
     requested,
@@ -39,6 +44,8 @@ from tests.domain.findings.story import (
     rules,
     served,
     settled,
+    transferred,
+    worker_registered,
 )
 
 OFFICER = Actor("sachbearbeitung", "officer", "jugendamt")
@@ -445,20 +452,19 @@ def test_every_event_is_heard_or_known_to_say_nothing() -> None:
     heard = {event.__name__ for event in register._HANDLERS}
     says_nothing = {
         *("DemonstrationStarted", "BudgetChanged", "HoursReserved", "HoursReleased", "PoolExhausted", "PoolReplenished"),
-        *("PlaceOffered", "MonthClosed", "MonthReopened", "CaseAmended", "PersonalDataErased", "RequestWaitlisted"),
+        *("PlaceOffered", "MonthClosed", "MonthReopened", "PersonalDataErased", "RequestWaitlisted"),
         *("ApprovalProposed", "RequestWithdrawn", "SampleDrawn"),
         *("ErasureRequested", "ErasureWithdrawn", "LegalHoldSet", "LegalHoldLifted", "ErasureConfirmed"),
         *("FindingOpened", "FindingExplained", "FindingConfirmed", "FindingClosed"),
-        *("ProviderRegistered", "OfferRegistered", "WorkerRegistered", "RegistrationEnded"),
     }
     assert heard | says_nothing == {event.__name__ for event in get_args(Event)}
     assert not heard & says_nothing
 
 
-def test_all_sixteen_families_have_rules() -> None:
+def test_all_seventeen_families_have_rules() -> None:
     """Codes are unique, families are those of the list, and thresholds are named by the rules that use them."""
     assert len({rule.code for rule in RULES}) == len(RULES)
-    assert {rule.family for rule in RULES} == set(FAMILIES) == set(range(1, 17))
+    assert {rule.family for rule in RULES} == set(FAMILIES) == set(range(1, 18))
     named_ = {name for rule in RULES for name in rule.thresholds}
     assert named_ == set(Thresholds.__dataclass_fields__)
 
@@ -518,3 +524,81 @@ def test_readers_are_counted_within_some_days() -> None:
 def test_odd_hours_begin_and_end_by_the_clock(hour: int, odd: bool) -> None:
     """given thresholds of the night / when somebody reads in an hour / then it is found from the first on and until the last."""
     assert rules(pool(), case(), reading(at=berlin(2022, 3, 15, hour, 59))) == ({"read-at-odd-hours"} if odd else set())
+
+
+# ── what is registered
+
+REGISTERED = [*OFFICE, provider_registered()]
+THE_DAY = date(2022, 3, 15)  # that Tuesday
+A_DAY = timedelta(days=1)
+
+
+def test_nothing_is_found_of_a_provider_that_registers_none() -> None:
+    """given no registration, or none of a worker or offer / when somebody accompanies and requests / then nothing is found."""
+    request = [pool(), case(offer="club"), requested()]
+    assert rules(*OFFICE, served()) == rules(*REGISTERED, served()) == set()
+    assert rules(*request) == rules(*request, provider_registered()) == set()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "late"),
+    [(THE_DAY, THE_DAY, False), (date(2022, 3, 1), THE_DAY - A_DAY, True), (THE_DAY + A_DAY, None, True), (THE_DAY, None, False)],
+)
+def test_a_worker_is_registered_on_the_day_of_the_session(first: date, last: date | None, late: bool) -> None:
+    """given a colleague who is registered all the time / when a worker is from one day until another / then both days count."""
+    told = [*REGISTERED, worker_registered("kraft-2"), worker_registered(first=first, last=last), served()]
+    assert rules(*told) == ({"unregistered-worker"} if late else set())
+
+
+def test_an_unregistered_worker_is_one_thing_a_month() -> None:
+    """given sessions of a worker whose registration ended / when they are found / then by month, with their positions."""
+    [finding] = found(*REGISTERED, worker_registered(last=THE_DAY - A_DAY), served(), served("t-2", 60, TUESDAY + 2 * A_DAY))
+    assert (finding.worker, finding.provider, finding.case, finding.positions) == (WORKER, PROVIDER, None, (7, 8))
+    assert finding.sentence == (
+        "Fachkraft kraft-1 hat für den Träger traeger-a 2 Termine mit 2,25 Std. an Tagen, an denen sie nicht eingetragen war: "
+        "15.03.2022 und 17.03.2022."
+    )
+
+
+def test_sessions_before_the_first_registration_are_none_of_it() -> None:
+    """given workers registered from a day on / when somebody else served the day before / then the provider had none then."""
+    assert rules(*REGISTERED, worker_registered("kraft-2", THE_DAY + A_DAY), served()) == set()
+    taken_back = [worker_registered("kraft-2"), ended("worker", "kraft-2", date(2022, 2, 28))]
+    assert rules(*REGISTERED, *taken_back, served()) == set()
+
+
+def test_a_registration_afterwards_ends_the_finding() -> None:
+    """given an unregistered worker / when they are registered for the time that is past / then nothing is found any more, but for
+    another provider's, and not in a pool that was closed before."""
+    unknown = [*REGISTERED, worker_registered("kraft-2"), served()]
+    assert rules(*unknown, worker_registered()) == set()
+    assert rules(*unknown, worker_registered(provider="traeger-b")) == {"unregistered-worker"}
+    assert rules(*unknown, pool_closed(), worker_registered()) == {"unregistered-worker"}
+    assert rules(*REGISTERED, worker_registered(), served(), ended("worker", WORKER, THE_DAY - A_DAY)) == {"unregistered-worker"}
+
+
+def test_nobody_in_particular_is_not_unregistered() -> None:
+    """given a session that names nobody / when workers are registered / then nobody knows whether it was one of them."""
+    assert rules(*REGISTERED, worker_registered(), served(worker=None)) == set()
+
+
+def test_a_request_of_a_provider_or_offer_that_takes_no_part() -> None:
+    """given what was registered until the day before / when hours are requested / then that is found, the provider first."""
+    before = date(2022, 2, 1), date(2022, 2, 28)
+    request = [pool(), case(offer="club-1"), requested()]
+    [provider] = found(*request, provider_registered(*before), offer_registered("club-1", *before))
+    assert (provider.rule, provider.positions) == ("unregistered-request", (3,))
+    assert provider.sentence.endswith("Am 01.03.2022, als beantragt wurde, war der Träger nicht eingetragen.")
+    [offer] = found(*request, provider_registered(), offer_registered("club-1", *before))
+    assert offer.sentence.endswith("Am 01.03.2022, als beantragt wurde, war das Angebot „club-1“ nicht eingetragen.")
+    assert rules(*request, provider_registered(), offer_registered("club-1")) == set()
+
+
+def test_an_offer_is_that_of_the_day() -> None:
+    """given a case / when its offer is put right or it is transferred / then requests before keep what they were made under, and of
+    the next provider's offer nobody knows."""
+    told = [pool(), case(offer="klub"), requested(), provider_registered(), offer_registered("club")]
+    assert rules(*told, amended("club")) == {"unregistered-request"}
+    assert rules(*told[:2], amended("club"), *told[2:]) == set()
+    known = [provider_registered(provider="traeger-b"), *told[3:]]
+    assert rules(*told[:2], transferred("traeger-b"), *known, requested(provider="traeger-b")) == set()

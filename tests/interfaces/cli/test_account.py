@@ -13,7 +13,7 @@ import pytest
 from application.privacy import Keyring
 from domain.quantities import Actor
 from interfaces.cli.stores import opened_store, reading
-from interfaces.identity import passwords, sessions
+from interfaces.identity import blocks, passwords, sessions
 from interfaces.identity.passwords import Cost
 from interfaces.identity.sessions import Sessions
 from interfaces.identity.signing_in import NotTaken, SigningIn
@@ -129,6 +129,27 @@ def test_a_person_is_signed_out_whoever_knows_them(run: Run) -> None:
     assert [what for what, _ in trail()] == ["session_ended"]
     again = run("account", "sign-out", "robin", "--provider", "traeger-a")
     assert (again.exit_code, "niemand angemeldet" in again.stderr) == (1, True)
+
+
+@pytest.mark.usefixtures("installation")
+def test_a_person_is_blocked_whoever_knows_them(run: Run) -> None:
+    """With sessions and tokens, until it is taken back; a namesake elsewhere stays."""
+    lead, officer = Actor("robin", "lead", "traeger-a"), Actor("robin", "officer", "jugendamt")
+    now = datetime.now(UTC)
+    with opened_store(read_settings()) as store, store.turn() as turn:
+        cookies = [sessions.begin(turn, now, each, how="oidc", address="") for each in (lead, officer)]
+    done = run("account", "block", "robin", "--provider", "traeger-a")
+    assert "Beendete Sitzungen: 1" in done.stderr
+    with reading() as reader:
+        assert [sessions.current(reader, now, cookie) is not None for cookie in cookies] == [False, True]
+        assert [blocks.is_blocked(reader, each) for each in (lead, officer)] == [True, False]
+    again = run("account", "block", "robin", "--provider", "traeger-a")
+    assert (again.exit_code, "schon gesperrt" in again.stderr) == (1, True)
+    assert run("account", "unblock", "robin", "--provider", "traeger-a").exit_code == 0
+    with reading() as reader:
+        assert not blocks.is_blocked(reader, lead)
+    assert run("account", "unblock", "robin", "--provider", "traeger-a").exit_code == 1
+    assert [what for what, _ in trail()] == ["subject_blocked", "subject_unblocked"]
 
 
 @pytest.mark.usefixtures("installation")

@@ -2,8 +2,9 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -12,6 +13,7 @@ import pytest
 
 from application import commands
 from interfaces.cli.stores import officer, service
+from interfaces.identity import trail
 from tests.interfaces.cli.conftest import Run, opened_pool
 from tests.recipient import write_pair
 
@@ -67,6 +69,7 @@ def test_two_persons_erase_and_backups_do_not_undo_it(run: Run, monkeypatch: pyt
     done = run(*erase, "amt-2")
 
     assert (done.exit_code, "Gelesen hatten es: jugendamt." in done.stderr) == (0, True)
+    assert re.search(r"herausgegeben worden:\n  \S+, \S+ – Auskunft als Dateien, durch amt-9 \(jugendamt\)\n", done.stderr)
     assert texts(run, "fall-1", "nachher") == {None}
     assert texts(run, "fall-2", "anderer") == {"Zweck von Toni", "Grund von Toni", "Ende von fall-2"}
     assert run("audit", "verify").exit_code == run("db", "check").exit_code == 0
@@ -103,6 +106,32 @@ def test_what_is_due_is_erased_in_two_runs(run: Run, monkeypatch: pytest.MonkeyP
     ]
     assert texts(run, "fall-1", "eins") == {None}
     assert "Ende von fall-2" in texts(run, "fall-2", "zwei")
+
+
+@pytest.mark.usefixtures("installation")
+def test_who_got_in_is_forgotten_after_the_period(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dry run changes nothing; what is removed is noted, and removed once."""
+    assert run("account", "create", "--name", "kim", "--role", "officer").exit_code == 0
+    now = datetime.now(UTC)
+    with service() as opened:
+        with opened.store.turn() as turn:
+            trail.note(turn, trail.kept_since(now, 12) - timedelta(microseconds=1), "signed_in", "alt")
+            trail.note(turn, trail.kept_since(now, 12), "signed_in", "neu")
+        day = f"{trail.kept_since(now, 12):%d.%m.%Y}"
+    assert run("retention", "access-trail", "--dry-run").stderr == f"Anmeldungen vor dem {day} wären zu entfernen: 1.\n"
+    assert entries() == [("account_created", "kim"), ("signed_in", "alt"), ("signed_in", "neu")]
+    monkeypatch.setenv("STUNDENPOOL_ACCESS_TRAIL_MONTHS", "2")
+    assert "3 bis 120" in run("retention", "access-trail").stderr
+    monkeypatch.delenv("STUNDENPOOL_ACCESS_TRAIL_MONTHS")
+    assert [run("retention", "access-trail").stderr for _ in range(2)] == [
+        f"Anmeldungen vor dem {day} entfernt: {count}.\n" for count in (1, 0)
+    ]
+    assert entries() == [("account_created", "kim"), ("signed_in", "neu"), ("entries_removed", None)]
+
+
+def entries() -> list[tuple[str, str | None]]:
+    with service() as opened, opened.store.reading() as reader:
+        return [(each.what, each.subject) for each in reversed(trail.views(reader, before=None, limit=10))]
 
 
 @pytest.mark.usefixtures("closed")

@@ -42,7 +42,7 @@ def test_reads_are_listed(run: Run) -> None:
     """given a read / when it is asked for by case, person or day / then a line says who, what for, which texts and from where."""
     case = read_case(run)
     line = (
-        "Nr. 1  15.03.2022, 10:00 – amt-1 (Sachbearbeitung, jugendamt), Auskunft: "
+        "Nr. 1  15.03.2022, 10:00 – amt-1 (Sachbearbeitung, Jugendamt), Auskunft: "
         f"Fall {case}: name – GET /api/v1/cases/{case}, von 192.0.2.1\n"
     )
     for words in ((), ("--case", case), ("--subject", "amt-1"), ("--since", "2022-03-15")):

@@ -1,6 +1,7 @@
 """Stories, as an auditor types them."""
 
 import json
+import re
 
 import pytest
 
@@ -14,7 +15,9 @@ def test_a_worker_s_story(run: Run) -> None:
     done = run("audit", "story", "worker", "kraft-1")
     assert done.exit_code == 0, done.stderr
     assert done.stdout.startswith("Geschichte der Fachkraft kraft-1\n\nNr. ")
-    assert "      geleistet +0,75 Std., zusammen 3,25 Std.\n" in done.stdout
+    assert re.search(
+        r"^      wirksam am \d\d\.\d\d\.\d{4}: geleistet \+0,75 Std\., zusammen 3,25 Std\.$", done.stdout, re.MULTILINE
+    )
     found = json.loads(run("audit", "story", "worker", "kraft-1", "--json").stdout)
     assert sum(scene["minutes"].get("consumed", 0) for scene in found["scenes"]) == 195
 
@@ -28,3 +31,5 @@ def test_a_pool_s_story_and_none(run: Run) -> None:
     nothing = run("audit", "story", "case", pool.replace(pool[:8], "00000000"))
     assert (nothing.exit_code, nothing.stdout) == (1, "")
     assert run("audit", "story", "case", "fall-1").exit_code == 2
+    assert run("audit", "story", "pool", pool, "--known-at", "2001-01-01").exit_code == 1
+    assert run("audit", "story", "pool", pool, "--known-at", "2199-01-01").stdout == done.stdout

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from application.log import read_event
-from interfaces.demo.story import CLOCK
+from interfaces.demo.setting import CLOCK
 from interfaces.settings import Settings
 from interfaces.storage import open_store
 from tests.office import running_office
@@ -153,7 +153,7 @@ def test_nothing_else_starts_a_demonstration() -> None:
         return {str(path.relative_to(ROOT)) for path, text in sources.items() if re.search(pattern, text)}
 
     assert holding(r"(?<!case )DemonstrationStarted\(") == {"application/demonstration.py"}
-    assert holding(r"\bopen_demonstration\b") == {"application/demonstration.py", "interfaces/demo/story.py"}
+    assert holding(r"\bopen_demonstration\b") == {"application/demonstration.py", "interfaces/demo/office.py"}
     assert holding(r"\bload\(store") == {"interfaces/demo/loading.py", "interfaces/cli/demo.py"}
     assert not [each.name for each in fields(Settings) if re.search("clock|time|now|demo|seed", each.name)]
 

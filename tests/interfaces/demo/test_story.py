@@ -25,7 +25,7 @@ from domain.booking import BookingState
 from domain.pool import DemonstrationStarted
 from domain.quantities import BERLIN, Kind, Outcome, Rules, Sealed, berlin_day, berlin_month
 from interfaces.demo.loading import load
-from interfaces.demo.story import CLOCK, PERIOD, SAMPLE_SEED, SEED, TOP_UP_RESOLUTION, UNIT_MINUTES
+from interfaces.demo.setting import CLOCK, PERIOD, SAMPLE_SEED, SEED, TOP_UP_RESOLUTION, UNIT_MINUTES
 from interfaces.storage import open_store
 from interfaces.storage.keystore import open_keystore
 from tests.application.proof.verifying import deviations

@@ -9,6 +9,7 @@ from application.log import Reader, Recorded
 from domain.booking import HoursRequested
 from domain.case import CaseOpened
 from domain.handling import Matter
+from domain.registry import ProviderRegistered
 from tests.application.long_history import write_history
 from tests.application.projections.driver import Log
 from tests.application.projections.histories import POOL as LONG_POOL
@@ -26,12 +27,17 @@ def tell(log: Log) -> None:
 
 
 def events_of(log: Log, pool: UUID) -> list[Recorded]:
-    """The events of a pool, its cases, its bookings and its findings."""
+    """The events of a pool, its cases, its bookings and its findings, and what is registered of its providers."""
     streams = {pool}
     for event in log.recorded:
         begins = getattr(event.data, "matter", event.data)
         if isinstance(begins, CaseOpened | HoursRequested | Matter) and begins.pool == pool:
             streams.add(event.stream)
+    own = [event.data for event in log.recorded if event.stream in streams]
+    named = {getattr(data, field, None) for data in own for field in ("provider", "from_provider")}
+    streams |= {
+        event.stream for event in log.recorded if isinstance(event.data, ProviderRegistered) and event.data.provider in named
+    }
     return [event for event in log.recorded if event.stream in streams]
 
 

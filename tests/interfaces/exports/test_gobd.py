@@ -19,6 +19,7 @@ from application.projections.pools import pool as read_pool
 from domain.booking import SessionConfirmed, SessionCorrected, SessionLogged, SessionReversed
 from domain.findings.thresholds import Thresholds
 from domain.pool import BudgetChanged, PoolOpened
+from domain.registry import OfferRegistered, ProviderEvent, ProviderRegistered, RegistrationEnded, WorkerRegistered
 from interfaces.exports.gdpdu import DTD
 from interfaces.exports.gobd import README, write_gobd
 from interfaces.exports.gobd_tables import TABLES
@@ -78,6 +79,7 @@ def test_tables_say_what_the_log_says(log: Log, pool: UUID, tmp_path: Path) -> N
     events = events_of(log, pool)
 
     _trail_agrees(log, pool, found["Pruefpfad"].rows, events)
+    _registry_agrees(found, events)
     _budget_agrees(found["Kontingent"].rows, events)
     _decisions_agree(found["Entscheidungen"].rows, events)
     _corrections_agree(found["Korrekturen"].rows, events)
@@ -95,10 +97,36 @@ def _trail_agrees(log: Log, pool: UUID, rows: list[Row], events: list[Recorded])
     assert [(row["Person"], row["Rolle"], row["Stelle"]) for row in rows] == [
         (each.actor.subject, each.actor.role, each.actor.organisation) for each in events
     ]
-    entries, _ = log.ask(audit_trail.trail, pool=pool, provider=None, limit=10_000)
-    assert [(row["Fall"], row["Antrag"], row["Traeger"], row["Zeile"]) for row in rows] == [
-        (each.case and str(each.case), each.booking and str(each.booking), each.provider, each.line) for each in entries
+    entries = log.ask(audit_trail.lines_at, [each.position for each in events], None)
+    assert [(row["Pool"], row["Fall"], row["Antrag"], row["Traeger"], row["Zeile"]) for row in rows] == [
+        (*(id and str(id) for id in (each.pool, each.case, each.booking)), each.provider, each.line) for each in entries
     ]
+
+
+def _registry_agrees(found: dict[str, ReadTable], events: list[Recorded]) -> None:
+    """Each provider that the pool's own events name, and what is registered of it, folded by hand."""
+    own, registered = [each for each in events if not isinstance(each.data, ProviderEvent)], dict[tuple[Any, ...], list[Any]]()
+    for event in events:
+        match event.data:
+            case ProviderRegistered() | OfferRegistered() | WorkerRegistered() as data:
+                kind = event.type.removesuffix("-registered")
+                name = data.name if isinstance(data, ProviderRegistered) else getattr(data, kind)
+                registered[data.provider, kind, name, data.valid_from] = [data.valid_until, event.position]
+            case RegistrationEnded() as data:
+                key = data.provider, data.of, data.name, data.valid_from
+                registered[key][0] = data.valid_until
+                if data.valid_until < data.valid_from:
+                    del registered[key]
+    named = [(each.data.provider, each.position) for each in own if getattr(each.data, "provider", None)]
+    firsts = dict(reversed(named))
+    in_register = {provider for provider, kind, *_ in registered if kind == "provider"}
+    assert [(row["Traeger"], row["Position"], row["Eingetragen"]) for row in found["Traeger"].rows] == [
+        (provider, firsts[provider], yes(provider in in_register)) for provider in sorted(firsts)
+    ]
+    columns = ("Traeger", "Art", "Bezeichnung", "Gueltig_ab", "Gueltig_bis", "Position")
+    assert sorted(tuple(row[column] for column in columns) for row in found["Eintragungen"].rows) == sorted(
+        (*key, *rest) for key, rest in registered.items()
+    )
 
 
 def _budget_agrees(rows: list[Row], events: list[Recorded]) -> None:

@@ -23,8 +23,10 @@ from application.projections.pools import pool as read_pool
 from domain.booking import HoursRequested
 from domain.case import CaseOpened
 from domain.handling import FindingOpened
+from domain.registry import ProviderEvent
 from interfaces.exports.ocel import write_ocel
 from tests.application.projections.driver import Log, opened_log
+from tests.domain.facts import OFFER, PROVIDER, WORKER
 from tests.interfaces.demo.test_story import log_of, told
 from tests.interfaces.exports.story import LONG_POOL, PERSONAL, POOLS, SHORT_POOL, events_of, tell, untold
 
@@ -60,7 +62,8 @@ def about(events: list[Recorded]) -> dict[str, set[tuple[str, str]]]:
     cases = {event.stream for event in events if isinstance(event.data, CaseOpened)}
     requests = {event.stream: event.data for event in events if isinstance(event.data, HoursRequested)}
     matters = {event.stream: event.data.matter for event in events if isinstance(event.data, FindingOpened)}
-    [pool] = {event.stream for event in events} - cases - set(requests) - set(matters)
+    registered = {event.stream for event in events if isinstance(event.data, ProviderEvent)}
+    [pool] = {event.stream for event in events} - cases - set(requests) - set(matters) - registered
     found = {}
     for event in events:
         data = plain(event)
@@ -70,11 +73,13 @@ def about(events: list[Recorded]) -> dict[str, set[tuple[str, str]]]:
         if event.stream in matters:
             matter = matters[event.stream]
             booking, case, provider = matter.booking, matter.case, None
-        parts = {"pool": pool, "booking": booking, "case": case, "provider": provider and f"provider:{provider}"}
+        of_pool = None if event.stream in registered else pool
+        parts = {"pool": of_pool, "booking": booking, "case": case, "provider": provider and f"provider:{provider}"}
+        parts |= _of_registry(event, data)
         if "from_provider" in data:
             parts["transferred from"] = f"provider:{data['from_provider']}"
         workers = {
-            "rendered by": _worker(data.get("now") or data),
+            "rendered by": None if event.stream in registered else _worker(data.get("now") or data),
             "rendered before by": _worker(data.get("before")),
             "recorded by": event.actor.subject if event.actor.role == "worker" else None,
         }
@@ -82,6 +87,18 @@ def about(events: list[Recorded]) -> dict[str, set[tuple[str, str]]]:
         parts |= {part: f"worker:{worker}" for worker, part in once.items()}
         found[str(event.position)] = {(part, str(id)) for part, id in parts.items() if id}
     return found
+
+
+def _of_registry(event: Recorded, data: dict[str, Any]) -> dict[str, str]:
+    """The offer of a case, or what is registered or ended."""
+    if event.type in ("case-opened", "case-amended"):
+        return {"offer": f"offer:{data['provider']}/{data['offer']}"} if data["offer"] else {}
+    if not isinstance(event.data, ProviderEvent):
+        return {}
+    part, kind = ("ended", data["of"]) if "of" in data else ("registered", event.type.removesuffix("-registered"))
+    name = data["name"] if "of" in data else data.get(kind)
+    ids = {"offer": f"offer:{data['provider']}/{name}", "worker": f"worker:{name}"}
+    return {part: ids[kind]} if kind in ids else {}
 
 
 def _worker(facts: Any) -> Any:
@@ -161,6 +178,18 @@ def test_objects_end_as_they_stand(log: Log, tmp_path: Path) -> None:
         minutes = ("requested_minutes", "granted_minutes", "consumed_minutes", "released_minutes")
         assert last[str(booking.id)]["state"] == booking.state
         assert [last[str(booking.id)][name] for name in minutes] == [str(getattr(booking, name)) for name in minutes]
+
+
+def test_what_is_registered_stands_with_its_provider(log: Log, tmp_path: Path) -> None:
+    """given a provider with an offer and a worker / then it has its name, both belong to it, and events tell since when."""
+    found = exported(log, SHORT_POOL, tmp_path / "out.json")
+    objects = {each["id"]: each for each in found["objects"]}
+    own = f"provider:{PROVIDER}"
+    assert [(of["name"], of["value"]) for of in objects[own]["attributes"]] == [("name", "Jugendhilfe e. V.")]
+    for id in (f"offer:{PROVIDER}/{OFFER}", f"worker:{WORKER}"):
+        assert objects[id]["relationships"] == [{"objectId": own, "qualifier": "registered for"}]
+    [event] = [each for each in found["events"] if each["type"] == "worker-registered"]
+    assert {"name": "valid_from", "value": "2022-02-28T23:00:00Z"} in event["attributes"]
 
 
 def test_nothing_personal_leaves(log: Log, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from application.proof import checkpoints
 from interfaces.handover.daily import Daily, Told
+from interfaces.identity import trail
 from interfaces.service import Service
 from interfaces.storage.checkpoint_keys import FILE
 from tests.interfaces.cli.test_db import altered
@@ -89,6 +90,27 @@ def test_each_day_on_which_the_log_grew_has_one(office: Office, process: Callabl
     assert len(sizes(office.service)) == 2, "the log has not grown"
     assert [path.name[:10] for path in sorted(witness.iterdir())] == ["2026-07-01", "2026-07-02"]
     assert daily.told == Told()
+
+
+def test_who_got_in_is_forgotten_a_month_at_a_time(office: Office, process: Callable[[], Daily], clock: Clock) -> None:
+    """given entries of two months / when the second ends / then those of the first go, and that is noted; once, whoever looks."""
+    since = datetime(2025, 7, 31, 22, tzinfo=UTC)  # in Berlin the first of August
+    with office.service.store.turn() as turn:
+        for at, whom in ((since - timedelta(seconds=1), "juli"), (since, "august")):
+            trail.note(turn, at, "signed_in", whom, address="192.0.2.1")
+
+    def entries() -> list[tuple[str, str | None]]:
+        with office.service.store.reading() as reader:
+            found = [(each.what, each.subject) for each in trail.views(reader, before=None, limit=3)]
+        return [each for each in reversed(found) if each[0] != "token_created"]
+
+    clock.now = datetime(2026, 7, 31, 21, 59, tzinfo=UTC)
+    process().look()
+    assert entries() == [("signed_in", "juli"), ("signed_in", "august")]
+    clock.now += timedelta(minutes=1)
+    for _ in range(2):
+        process().look()
+    assert entries() == [("signed_in", "august"), ("entries_removed", None)]
 
 
 def test_of_many_processes_one_issues_it(office: Office, process: Callable[[], Daily], clock: Clock, witness: Path) -> None:

@@ -5,19 +5,15 @@ from uuid import uuid4
 
 import pytest
 
-from tests.conftest import STORE_KINDS
+from tests.conftest import STORE_KINDS, new_url
 from tests.interfaces.http.office import Office, running_office
-from tests.postgres import Cluster
 
 
 @pytest.fixture(scope="module", params=STORE_KINDS)
 def shared_office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A service on a store of its own for all tests of a module, which make fresh pools, cases and bookings in it."""
     folder = tmp_path_factory.mktemp("office")
-    url = f"sqlite:///{folder}/store.db"
-    if request.param == "postgres":
-        cluster: Cluster = request.getfixturevalue("postgres")
-        url = cluster.url(cluster.fresh_database())
+    url = new_url(request, request.param, folder / "store.db")
     with running_office(url, folder) as running:
         yield running
 

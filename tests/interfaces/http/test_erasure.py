@@ -56,6 +56,25 @@ def test_what_is_restricted_opens_by_a_stated_exception_alone(office: Office) ->
     assert personal(office)["name"] == "Kim Beispiel"
 
 
+def test_what_left_the_house_is_named(office: Office) -> None:
+    """By whom it was taken to be handed on, and as what; neither what was read to work on the case, nor what held no text."""
+    case = closed(office)
+
+    def disclosures() -> list[tuple[str, str, str]]:
+        found = office.get("officer", f"/cases/{case}/erasure").json()["disclosures"]
+        return [(each["form"], each["subject"], each["organisation"]) for each in found]
+
+    office.get("lead", f"/cases/{case}")
+    assert disclosures() == []
+    office.get("officer", f"/cases/{case}/subject")
+    office.call("second_officer", "GET", f"/cases/{case}", headers={"X-Purpose": "disclosure"})
+    office.call("second_officer", "GET", f"/cases/{case}/subject", headers={"X-Purpose": "supervision"})
+    office.when("officer", ERASURE, {"reason": "unzulässig"}).answers(202)
+    office.when("second_officer", ERASURE).answers(200)
+    office.get("officer", f"/cases/{case}/subject")
+    assert disclosures() == [("answer", "sb-1", "jugendamt"), ("texts", "sb-2", "jugendamt"), ("answer", "sb-2", "jugendamt")]
+
+
 def test_the_calendar_names_whose_data_are_due(office: Office) -> None:
     """Held ones as well, and that they are held."""
     case = closed(office)

@@ -11,9 +11,8 @@ from typing import get_args
 import pytest
 
 from domain.quantities import Role
-from tests.conftest import STORE_KINDS
+from tests.conftest import STORE_KINDS, new_url
 from tests.interfaces.http.explored import PHASES, Explored, Served, served
-from tests.postgres import Cluster
 
 ROLES = get_args(Role)
 TOGETHER = ("worker", "officer", "lead", "auditor", "planner", "admin")
@@ -25,10 +24,7 @@ GROWTH_BYTES_MAX = 32 * 1024 * 1024
 def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A small office on each kind of store, served by a process of its own."""
     folder = tmp_path_factory.mktemp("served")
-    url = f"sqlite:///{folder}/store.db"
-    if request.param == "postgres":
-        cluster: Cluster = request.getfixturevalue("postgres")
-        url = cluster.url(cluster.fresh_database())
+    url = new_url(request, request.param, folder / "store.db")
     with served(url, folder) as running:
         yield running
 

@@ -109,6 +109,7 @@ MAY = {
 }
 PAGES_MAY = {
     "/": "WLOPAD",
+    "/auswertung": "OPA",
     "/nachweis": "WLOA",
     "/feststellungen": "LOA",
     "/feststellung": "LOA",
@@ -124,16 +125,18 @@ PAGES_MAY = {
     "/anmeldung/zweiter-faktor": "WLOPAD-",
     "/anmeldung/oidc": "WLOPAD-",
     "/anmeldung/oidc/zurueck": "WLOPAD-",
+    "/anmeldung/oidc/abmeldung": "WLOPAD-",
     "/abmelden": "WLOPAD-",
     "/konto": "WLOPAD",
+    "/konto/bestaetigen": "WLOPAD",
     "/konto/erneuern": "WLOPAD",
     "/konto/beenden": "WLOPAD",
 }
 READ, SENT, BOTH = ("GET", "HEAD"), ("POST",), ("GET", "HEAD", "POST")
 PAGE_METHODS = {
-    **dict.fromkeys(("/feststellungen", "/feststellung", "/loeschen/fall"), BOTH),
+    **dict.fromkeys(("/feststellungen", "/feststellung", "/loeschen/fall", "/konto/bestaetigen"), BOTH),
     **dict.fromkeys(("/anmeldung", "/anmeldung/code", "/anmeldung/passwort", "/anmeldung/zweiter-faktor"), BOTH),
-    **dict.fromkeys(("/anmeldung/token", "/abmelden", "/konto/erneuern", "/konto/beenden"), SENT),
+    **dict.fromkeys(("/anmeldung/token", "/anmeldung/oidc/abmeldung", "/abmelden", "/konto/erneuern", "/konto/beenden"), SENT),
 }
 
 
@@ -494,7 +497,7 @@ SEEN = {
         "parts.day parts.district parts.events.position parts.events.type parts.of parts.provider parts.reference "
         "parts.session positions proofs.leaf proofs.path proofs.position proofs.root proofs.size proposed_by recorded_at "
         "review_on root scenes.line.actor.organisation scenes.line.actor.role scenes.line.actor.subject scenes.line.booking "
-        "scenes.line.case scenes.line.line scenes.line.pool scenes.line.position scenes.line.provider "
+        "scenes.days scenes.line.case scenes.line.line scenes.line.pool scenes.line.position scenes.line.provider "
         "scenes.line.recorded_at scenes.line.type scenes.minutes.consumed scenes.total.consumed second size "
         "thresholds.after_month_end_days thresholds.break_after_minutes thresholds.break_minutes thresholds.day_minutes_max "
         "thresholds.direct_share_percent thresholds.full_grants_min thresholds.late_entry_days thresholds.night_from_hour "
@@ -598,11 +601,12 @@ def page_cells(town: Town) -> Iterator[tuple[str, str, str, dict[str, str], int]
     queries = {
         "/": [{}, {"pool": pool}],
         "/nachweis": [{"figure": f"pool/{pool}/granted"}],
-        "/feststellungen": [{"pool": pool}],
+        "/auswertung": [{}, {"pool": pool, "by": "provider"}],
+        "/feststellungen": [{}, {"pool": pool}],
         "/feststellung": [{"finding": next(thing.ids["finding"] for thing in town.of("finding") if thing.owner == "a")}],
-        "/geschichte": [{"pool": pool}, {"worker": WORDS["a"]}],
+        "/geschichte": [{}, {"pool": pool}, {"worker": WORDS["a"]}],
         "/loeschen/fall": [{"case": next(thing.ids["case"] for thing in town.of("case") if thing.state == "open")}],
-        "/vergleich": [{"pool": pool, "from": "2024-03-31", "to": "2024-06-30"}],
+        "/vergleich": [{}, {"pool": pool, "from": "2024-03-31", "to": "2024-06-30"}],
     }
     for path, roles in PAGES_MAY.items():
         answered = PAGE_METHODS.get(path, READ)
@@ -611,6 +615,8 @@ def page_cells(town: Town) -> Iterator[tuple[str, str, str, dict[str, str], int]
                 for query in queries.get(path, [{}]):
                     if method not in answered:
                         status = 405
+                    elif path == "/anmeldung/oidc/abmeldung":
+                        status = 404  # there is no issuer, whose system would send it
                     elif method == "POST":
                         status = 403  # no browser sends a form without saying from where
                     elif role == "-" and role not in roles:
@@ -619,7 +625,7 @@ def page_cells(town: Town) -> Iterator[tuple[str, str, str, dict[str, str], int]
                         status = 200 if role == "-" else 303
                     elif path.startswith("/anmeldung/oidc"):
                         status = 404  # there is no issuer
-                    elif path.startswith("/anmeldung/"):
+                    elif path.startswith("/anmeldung/") or (path == "/konto/bestaetigen" and role in roles):
                         status = 303  # nobody is at that step
                     else:
                         status = 200 if role in roles else 403

@@ -1,12 +1,17 @@
 """Reading personal texts over HTTP: for a purpose, on record before the answer leaves; and who may look that up."""
 
 import asyncio
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from application import reads
+from application.log import Reader
+from application.projections import retention
+from application.projections.retention import Person
 from interfaces.http.replies import Reply
 from tests.interfaces.http.office import PEOPLE, Office, running_office
 from tests.interfaces.http.test_refusals import LOGGED, OPEN
@@ -53,6 +58,26 @@ def test_whoever_reads_for_something_else_than_usual_says_so(office: Office) -> 
         ("officer", "disclosure"),
         ("lead", "casework"),
     }
+
+
+def test_a_page_asks_for_all_its_persons_at_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """given reasons in two cases / when a page of the trail shows both / then one question says whose data are restricted or
+    erased."""
+    office.given("open_pool")
+    cases, facts = set(), {"pool": office.pool, "district": "nord", "service_area": "11", "concern": "other"}
+    for _ in range(2):
+        cases.add(case := office.when("lead", "/cases", facts).answers(201)["id"])
+        office.when("lead", f"/cases/{case}/amendment", {"district": "süd", "reason": "Umzug"}).answers(200)
+    asked, persons = list[set[str]](), retention.persons
+
+    def counted(reader: Reader, of: Collection[UUID]) -> list[Person]:
+        asked.append(set(map(str, of)))
+        return persons(reader, of)
+
+    monkeypatch.setattr(retention, "persons", counted)
+    monkeypatch.delattr(retention, "person")
+    assert office.get("auditor", "/audit/trail", pool=office.pool).text.count("Umzug") == 2
+    assert asked == [cases]
 
 
 def test_a_read_that_cannot_be_recorded_is_not_answered(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,11 +137,12 @@ def test_the_read_log_is_narrowed_and_read_page_by_page(office: Office) -> None:
 
 
 def test_the_page_shows_reads_and_no_text(office: Office) -> None:
-    """given a read / when an auditor opens the page / then person, purpose and case stand there, and no text."""
+    """given a read / when an auditor opens the page / then person, purpose and the case's reference stand there, and no text."""
     office.given(*OPEN)
     office.get("officer", f"/cases/{office.case}")
     text = Visitor(office).signs_in_as("auditor").opens("/einsichten", case=office.case).text
-    for shown in ("sb-1", "Fallbearbeitung", f"Fall {office.case[:8]}", "127.0.0.1"):
+    reference = office.get("auditor", f"/cases/{office.case}").json()["reference"]
+    for shown in ("sb-1", "Fallbearbeitung", f"Nur Fall „{reference}“.", f">Fall „{reference}“<", "127.0.0.1"):
         assert shown in text
     assert TEXT not in text
 

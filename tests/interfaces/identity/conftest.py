@@ -6,9 +6,8 @@ import pytest
 
 from interfaces.identity import passwords
 from interfaces.identity.passwords import Cost
-from tests.conftest import STORE_KINDS
+from tests.conftest import STORE_KINDS, new_url
 from tests.interfaces.identity.door import Clock, Door, open_door
-from tests.postgres import Cluster
 
 CHEAP = Cost(memory_kib=8, iterations=1, lanes=1)
 
@@ -23,10 +22,7 @@ def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 def shared_door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     """A store for all tests of a module."""
     folder = tmp_path_factory.mktemp("door")
-    url = f"sqlite:///{folder}/store.db"
-    if request.param == "postgres":
-        cluster: Cluster = request.getfixturevalue("postgres")
-        url = cluster.url(cluster.fresh_database())
+    url = new_url(request, request.param, folder / "store.db")
     with open_door(url, folder / "keys", Clock()) as door:
         yield door
 

@@ -1,5 +1,6 @@
 """Somebody at the door of an office: accounts, a clock that is set, and what the trail says afterwards."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -61,7 +62,7 @@ class Door:
     def emptied(self) -> "Door":
         """As if nobody had been here, on a day of its own."""
         with self.store.turn() as turn:
-            for table in ("accounts", "recovery_codes", "sessions", "failures", "tokens"):
+            for table in ("accounts", "recovery_codes", "sessions", "failures", "tokens", "blocked"):
                 turn.execute(f"DELETE FROM {table}", [()])
             [(last,)] = turn.fetch("SELECT COALESCE(MAX(number), 0) FROM access_trail")
         return Door(self.store, self.keyring, Clock(), self.portal, begins=last)
@@ -103,6 +104,12 @@ class Door:
         self.clock.passes(seconds=30)
         return cookie
 
+    def proves(self, cookie: str, name: str = "kim") -> str:
+        """Shows once more who it is."""
+        cookie = self.signing_in.proving(cookie, PASSWORD, self.code(name), HERE)
+        self.clock.passes(seconds=30)
+        return cookie
+
     def starts(self, actor: Actor) -> str:
         return self.portal.call(partial(self.sessions.start, actor, how="oidc", address=HERE))
 
@@ -124,6 +131,13 @@ class Door:
         with self.store.reading() as reader:
             found = trail.views(reader, before=None, limit=1000)
         return [entry.what for entry in reversed(found) if entry.number > self.begins]
+
+
+def listed(path: Path, *words: str, end: str = "\n") -> Path:
+    """A file as the downloader of Pwned Passwords writes it, with these."""
+    hashes = sorted(hashlib.sha1(word.encode()).hexdigest().upper() for word in words)
+    path.write_bytes("".join(f"{each}:{number + 1}{end}" for number, each in enumerate(hashes)).encode())
+    return path
 
 
 @contextmanager

@@ -134,10 +134,10 @@ def test_whoever_is_signed_in_is_slowed_down_as_well(door: Door) -> None:
     door.settled()
     cookie = door.signs_in()
     for _ in range(NAME_AND_ADDRESS.free):
-        with pytest.raises(NotTaken, match="wrong_own_password"):
-            door.signing_in.renewing(cookie, "falsch", "password", HERE)
+        with pytest.raises(NotTaken, match="wrong_proof"):
+            door.signing_in.proving(cookie, "falsch", door.code(), HERE)
     with pytest.raises(NotTaken, match="too_soon"):
-        door.signing_in.renewing(cookie, PASSWORD, "password", HERE)
+        door.signing_in.proving(cookie, PASSWORD, door.code(), HERE)
     assert door.trail()[-NAME_AND_ADDRESS.free - 1 :] == ["wrong_password"] * NAME_AND_ADDRESS.free + ["too_soon"]
 
 

@@ -1,15 +1,20 @@
 """The way in, step by step, and who does not get in."""
 
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 
 from application.privacy import Keyring
 from domain.quantities import Actor
 from interfaces.identity import accounts, passwords, sessions, tokens
 from interfaces.identity.accounts import AccountRefused
+from interfaces.identity.breached import Breached
 from interfaces.identity.passwords import Cost
-from interfaces.identity.signing_in import NotHere, NotTaken
+from interfaces.identity.sessions import PROVED, Blocked
+from interfaces.identity.signing_in import NotHere, NotTaken, SigningIn
 from interfaces.storage.keystore import open_keystore
-from tests.interfaces.identity.door import HERE, PASSWORD, THERE, Door
+from tests.interfaces.identity.door import HERE, PASSWORD, THERE, Door, listed
 
 KIM = Actor("kim", "officer", "jugendamt")
 
@@ -210,7 +215,8 @@ def test_nobody_else_enters_between_the_steps(door: Door) -> None:
         lambda: door.signing_in.with_code(cookie, "123456", HERE),
         lambda: door.signing_in.proposal(cookie),
         lambda: door.signing_in.with_new_factor(cookie, "123456"),
-        lambda: door.signing_in.renewing(cookie, first, "password", HERE),
+        lambda: door.signing_in.proving(cookie, first, "123456", HERE),
+        lambda: door.signing_in.renewing(cookie, "password"),
         lambda: door.signing_in.with_new_password("falsch", PASSWORD, PASSWORD),
     ):
         with pytest.raises(NotHere):
@@ -249,10 +255,12 @@ def test_whoever_is_signed_in_renews_with_the_password_of_now(door: Door) -> Non
     """All other sessions end with it, also those that another system has begun."""
     door.settled()
     elsewhere, cookie = door.signs_in(address=THERE), door.signs_in()
-    with not_taken("wrong_own_password"):
-        door.signing_in.renewing(cookie, "falsch", "password", HERE)
+    with not_taken("wrong_proof"):
+        door.signing_in.proving(cookie, "falsch", door.code(), HERE)
+    with not_taken("not_proved"):
+        door.signing_in.renewing(cookie, "password")
     assert door.actor(cookie) == KIM
-    cookie = door.signing_in.renewing(cookie, PASSWORD, "password", HERE)
+    cookie = door.signing_in.renewing(door.proves(cookie), "password")
     assert door.actor(cookie) is None
     cookie = door.signing_in.with_new_password(cookie, "noch ein anderes Passwort", "noch ein anderes Passwort")
     assert door.actor(cookie) == KIM
@@ -261,10 +269,72 @@ def test_whoever_is_signed_in_renews_with_the_password_of_now(door: Door) -> Non
         door.password()
 
 
+def test_a_proof_is_good_for_minutes(door: Door) -> None:
+    """With a new id, on record, and for this session alone; the codes of both factors are used up by it."""
+    codes = door.settled()
+    other, cookie = door.signs_in(address=THERE), door.signs_in()
+    code = door.code()
+    proved = door.signing_in.proving(cookie, PASSWORD, code, HERE)
+    assert door.actor(cookie) is None
+    assert door.trail()[-1] == "proved_again"
+    for again in (code, "000000", ""):
+        with not_taken("wrong_proof"):
+            door.signing_in.proving(proved, PASSWORD, again, HERE)
+    with not_taken("not_proved"):
+        door.signing_in.renewing(other, "password")
+    door.clock.now += PROVED
+    with not_taken("not_proved"):
+        door.signing_in.renewing(proved, "password")
+    proved = door.signing_in.proving(proved, PASSWORD, codes[0], HERE)
+    assert door.trail()[-2:] == ["recovery_code_used", "proved_again"]
+    door.clock.now += PROVED - timedelta(seconds=1)
+    assert door.current(door.signing_in.renewing(proved, "password")) is not None
+
+
+def test_a_password_that_became_known_is_not_taken(door: Door, tmp_path: Path) -> None:
+    """Nor is any while nobody can tell."""
+    path = listed(tmp_path / "pwned.txt", "Wolke sieben im Flur", *(f"kennwort {number}" for number in range(40)))
+    door.signing_in = SigningIn(door.sessions, door.keyring, Breached(str(path)))
+    cookie = door.password(password=door.account())
+    with not_taken("breached"):
+        door.signing_in.with_new_password(cookie, "Wolke sieben im Flur", "Wolke sieben im Flur")
+    path.write_bytes(path.read_bytes().replace(b":", b";"))
+    with not_taken("not_looked_up"):
+        door.signing_in.with_new_password(cookie, PASSWORD, PASSWORD)
+    path.unlink()
+    with not_taken("not_looked_up"):
+        door.signing_in.with_new_password(cookie, PASSWORD, PASSWORD)
+    listed(path, "Wolke sieben im Flur")
+    assert door.signing_in.with_new_password(cookie, PASSWORD, PASSWORD)
+
+
+def test_whoever_is_blocked_gets_in_by_no_way(door: Door) -> None:
+    """Neither with an account nor by another system; what was open ends, and what comes after the block is taken back does not."""
+    door.settled()
+    cookie, elsewhere, half = door.signs_in(), door.starts(KIM), door.password()
+    with door.store.turn() as turn:
+        assert accounts.block(turn, door.clock(), "admin-1", "kim", None) == 4  # with that of the first time
+    assert [door.actor(each) for each in (cookie, elsewhere)] == [None, None]
+    with pytest.raises(NotHere):
+        door.signing_in.with_code(half, door.code(), HERE)
+    with not_taken("wrong"):
+        door.password()
+    with pytest.raises(Blocked):
+        door.starts(KIM)
+    assert door.trail()[-3:] == ["subject_blocked", "not_active", "not_active"]
+    with door.store.turn() as turn, pytest.raises(AccountRefused):
+        accounts.block(turn, door.clock(), "admin-1", "kim", None)
+    with door.store.turn() as turn:
+        accounts.unblock(turn, door.clock(), "admin-1", "kim", None)
+    assert door.actor(door.signs_in()) == KIM
+    with door.store.turn() as turn, pytest.raises(AccountRefused):
+        accounts.unblock(turn, door.clock(), "admin-1", "kim", None)
+
+
 def test_a_second_factor_is_replaced_by_its_owner(door: Door) -> None:
     """Until the new one is proved, the old one counts."""
     codes = door.settled()
-    cookie = door.signing_in.renewing(door.signs_in(), PASSWORD, "factor", HERE)
+    cookie = door.signing_in.renewing(door.proves(door.signs_in()), "factor")
     old = door.secrets["kim"]
     door.signing_in.proposal(cookie)
     with not_taken("wrong_code"):

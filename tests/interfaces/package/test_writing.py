@@ -18,10 +18,10 @@ from domain.quantities import hours
 from interfaces.package import pruefer
 from interfaces.storage.checkpoint_keys import CheckpointKeys
 from tests.application.projections.driver import opened_log
+from tests.domain.facts import CASE, PROVIDER_2, case_opened, pool_opened, provider_registered, worker_registered
 from tests.domain.facts import POOL as OTHER_POOL
-from tests.domain.facts import pool_opened
 from tests.interfaces.demo.test_story import told
-from tests.interfaces.package.packages import Files, events_of, random_log, unzipped, verified, written
+from tests.interfaces.package.packages import Files, events_of, listed, random_log, unzipped, verified, written
 from tests.tampering import tampering
 
 SEEDS = (2, 3)
@@ -103,6 +103,27 @@ def test_a_finding_over_pools_is_with_these_alone(tmp_path: Path, keys: Checkpoi
     assert [[event["position"] for event in events_of(each)] for each in packages] == [[1, 4, 5], [2, 5], [3, 4, 5]]
     found = verified(tmp_path, *packages)
     assert (found.status, found.deviations()) == (0, [])
+
+
+def test_what_is_registered_is_with_the_pools_of_its_provider(store_url: str, tmp_path: Path, keys: CheckpointKeys) -> None:
+    """given two pools, a provider in one of them and one in none / then the first is with its pool, the other with both; together
+    they hold the whole log."""
+    (_, elsewhere), (_, opened) = pool_opened(), case_opened()
+    other = UUID(int=7)
+    with opened_log(store_url) as log:
+        registered = [provider_registered(), provider_registered(PROVIDER_2)]
+        told = [*registered, pool_opened(), (other, elsewhere), (CASE, opened), worker_registered()]
+        log.append_all([([fact], None) for fact in told])
+        packages = [unzipped(written(log.store, keys, tmp_path / f"{pool}.zip", pool)) for pool in (OTHER_POOL, other)]
+    assert [[event["position"] for event in events_of(each)] for each in packages] == [[1, 2, 3, 5, 6], [2, 4]]
+    found = verified(tmp_path, *packages)
+    assert (found.status, found.deviations()) == (0, [])
+
+
+def test_a_package_of_the_form_before_is_read(package: Files, tmp_path: Path) -> None:
+    """given a package without the registry, as they were written before / then it is sound; one of a form to come is refused."""
+    assert verified(tmp_path, listed(package, format=1)).status == 0
+    assert verified(tmp_path, listed(package, format=3)).status == 1
 
 
 def test_the_verifier_judges_schemas_as_another_library_does(package: Files) -> None:

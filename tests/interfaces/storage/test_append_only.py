@@ -3,29 +3,34 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
 from eventsourcing.persistence import PersistenceError
 
+from application.engine import utc_now
 from application.log import Store
+from application.projections.tables import micros
 from application.proof import checkpoints
 from application.proof.notes import Signer
 from application.proof.tree import complete
 from interfaces.storage import open_store
-from interfaces.storage.append_only import KEYS, excess_rights, missing_guards
+from interfaces.storage.append_only import KEPT_FOR_A_PERIOD, KEYS, excess_rights, missing_guards
 from interfaces.storage.check import Examined, examine
 from interfaces.storage.migrate import migrate
 from interfaces.storage.postgres import PostgresTurnRecorder
 from tests.application.projections.driver import Log
 from tests.domain.facts import approved, case_opened, hours_requested, pool_opened
 from tests.postgres import Cluster
+from tests.schema import make_schema
 from tests.tampering import drops_of_guards
 
 APPEND_ONLY = sorted(KEYS)
+ENTER = "INSERT INTO access_trail VALUES (?, ?, ?, ?, ?, ?)"
 
 
 def quietly(done: int, total: int) -> None:
@@ -60,21 +65,31 @@ class Roles:
 @pytest.fixture(scope="module")
 def roles(postgres: Cluster) -> Roles:
     """Set up once, with events in it: nothing that is tried changes anything."""
-    return set_up(postgres)
-
-
-def set_up(cluster: Cluster) -> Roles:
-    database = cluster.fresh_database()
-    roles = Roles(cluster, database, f"owner_{database}", f"service_{database}")
+    database = postgres.fresh_database()
+    roles = Roles(postgres, database, f"owner_{database}", f"service_{database}")
     for role in (roles.owner, roles.service):
-        cluster.run(f"CREATE ROLE {role} LOGIN")
-    cluster.run(f"ALTER DATABASE {database} OWNER TO {roles.owner}")
-    with closing(open_store(cluster.url(database, roles.owner), create=True)) as store:
+        postgres.run(f"CREATE ROLE {role} LOGIN")
+    postgres.run(f"ALTER DATABASE {database} OWNER TO {roles.owner}")
+    with closing(open_store(postgres.url(database, roles.owner), create=True)) as store:
         migrate(store, quietly, roles.service)
     with closing(roles.store()) as store:
         Log(store).append([pool_opened(), case_opened(), hours_requested(60), *approved(60)])
         complete(store, quietly)
+        with store.turn() as tx:
+            tx.execute(ENTER, [(1, micros(utc_now()), "signed_in", "s", "192.0.2.1", None)])
     return roles
+
+
+@pytest.fixture
+def changed_roles(roles: Roles) -> Roles:
+    """A copy of it with another role of the service, which nobody else has: what that is given, it keeps."""
+    database = f"{roles.database}_{uuid4().hex}"
+    changed = replace(roles, database=database, service=f"service_{database}")
+    roles.cluster.run(f"CREATE ROLE {changed.service} LOGIN")
+    roles.cluster.run(f"CREATE DATABASE {database} TEMPLATE {roles.database} OWNER {roles.owner} STRATEGY file_copy")
+    with closing(changed.store(changed.owner)) as store:
+        migrate(store, quietly, changed.service)
+    return changed
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
@@ -109,7 +124,8 @@ def test_the_service_cannot_alter_what_only_grows(roles: Roles, table: str, atte
     """The server refuses its role every way to it."""
     keys = KEYS[table]
     statement = attempt.format(table=table, key=keys[0], keys=", ".join(keys), service=roles.service)
-    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+    removes = table in KEPT_FOR_A_PERIOD and "DELETE" in attempt  # which it may, of what is old enough
+    with pytest.raises(psycopg.errors.IntegrityConstraintViolation if removes else psycopg.errors.InsufficientPrivilege):
         roles.run(statement)
 
 
@@ -150,7 +166,7 @@ def test_what_the_service_grants_itself_has_no_effect(roles: Roles, table: str, 
     roles.run(grant.format(table=table, service=roles.service))
     assert roles.excess() == []
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        roles.run(f"DELETE FROM {table}")
+        roles.run(f"UPDATE {table} SET {KEYS[table][0]} = {KEYS[table][0]}")
 
 
 @pytest.mark.parametrize(
@@ -178,12 +194,12 @@ def test_what_the_service_grants_itself_has_no_effect(roles: Roles, table: str, 
         ("GRANT pg_execute_server_program TO {service}", "Rolle: pg_execute_server_program"),
     ],
 )
-def test_every_right_too_many_is_named(postgres: Cluster, excess: str, named: str, tmp_path: Path) -> None:
+def test_every_right_too_many_is_named(changed_roles: Roles, excess: str, named: str, tmp_path: Path) -> None:
     """By check, on whatever way the role came to it."""
-    roles = set_up(postgres)
+    roles = changed_roles
     assert checked(roles, tmp_path).findings == []
     names = {"owner": roles.owner, "service": roles.service, "database": roles.database}
-    postgres.run(excess.format(**names), database=roles.database)
+    roles.cluster.run(excess.format(**names), database=roles.database)
     assert any(named.format(**names) in finding for finding in checked(roles, tmp_path).findings)
 
 
@@ -197,7 +213,6 @@ def checked(roles: Roles, folder: Path) -> Examined:
 
 def fill(store: Store) -> None:
     """Events with their tree, a checkpoint, a time stamp, a receipt and a reading."""
-    migrate(store, quietly)
     Log(store).append([pool_opened(), case_opened(), hours_requested(60), *approved(60)])
     complete(store, quietly)
     with store.turn() as tx:
@@ -208,15 +223,26 @@ def fill(store: Store) -> None:
         tx.execute(
             "INSERT INTO personal_reads (id, at, subject, role, organisation, path, about) VALUES (?, ?, ?, ?, ?, ?, ?)", [read]
         )
-        tx.execute("INSERT INTO access_trail VALUES (?, ?, ?, ?, ?, ?)", [(1, 1, "signed_in", "s", "192.0.2.1", None)])
+        tx.execute(ENTER, [(1, micros(utc_now()), "signed_in", "s", "192.0.2.1", None)])
 
 
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
     """With something in every table; whoever uses it owns it."""
-    with closing(open_store(store_url, create=True)) as store:
+    make_schema(store_url)
+    with closing(open_store(store_url, create=False)) as store:
         fill(store)
         yield store
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of such a store on SQLite, which nothing that is tried changes."""
+    file = tmp_path_factory.mktemp("filled") / "store.db"
+    make_schema(f"sqlite:///{file}")
+    with closing(open_store(f"sqlite:///{file}", create=False)) as store:
+        fill(store)
+    return file
 
 
 def rows(store: Store) -> list[list[tuple[object, ...]]]:
@@ -235,9 +261,8 @@ def test_not_even_the_owner_changes_a_row_by_mistake(store: Store, table: str, a
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
-def test_the_owner_empties_no_table_by_mistake(postgres: Cluster, table: str) -> None:
+def test_the_owner_empties_no_table_by_mistake(roles: Roles, table: str) -> None:
     """On PostgreSQL, which knows a statement of its own for that."""
-    roles = set_up(postgres)
     with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="append-only"):
         roles.run(f"TRUNCATE {table} CASCADE", role=roles.owner)
 
@@ -254,14 +279,11 @@ def test_the_owner_empties_no_table_by_mistake(postgres: Cluster, table: str) ->
     ],
 )
 @pytest.mark.parametrize("table", APPEND_ONLY)
-def test_no_row_is_replaced_in_sqlite(
-    fresh_url: Callable[[str], str], table: str, attempt: str, recursive_triggers: str, tmp_path: Path
-) -> None:
+def test_no_row_is_replaced_in_sqlite(file: Path, table: str, attempt: str, recursive_triggers: str) -> None:
     """A replacement asks no trigger on deletion, unless each connection wishes it so; ours ask before the new row."""
-    with closing(open_store(fresh_url("sqlite"), create=True)) as opened:
-        fill(opened)
+    with closing(open_store(f"sqlite:///{file}", create=False)) as opened:
         before = rows(opened)
-        with closing(sqlite3.connect(tmp_path / "store-1.db", isolation_level=None)) as connection:
+        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
             connection.execute(f"PRAGMA recursive_triggers = {recursive_triggers}")
             columns = [name for (name,) in connection.execute(f"SELECT name FROM pragma_table_info('{table}')") if name != "rowid"]
             other = ["'another'" if name in KEYS[table] else name for name in columns]
@@ -275,7 +297,7 @@ def test_triggers_that_are_gone_are_found_and_come_back(store: Store, tmp_path: 
     """Check names each of them; the next migration makes them anew, and only once."""
     with store.reading() as reader:
         drops = drops_of_guards(reader, store)
-    assert len(drops) == (len(KEYS) if isinstance(store, PostgresTurnRecorder) else 3 * len(KEYS))
+    assert len(drops) == (len(KEYS) + len(KEPT_FOR_A_PERIOD) if isinstance(store, PostgresTurnRecorder) else 3 * len(KEYS))
     for drop in drops:
         with store.turn() as tx:
             tx.fetch(drop)
@@ -284,6 +306,25 @@ def test_triggers_that_are_gone_are_found_and_come_back(store: Store, tmp_path: 
         assert len(migrate(store, quietly)) == 1
         assert migrate(store, quietly) == []
     assert examine(store, str(tmp_path / "keys"), "", rights_apart=False, progress=quietly).findings == []
+
+
+@pytest.mark.parametrize("days", [83, 85])
+def test_who_got_in_is_removed_after_twelve_weeks_and_not_before(store: Store, days: int) -> None:
+    """By the database's own clock; what is younger stays, and with it all that was to go in the same statement."""
+    at = utc_now() - timedelta(days=days)
+    with store.turn() as tx:
+        tx.execute(ENTER, [(2, micros(at), "signed_in", "s", "192.0.2.1", None)])
+    before = rows(store)
+    remove = f"DELETE FROM access_trail WHERE at <= {micros(at):d}"
+    if days < 84:
+        with pytest.raises(PersistenceError, match="access_trail is append-only"), store.turn() as tx:
+            tx.fetch(remove)
+        assert rows(store) == before
+    else:
+        with store.turn() as tx:
+            tx.fetch(remove)
+        with store.reading() as reader:
+            assert reader.fetch("SELECT number FROM access_trail") == [(1,)]
 
 
 OURS = "receipts_append_only"
@@ -309,8 +350,9 @@ def test_a_trigger_that_does_less_is_none(
     kind: str, weakened: list[str], names: list[str], fresh_url: Callable[[str], str]
 ) -> None:
     """Its name alone is no protection; the next migration makes it what it was."""
-    with closing(open_store(fresh_url(kind), create=True)) as opened:
-        migrate(opened, quietly)
+    url = fresh_url(kind)
+    make_schema(url)
+    with closing(open_store(url, create=False)) as opened:
         with opened.turn() as tx:
             for statement in weakened:
                 tx.fetch(statement)

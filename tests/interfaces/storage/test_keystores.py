@@ -26,7 +26,8 @@ from application.privacy import KeyErased, Keyring, KeyStoreDamaged
 from interfaces.storage.backup import BackupRefused
 from interfaces.storage.keystore import open_keystore
 from interfaces.storage.keystore.backup import MARK, back_up_keys, restore_keys
-from interfaces.storage.keystore.masters import MasterFile, MasterVariable, RotationRefused
+from interfaces.storage.keystore.master import RotationRefused
+from interfaces.storage.keystore.masters import MasterFile, MasterVariable
 from interfaces.storage.keystore.token import MasterToken
 from interfaces.storage.keystore.wrapped import Opening, Rows, WrappedKeyStore
 from tests.postgres import Cluster

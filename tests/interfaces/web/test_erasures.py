@@ -138,6 +138,7 @@ def test_two_officers_erase_on_the_page(office: Office) -> None:
     case = office.given(*CLOSED).case
     officer, second = officers(office)
     office.get("lead", f"/cases/{case}")  # reads the texts
+    office.get("officer", f"/cases/{case}/subject")  # takes them in order to hand them on
     page = read(officer.opens(ERASURE, case=case))
     assert (offered(page), grounds(page)) == (["request", "hold"], ["request", "order"])
     assert TEXT not in page.text
@@ -163,7 +164,8 @@ def test_two_officers_erase_on_the_page(office: Office) -> None:
 
     page = read(officer.opens(ERASURE, case=case))
     assert "Ihre Schlüssel werden gerade vernichtet" in page.text
-    assert "Gelesen hatten Texte dieses Falls: traeger-a." in page.text
+    assert "Gelesen hatten Texte dieses Falls: Jugendamt, traeger-a." in page.text
+    assert "Auskunft über die Schnittstelle, durch sb-1 (Jugendamt)" in page.text
     CarryingOut(office.service).look()
     page = read(officer.opens(ERASURE, case=case))
     assert "Die Schlüssel sind vernichtet" in page.text

@@ -14,11 +14,11 @@ from domain.findings.thresholds import Thresholds
 from domain.quantities import Actor, Period, Rules
 from interfaces.http.operations import Asking
 from interfaces.web import formats
-from interfaces.web.overview import Overview, _chosen, _forecast, overview
-from tests.conftest import STORE_KINDS
+from interfaces.web.choice import _current
+from interfaces.web.overview import Overview, _forecast, overview
+from tests.conftest import STORE_KINDS, new_url
 from tests.interfaces.web.story import BUDGET, END, PROVIDERS, TOP_UP, Clock, tell
 from tests.office import running_office
-from tests.postgres import Cluster
 
 POOL = PoolView(
     id=UUID(int=1),
@@ -81,20 +81,17 @@ class TestChoice:
         old = msgspec.structs.replace(POOL, name="alt", period=Period(date(2020, 1, 1), date(2020, 12, 31)))
         closed = msgspec.structs.replace(POOL, name="zu", closed=True)
         younger = msgspec.structs.replace(POOL, name="jünger")
-        assert _chosen([old, POOL, closed], None, TODAY).name == "Pool"
-        assert _chosen([POOL, younger, old, closed], None, TODAY).name == "jünger"
-        assert _chosen([closed, old], None, TODAY).name == "alt"
-        assert _chosen([closed], None, TODAY).name == "zu"
+        assert _current([old, POOL, closed], TODAY).name == "Pool"
+        assert _current([POOL, younger, old, closed], TODAY).name == "jünger"
+        assert _current([closed, old], TODAY).name == "alt"
+        assert _current([closed], TODAY).name == "zu"
 
 
 @pytest.fixture(scope="module", params=STORE_KINDS)
 def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Actor], Overview]]:
     """What different people see of the story, on each kind of store."""
     folder, clock = tmp_path_factory.mktemp("story"), Clock()
-    url = f"sqlite:///{folder}/store.db"
-    if request.param == "postgres":
-        cluster: Cluster = request.getfixturevalue("postgres")
-        url = cluster.url(cluster.fresh_database())
+    url = new_url(request, request.param, folder / "store.db")
     with running_office(url, folder / "keys", clock) as office:
         pool = tell(office, clock)
 

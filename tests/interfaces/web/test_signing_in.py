@@ -2,6 +2,7 @@
 
 import base64
 import re
+from datetime import timedelta
 from io import BytesIO
 from urllib.parse import unquote
 from uuid import uuid4
@@ -12,6 +13,7 @@ import segno
 from interfaces.identity import accounts, passwords, second_factor, sessions
 from interfaces.identity.limits import NAME_AND_ADDRESS
 from interfaces.identity.passwords import Cost
+from interfaces.identity.sessions import PROVED
 from interfaces.identity.tokens import create_token, views
 from tests.interfaces.http.office import Office
 from tests.interfaces.identity.door import PASSWORD, Clock
@@ -85,6 +87,13 @@ class Person:
         assert self.is_led_to("/", browser)
         self.clock.passes(seconds=30)
         return browser
+
+    def proves(self, browser: Visitor | None = None) -> "Person":
+        """That it is them, before they change something."""
+        answer = (browser or self.browser).sends("/konto/bestaetigen", password=PASSWORD, code=self.code())
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/konto")
+        self.clock.passes(seconds=30)
+        return self
 
     def is_led_to(self, path: str, browser: Visitor | None = None) -> bool:
         """Whether this is the next step."""
@@ -285,7 +294,9 @@ def test_signing_out_ends_the_session(office: Office) -> None:
     assert copy.opens("/").status_code == 303
 
 
-@pytest.mark.parametrize("path", ["/anmeldung", *STEPS, "/anmeldung/token", "/abmelden", "/konto/beenden", "/konto/erneuern"])
+@pytest.mark.parametrize(
+    "path", ["/anmeldung", *STEPS, "/anmeldung/token", "/abmelden", "/konto/bestaetigen", "/konto/beenden", "/konto/erneuern"]
+)
 @pytest.mark.parametrize(
     "origin", [None, "null", "https://elsewhere.example", f"http://{HOST}:81", f"http://{HOST}.elsewhere.example", "http://["]
 )
@@ -331,6 +342,8 @@ class TestOwnAccount:
         """At once."""
         person.sets_up()
         others = [person.signs_in(person.another_browser()) for _ in range(3)]
+        assert "Beenden" not in person.browser.opens("/konto").text
+        person.proves()
         ids = re.findall('name="session" value="([0-9a-f-]{36})"', person.browser.opens("/konto").text)
         assert len(ids) == 3
         person.browser.sends("/konto/beenden", session=ids[0])
@@ -342,7 +355,7 @@ class TestOwnAccount:
     def test_nobody_ends_what_is_anothers(self, office: Office, person: Person) -> None:
         """Neither a session nor a token; the answer does not say whether there is one."""
         person.sets_up()
-        stranger = person.another_browser().signs_in_as("other_lead")
+        stranger = Person(office).sets_up().proves().browser
         with office.service.store.reading() as reader:
             own = [each.id for each in views(reader) if each.subject == "leitung-1"]
             [(session,)] = reader.fetch("SELECT id FROM sessions WHERE subject = ?", (person.name,))
@@ -354,7 +367,7 @@ class TestOwnAccount:
 
     def test_ones_own_token_can_be_revoked(self, office: Office, person: Person) -> None:
         """It goes from the list."""
-        person.sets_up()
+        person.sets_up().proves()
         create_token(office.service.store, role="lead", subject=person.name, provider="traeger-a", scope="read", days=3650)
         page = person.browser.opens("/konto").text
         [id] = re.findall('name="token" value="([0-9a-f-]{36})"', page)
@@ -363,15 +376,74 @@ class TestOwnAccount:
         assert "Auf Ihre Kennung ist kein Zugangstoken ausgestellt" in read(person.browser.opens("/konto")).text
 
     def test_a_password_is_changed_with_the_one_of_now(self, person: Person) -> None:
-        """A browser that was left alone is not enough."""
+        """A browser that was left alone is not enough, and neither is one of both factors."""
         person.sets_up()
-        wrong = person.browser.sends("/konto/erneuern", password="falsch", step="password")
-        assert wrong.status_code == 422
-        assert "Das Passwort stimmt nicht" in read(wrong).text
-        person.browser.sends("/konto/erneuern", password=PASSWORD, step="password")
+        for password, code in (("falsch", person.code()), (PASSWORD, "000000"), ("", person.code())):
+            wrong = person.browser.sends("/konto/bestaetigen", password=password, code=code)
+            assert wrong.status_code == 422
+            assert "Passwort oder Code stimmen nicht" in read(wrong).text
+        assert person.browser.sends("/konto/erneuern", step="password").status_code == 422
+        person.clock.passes(minutes=1)  # after so many failures
+        before = person.browser.cookie
+        person.proves()
+        assert person.browser.cookie != before
+        person.browser.sends("/konto/erneuern", step="password")
         assert person.is_led_to("/anmeldung/passwort")
         person.browser.sends("/anmeldung/passwort", password="ein ganz anderer Satz", again="ein ganz anderer Satz")
         assert person.is_led_to("/")
+
+    @pytest.mark.parametrize("passes", [None, PROVED])
+    def test_nothing_changes_without_a_proof(self, office: Office, person: Person, passes: timedelta | None) -> None:
+        """Nor once it is some minutes old: the page says what is to be done, and everything is as it was."""
+        person.sets_up()
+        other = person.signs_in(person.another_browser())
+        create_token(office.service.store, role="lead", subject=person.name, provider="traeger-a", days=3650)
+        if passes is not None:
+            person.proves().clock.now += passes
+        with office.service.store.reading() as reader:
+            [token] = [each.id for each in views(reader) if each.subject == person.name]
+        for path, form in (
+            ("/konto/beenden", {"session": "others"}),
+            ("/konto/beenden", {"token": str(token)}),
+            ("/konto/erneuern", {"step": "password"}),
+            ("/konto/erneuern", {"step": "factor"}),
+        ):
+            answer = person.browser.sends(path, **form)
+            assert answer.status_code == 422
+            assert "Bestätigen Sie bitte zuerst noch einmal, dass Sie es sind" in read(answer).text
+        assert other.opens("/konto").status_code == 200
+        assert "Für alles, was Ihre Rolle darf" in other.opens("/konto").text
+        assert person.is_led_to("/")
+
+    def test_a_code_proves_once(self, person: Person) -> None:
+        """Neither twice, nor after it was used to sign in; a recovery code stands in for it."""
+        person.sets_up()
+        person.clock.passes(minutes=1)
+        code = person.code()
+        other = person.another_browser()
+        other.sends("/anmeldung", name=person.name, password=PASSWORD)
+        other.sends("/anmeldung/code", code=code)
+        assert person.browser.sends("/konto/bestaetigen", password=PASSWORD, code=code).status_code == 422
+        assert person.browser.sends("/konto/bestaetigen", password=PASSWORD, code=person.recovery[0]).status_code == 303
+        assert person.browser.sends("/konto/bestaetigen", password=PASSWORD, code=person.recovery[0]).status_code == 422
+
+    def test_whoever_fails_to_prove_it_too_often_waits(self, person: Person) -> None:
+        """As at the sign-in: an open browser is no place to guess."""
+        person.sets_up()
+        for _ in range(NAME_AND_ADDRESS.free):
+            assert person.browser.sends("/konto/bestaetigen", password="falsch", code="000000").status_code == 422
+        assert person.browser.sends("/konto/bestaetigen", password=PASSWORD, code=person.code()).status_code == 429
+
+    def test_it_says_from_which_browser(self, person: Person) -> None:
+        """As people tell them apart; what it said besides is not kept."""
+        person.sets_up()
+        phone = person.another_browser()
+        phone.says_it_is("Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0")
+        person.signs_in(phone)
+        text = read(person.browser.opens("/konto")).text
+        assert "Firefox auf Android" in text
+        assert "Unbekannter Browser" in text
+        assert "Gecko" not in text
 
     def test_whoever_was_let_in_otherwise_has_no_password_here(self, office: Office) -> None:
         """Another system knows it, or nobody."""

@@ -36,6 +36,9 @@ class Visitor:
     def keeps(self, name: str, cookie: str) -> None:
         self._client.cookies.set(name, cookie, HOST)
 
+    def says_it_is(self, browser: str) -> None:
+        self._client.headers["User-Agent"] = browser
+
     def opens(self, path: str, **query: str) -> httpx.Response:
         return self._request("GET", path, params=query or None)
 

@@ -201,11 +201,16 @@ KINDS: Mapping[str, Bad] = {
     "ID token": id_token(),
     "ID token for our audience": id_token(aud=[CLIENT, AUDIENCE]),
     "bound to a key": with_claims(cnf={"jkt": "x"}),
+    "logout token": lambda issuer: issuer.logout_token(),
+    # what it is limited to
+    "details of what it is for": with_claims(authorization_details=[{"type": "payment"}]),
+    "scope in a list": with_claims(scope=["stundenpool"]),
+    "scope is nothing": spelt(lambda claims: claims.replace('"scope": "stundenpool"', '"scope": null')),
     # when
     "expired": lambda issuer: issuer.token(iat=_now() - 900, exp=_now() - 600),
     "just expired": lambda issuer: issuer.token(iat=_now() - 900, exp=_now() - 31),
-    "not yet valid": lambda issuer: issuer.token(nbf=_now() + 60),
-    "issued in the future": lambda issuer: issuer.token(iat=_now() + 60),
+    "not yet valid": lambda issuer: issuer.token(nbf=_now() + 3600),
+    "issued in the future": lambda issuer: issuer.token(iat=_now() + 3600, exp=_now() + 3900),
     "lives for weeks": lambda issuer: issuer.token(exp=_now() + 30 * 86400),
     "no exp": with_claims(exp=None),
     "no iat": with_claims(iat=None),

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import STORE_KINDS
+from tests.conftest import STORE_KINDS, new_url
 from tests.interfaces.http.office import Office, running_office
 from tests.interfaces.identity.openid.issuer import AUDIENCE, CLIENT, HOME, MadeUpIssuer, running_issuer
-from tests.postgres import Cluster
 
 on_both_stores = pytest.mark.parametrize("office", STORE_KINDS, indirect=True)
 
@@ -32,10 +31,7 @@ def office(
 ) -> Iterator[Office]:
     """An office where people and systems may come from the issuer; on SQLite, unless a test asks for ``on_both_stores``."""
     folder = tmp_path_factory.mktemp("office")
-    url = f"sqlite:///{folder}/store.db"
-    if getattr(request, "param", "sqlite") == "postgres":
-        cluster: Cluster = request.getfixturevalue("postgres")
-        url = cluster.url(cluster.fresh_database())
+    url = new_url(request, getattr(request, "param", "sqlite"), folder / "store.db")
     chosen = {"oidc_issuer": known_issuer.url, "oidc_audience": AUDIENCE, "oidc_client_id": CLIENT, "oidc_redirect_url": HOME}
     with running_office(url, folder, **chosen) as running:
         yield running

@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 AUDIENCE, CLIENT = "stundenpool-api", "stundenpool"
 HOME = "http://office.example"
+SIGNED_OUT = "http://schemas.openid.net/event/backchannel-logout"
 DISCOVERY = "/.well-known/openid-configuration"
 
 RSA, EC = RSAKey.generate_key(2048), ECKey.generate_key("P-256")  # making them takes a while
@@ -57,7 +58,16 @@ class MadeUpIssuer:
     def claims(self, **changed: Any) -> dict[str, Any]:
         """Those of an officer's good access token; a claim of ``None`` is left out."""
         now = int(time.time())
-        claims = {"iss": self.url, "aud": AUDIENCE, "sub": "fach-1", "iat": now, "exp": now + 300, "roles": ["officer"], **changed}
+        claims = {
+            "iss": self.url,
+            "aud": AUDIENCE,
+            "sub": "fach-1",
+            "iat": now,
+            "exp": now + 300,
+            "roles": ["officer"],
+            "scope": "stundenpool",
+        }
+        claims |= changed
         return {name: value for name, value in claims.items() if value is not None}
 
     def token(self, kid: str = "rsa", alg: str = "", typ: str = "at+jwt", key: Any = None, **changed: Any) -> str:
@@ -65,6 +75,18 @@ class MadeUpIssuer:
         key = key or self.keys[kid]
         header = {"alg": alg or ("ES256" if isinstance(key, ECKey) else "RS256"), "kid": kid, "typ": typ}
         return sign(header, json.dumps(self.claims(**changed)), key)
+
+    def logout_token(self, typ: str = "logout+jwt", key: Any = None, **changed: Any) -> str:
+        """A good token by which the issuer says that somebody is signed out, but for these changes."""
+        said: dict[str, Any] = {
+            "aud": CLIENT,
+            "sid": "session-1",
+            "jti": "j",
+            "events": {SIGNED_OUT: {}},
+            "roles": None,
+            "scope": None,
+        }
+        return self.token(typ=typ, key=key, **{**said, **changed})
 
     def asked_for(self, path: str) -> int:
         return self.asked.count(path)

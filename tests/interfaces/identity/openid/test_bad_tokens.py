@@ -155,4 +155,4 @@ def test_without_an_audience_no_token_of_the_issuer_is_taken(published: MadeUpIs
     """People may sign in all the same; nobody is asked for keys."""
     settings = Settings(oidc_issuer=published.url, oidc_client_id="c", oidc_redirect_url="http://localhost")
     with start_blocking_portal() as portal, pytest.raises(type(unauthorized())):
-        portal.call(OpenId(settings).actor, published.token(aud=""))
+        portal.call(OpenId(settings).caller, published.token(aud=""))

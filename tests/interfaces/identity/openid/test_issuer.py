@@ -38,14 +38,14 @@ class Systems:
     def answer(self, token: str) -> int:
         """200, or the status of the refusal."""
         try:
-            self._portal.call(self._openid.actor, token)
+            self._portal.call(self._openid.caller, token)
         except Rejected as rejected:
             return rejected.problem.status
         return 200
 
     def answers(self, tokens: list[str]) -> set[int]:
         """To all of them at the same time."""
-        futures = [self._portal.start_task_soon(self._openid.actor, token) for token in tokens]
+        futures = [self._portal.start_task_soon(self._openid.caller, token) for token in tokens]
         return {401 if isinstance(future.exception(), Rejected) else 200 for future in futures}
 
 

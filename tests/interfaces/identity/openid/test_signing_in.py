@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import time
 from dataclasses import replace
 from html import unescape
 from types import SimpleNamespace
@@ -12,9 +13,11 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from interfaces.identity import oidc
+from application.engine import utc_now
+from interfaces.identity import accounts, oidc
 from interfaces.web import session
 from tests.interfaces.http.office import Office, running_office
+from tests.interfaces.identity.openid.bad_tokens import STRANGER
 from tests.interfaces.identity.openid.conftest import on_both_stores
 from tests.interfaces.identity.openid.issuer import AUDIENCE, CLIENT, DISCOVERY, HOME, RSA, Answer, MadeUpIssuer
 from tests.interfaces.web.visitor import Visitor, read
@@ -32,6 +35,13 @@ class Person(Visitor):
 
     def begins(self) -> "Person":
         answer = self.opens("/anmeldung/oidc")
+        assert answer.status_code == 303, answer.text
+        self.asked = {name: value for name, [value] in parse_qs(urlsplit(answer.headers["Location"]).query).items()}
+        return self
+
+    def proves(self) -> "Person":
+        """Goes there once more, from the page of the account."""
+        answer = self.opens("/konto/bestaetigen")
         assert answer.status_code == 303, answer.text
         self.asked = {name: value for name, [value] in parse_qs(urlsplit(answer.headers["Location"]).query).items()}
         return self
@@ -290,6 +300,139 @@ def test_a_secret_is_stated_as_the_issuer_takes_it(office: Office, issuer: MadeU
     person = elsewhere(office, issuer, oidc_client_secret=secret)
     assert person.begins().given().comes_back().status_code == 200
     assert (issuer.forms[-1]["client_secret"], issuer.forms[-1]["authorization"]) == (secret, "")
+
+
+@on_both_stores
+def test_whoever_came_from_there_proves_it_there(person: Person, office: Office, known_issuer: MadeUpIssuer) -> None:
+    """Asked anew, whatever the issuer remembers; then they end what they like, with another id, for some minutes."""
+    person.begins().given(roles=["lead"], provider="traeger-a").comes_back()
+    other = Person(office, known_issuer)
+    other.begins().given(roles=["lead"], provider="traeger-a").comes_back()
+    assert "Mit dem Dienstkonto bestätigen" in read(person.opens("/konto")).text
+    assert person.sends("/konto/beenden", session="others").status_code == 422
+    before = person.cookie
+    person.proves()
+    assert (person.asked["prompt"], person.asked["max_age"]) == ("login", "0")
+    answer = person.given(roles=["lead"], provider="traeger-a", auth_time=int(time.time())).comes_back()
+    assert (answer.status_code, 'content="0; url=/konto"' in answer.text) == (200, True)
+    assert person.cookie != before
+    assert person.sends("/konto/beenden", session="others").status_code == 303
+    assert person.opens("/konto").status_code == 200
+    assert other.opens("/konto").status_code == 303
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"auth_time": None},
+        {"auth_time": "now"},
+        {"auth_time": 1},
+        {"auth_time": int(time.time()) - 3600},
+        {"sub": "fach-2"},
+        {"roles": ["auditor"]},
+        {"nonce": "other"},
+    ],
+    ids="-".join,
+)
+def test_an_answer_that_proves_nothing_changes_nothing(person: Person, changed: dict[str, Any]) -> None:
+    """Of another time, or somebody else: the session is the one that it was."""
+    person.begins().given().comes_back()
+    before = person.cookie
+    answer = person.proves().given(**{"auth_time": int(time.time()), **changed}).comes_back()
+    assert answer.status_code == 400
+    assert person.cookie == before
+    assert person.sends("/konto/beenden", session="others").status_code == 422
+
+
+def test_a_proof_counts_for_the_session_that_it_was_begun_in(person: Person) -> None:
+    """Once that is over, it is nobody's; a sign-in is no proof, and no other site begins one."""
+    person.begins().given(auth_time=int(time.time())).comes_back()
+    assert person.sends("/konto/beenden", session="others").status_code == 422
+    assert person.opens_from("cross-site", "/konto/bestaetigen").headers["Location"] == "/konto"
+    person.proves().given(auth_time=int(time.time()))
+    person.sends("/abmelden")
+    assert person.comes_back().status_code == 400
+    assert not person.is_signed_in
+
+
+class TestSignedOutThere:
+    """The issuer says behind the browser's back that somebody is signed out."""
+
+    def test_a_session_ends(self, person: Person, office: Office, known_issuer: MadeUpIssuer) -> None:
+        """That one alone, or all of a person; and nothing that has begun since, however often the same is said."""
+        other = Person(office, known_issuer)
+        person.begins().given(sid="session-1").comes_back()
+        other.begins().given(sid="session-2").comes_back()
+        assert ends(office, known_issuer.logout_token(sid="unknown")) == 200
+        assert [each.opens("/konto").status_code for each in (person, other)] == [200, 200]
+        assert ends(office, known_issuer.logout_token(sid="session-1")) == 200
+        assert [each.opens("/konto").status_code for each in (person, other)] == [303, 200]
+        assert ends(office, known_issuer.logout_token(sid=None, sub="fach-2")) == 200
+        assert other.opens("/konto").status_code == 200
+        assert ends(office, known_issuer.logout_token(sid=None, iat=int(time.time()) - 120)) == 200
+        assert other.opens("/konto").status_code == 200
+        assert ends(office, known_issuer.logout_token(sid=None)) == 200
+        assert other.opens("/konto").status_code == 303
+
+    @on_both_stores
+    def test_it_is_on_record(self, person: Person, office: Office, known_issuer: MadeUpIssuer) -> None:
+        """As ended by the issuer. A session without an id of its own ends with its person's."""
+        person.begins().given().comes_back()
+        assert ends(office, known_issuer.logout_token(sid="session-9", sub="fach-1")) == 200
+        assert person.opens("/konto").status_code == 303
+        entry = office.get("admin", "/access-trail", limit=1).json()["items"][0]
+        assert (entry["what"], entry["subject"], entry["by"]) == ("session_ended", "fach-1", "oidc")
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"typ": "JWT"},
+            {"typ": "at+jwt"},
+            {"aud": AUDIENCE},
+            {"aud": [CLIENT, "other"]},
+            {"iss": "https://other.example"},
+            {"exp": 1},
+            {"exp": None},
+            {"iat": int(time.time()) - 3600, "exp": int(time.time()) + 3600},
+            {"nonce": "n"},
+            {"events": None},
+            {"events": {}},
+            {"events": {"http://schemas.openid.net/event/other": {}}},
+            {"events": "http://schemas.openid.net/event/backchannel-logout"},
+            {"sub": None, "sid": None},
+            {"sub": 1},
+            {"sid": ["session-1"]},
+            {"key": STRANGER},
+        ],
+        ids="-".join,
+    )
+    def test_nobody_else_ends_one(
+        self, person: Person, office: Office, known_issuer: MadeUpIssuer, changed: dict[str, Any]
+    ) -> None:
+        """Neither a stranger nor what the issuer has signed for something else."""
+        person.begins().given(sid="session-1").comes_back()
+        assert ends(office, known_issuer.logout_token(**changed)) == 400
+        assert ends(office, known_issuer.token()) == 400
+        assert ends(office, "") == 400
+        assert person.opens("/konto").status_code == 200
+
+
+def ends(office: Office, token: str) -> int:
+    """As the issuer's own system sends it, which has neither cookies nor an origin."""
+    return office.request("POST", "/anmeldung/oidc/abmeldung", data={"logout_token": token}).status_code
+
+
+def test_whoever_is_blocked_here_does_not_get_in(person: Person, office: Office) -> None:
+    """Although the issuer knows them; they are told whom to ask."""
+    with office.service.store.turn() as turn:
+        accounts.block(turn, utc_now(), "admin-1", "fach-1", None)
+    try:
+        answer = person.begins().given().comes_back()
+        assert (answer.status_code, person.is_signed_in) == (403, False)
+        assert "Ihre Kennung ist im Stundenpool gesperrt" in answer.text
+    finally:
+        with office.service.store.turn() as turn:
+            accounts.unblock(turn, utc_now(), "admin-1", "fach-1", None)
 
 
 def test_without_an_issuer_there_is_nothing_of_it(tmp_path_factory: pytest.TempPathFactory, issuer: MadeUpIssuer) -> None:
