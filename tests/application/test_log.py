@@ -18,7 +18,7 @@ import msgspec
 import pytest
 from eventsourcing.persistence import Notification, StoredEvent
 
-from application import catalogue
+from application import catalogue, log
 from application.catalogue import BY_NAME, CATALOGUE, UPCASTERS, EventType
 from application.log import DamagedEvent, EventMapper, StoredRow, forms_of, leaf_bytes, leaf_hash, read_event, read_events
 from domain.booking import GrantReduced
@@ -313,13 +313,20 @@ def replace_state(row: Notification, state: bytes) -> Notification:
     return Notification(row.originator_id, row.originator_version, row.topic, state, row.id)
 
 
+def today_is(monkeypatch: pytest.MonkeyPatch, schema: int) -> None:
+    """``grant-reduced`` has that many versions by now, in the catalogue and in what is made of it to read one event."""
+    entry = replace(BY_NAME["grant-reduced"], schema=schema)
+    monkeypatch.setitem(catalogue.BY_NAME, entry.name, entry)
+    monkeypatch.setitem(log._TYPED, entry.name, log._typed(entry))
+
+
 class TestUpcasting:
     """An older schema is led to today's, step by step, and the stored bytes stay as they are."""
 
     @pytest.fixture
     def third_version(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """``grant-reduced`` in a made-up history: 1 said hours, 2 had no reason, 3 is what the code knows."""
-        monkeypatch.setitem(catalogue.BY_NAME, "grant-reduced", replace(BY_NAME["grant-reduced"], schema=3))
+        today_is(monkeypatch, 3)
         monkeypatch.setitem(
             UPCASTERS, ("grant-reduced", 1), lambda old: {"provider": old["provider"], "to_minutes": old["to_hours"] * 60}
         )
@@ -345,7 +352,7 @@ class TestUpcasting:
 
     def test_a_missing_step_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Rather than read in the wrong version."""
-        monkeypatch.setitem(catalogue.BY_NAME, "grant-reduced", replace(BY_NAME["grant-reduced"], schema=2))
+        today_is(monkeypatch, 2)
         with pytest.raises(DamagedEvent, match="grant-reduced"):
             read_event(golden("grant-reduced"))
 

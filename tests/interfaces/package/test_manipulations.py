@@ -14,6 +14,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import pytest
 
 from application.proof.notes import Checkpoint, Signer, read_checkpoint, signed
+from interfaces.package.pruefer import FORMAT
 from tests.interfaces.package.packages import (
     MIDDAY,
     ORIGIN,
@@ -202,7 +203,7 @@ def other_pool(files: Files) -> Files:
 
 
 def other_format(files: Files) -> Files:
-    return listed(files, format=2)
+    return listed(files, format=FORMAT + 1)
 
 
 def left_out_file(files: Files) -> Files:
@@ -254,7 +255,7 @@ BY_ANYBODY: dict[Change, str] = {
     changed_size: r"„pruefpunkte/000002.txt“ nennt nicht Größe und Wurzel des Verzeichnisses",
     changed_count: r"Das Paket enthält \d+ Ereignisse; nach dem Verzeichnis sind es 1",
     other_pool: r"Hier beginnt etwas, das nicht zu diesem Stundenpool gehört",
-    other_format: r"„manifest.json“ ist nicht das Verzeichnis eines Prüfpakets der Fassung 1",
+    other_format: r"„manifest.json“ ist nicht das Verzeichnis eines Prüfpakets bis zur Fassung 2",
     left_out_file: r"„salden.json“ fehlt im Archiv",
     added_file: r"„mehr.txt“ liegt im Archiv, steht aber nicht im Verzeichnis",
     changed_schema: r"„schemata/session-logged.1.json“ ist nicht die Datei, die im Verzeichnis steht",
