@@ -1,16 +1,14 @@
 """Runs every benchmark, prints the table and keeps the results: ``make bench``.
 
-python -m benchmarks [--only NAME]... [--dry]
+python -m benchmarks [--only NAME]...
 """
 
 import argparse
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
-from time import perf_counter
 
 from benchmarks import commands, followers, footprint, growth, http, processes, projections, proof, reads, report, trust
-from benchmarks.measuring import Figure
+from benchmarks.measuring import Figure, measured_in_turn
 from benchmarks.places import KINDS, Kind, Places, places
 from benchmarks.sizes import FULL, Sizes
 
@@ -51,37 +49,21 @@ def of_a_long_log(places: Places, sizes: Sizes) -> Iterator[Figure]:
         yield from growth.of_the_log(kind, sizes, log.pool, short, long, sizes.log_events)
 
 
-def main() -> None:
+def main() -> int:
     arguments = argparse.ArgumentParser(prog="python -m benchmarks")
     arguments.add_argument("--only", action="append", choices=NAMES, help="run this one, print its table and keep nothing")
     chosen = arguments.parse_args().only
-    sizes = FULL
-    began, load_before, figures = perf_counter(), report.load(), []
+    ended = report.begin(FULL)
     with places() as both:
-        machine = report.machine(both)
-        for figure in run(both, sizes, tuple(chosen or NAMES)):
-            figures.append(figure)
-            print(figure.described(), file=sys.stderr)
-    reached = report.outcomes(figures, sizes)
+        figures, failed = measured_in_turn((name, run(both, FULL, (name,))) for name in chosen or NAMES)
+        taken = ended(both, failed)
+    reached = report.outcomes(figures, report.marks(FULL))
     print(report.table(figures))
     print(report.marks_table(reached))
-    if chosen:
-        return
-    report.keep(
-        report.Run(
-            taken=report.now(),
-            revision=report.revision(),
-            machine=machine,
-            versions=report.versions(),
-            load_before=load_before,
-            load_after=report.load(),
-            seconds=perf_counter() - began,
-            sizes=asdict(sizes),
-        ),
-        figures,
-        reached,
-    )
+    if not chosen:
+        report.keep(taken, figures, reached)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

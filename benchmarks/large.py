@@ -1,10 +1,10 @@
-"""Logs of a million events and of ten: ``make bench-large``. Prints its table and keeps nothing; takes an hour or more.
+"""Logs of a million events and of ten: ``make bench-large``. Keeps its results; takes an hour or more.
 
 python -m benchmarks.large [EVENTS]...
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -12,26 +12,34 @@ from application.proof import tree
 from application.rebuild import rebuild
 from benchmarks import findings, growth, projections, reads, report, verifying
 from benchmarks.large_log import write_large_log
-from benchmarks.measuring import Figure
+from benchmarks.measuring import Figure, measured_in_turn
 from benchmarks.places import KINDS, Database, Kind, Places, places
 from benchmarks.sizes import LARGE, LARGE_LOGS, OPEN_CASES, TOLD_EVENTS, Sizes
 from interfaces.storage import open_store
 
 
-def run(places: Places, sizes: Sizes, logs: Iterable[int], told_events: int, open_cases: int) -> Iterator[Figure]:
+def parts(
+    places: Places, sizes: Sizes, logs: Sequence[int], told_events: int, open_cases: int
+) -> Iterator[tuple[str, Iterator[Figure]]]:
     """Rebuilds, findings, verifications, proofs, balances and approvals on logs of these lengths; growing pools and bookings."""
     told = projections.told(places, told_events)
     for kind in KINDS:
-        short = _written(places, kind, told, sizes.short_log_events, open_cases)
         for events in logs:
-            long = _written(places, kind, told, events, open_cases)
-            yield from projections.large_rebuild(kind, long, events)
-            yield from findings.over_a_log(kind, long, events)
-            yield from verifying.of_a_log(kind, long, events, sizes.reads)
-            for figure in reads.balance_reads(kind, sizes, told.pool, short, long):
-                yield replace(figure, case=f"{figure.case}, {events:,} events")
-            yield from growth.of_the_log(kind, sizes, told.pool, short, long, events)
-        yield from growth.of_a_pool_and_a_booking(places, kind, sizes)
+            yield f"log of {events:,} events, {kind}", _of_a_log(places, kind, sizes, told, events, open_cases)
+        yield f"growth, {kind}", growth.of_a_pool_and_a_booking(places, kind, sizes)
+
+
+def _of_a_log(places: Places, kind: Kind, sizes: Sizes, told: projections.Told, events: int, open_cases: int) -> Iterator[Figure]:
+    short = _written(places, kind, told, sizes.short_log_events, open_cases)
+    long = _written(places, kind, told, events, open_cases)
+    rebuilt = list(projections.large_rebuilds(kind, long, events))
+    yield from rebuilt
+    yield from findings.over_a_log(kind, long, events)
+    yield replace(rebuilt[0], benchmark="findings", case=f"{events:,} events", side="rebuild")
+    yield from verifying.of_a_log(kind, long, events, sizes.reads)
+    for figure in reads.balance_reads(kind, sizes, told.pool, short, long):
+        yield replace(figure, case=f"{figure.case}, {events:,} events")
+    yield from growth.of_the_log(kind, sizes, told.pool, short, long, events)
 
 
 def _written(places: Places, kind: Kind, told: projections.Told, events: int, open_cases: int) -> Database:
@@ -43,14 +51,19 @@ def _written(places: Places, kind: Kind, told: projections.Told, events: int, op
     return database
 
 
-def main(logs: Iterable[int]) -> None:
-    figures = []
+def main(logs: Sequence[int]) -> int:
+    ended = report.begin(LARGE)
     with places() as both:
-        for figure in run(both, LARGE, logs, TOLD_EVENTS, OPEN_CASES):
-            figures.append(figure)
-            print(figure.described(), file=sys.stderr)
+        figures, failed = measured_in_turn(parts(both, LARGE, logs, TOLD_EVENTS, OPEN_CASES))
+        taken = ended(both, failed)
+    reached = report.outcomes(
+        figures, [*report.growth_marks(LARGE), *(mark for n in logs for mark in report.large_marks(LARGE, n))]
+    )
     print(report.table(figures))
+    print(report.marks_table(reached))
+    report.keep_large(taken, figures, reached)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main([int(each) for each in sys.argv[1:]] or LARGE_LOGS)
+    sys.exit(main([int(each) for each in sys.argv[1:]] or LARGE_LOGS))

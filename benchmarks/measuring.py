@@ -1,6 +1,8 @@
 """Rounds in turn, so that whatever else the machine does falls on all sides alike; medians and spread of several rounds."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import median
@@ -76,6 +78,23 @@ def interleaved(
         for side in list(sides)[:: -1 if number % 2 else 1]:
             found[side].append(sides[side]())
     return [Figure(benchmark, store, case, side, unit, tuple(measured)) for side, measured in found.items()]
+
+
+def measured_in_turn(parts: Iterable[tuple[str, Iterator[Figure]]]) -> tuple[list[Figure], list[str]]:
+    """The figures of these parts, said as they come; and the names of the parts that ended with an error, of which none is kept."""
+    figures, failed = [], []
+    for name, part in parts:
+        found = []
+        try:
+            for figure in part:
+                found.append(figure)
+                print(figure.described(), file=sys.stderr)
+        except Exception:
+            traceback.print_exc()
+            failed.append(name)
+        else:
+            figures += found
+    return figures, failed
 
 
 def drive(askers: Sequence[Ask], seconds: float) -> Measured:

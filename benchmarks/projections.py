@@ -29,7 +29,7 @@ from benchmarks.servers import ROOT
 from benchmarks.sizes import Sizes
 from interfaces.storage import open_store
 
-BALANCES_AND_BOOKINGS = ("balances", "bookings")
+CASES: dict[str, tuple[str, ...]] = {"all projections": (), "balances and bookings": ("balances", "bookings")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,12 @@ class _Bringing:
         return Measured(len(rows) / (perf_counter() - began))
 
 
-def large_rebuild(kind: Kind, database: Database, events: int) -> Iterator[Figure]:
-    """One rebuild of all projections, and the memory that it takes."""
+def large_rebuilds(kind: Kind, database: Database, events: int) -> Iterator[Figure]:
+    """One rebuild of all projections, one of balances and bookings alone, and the memory that they take."""
     peaks: list[Measured] = []
-    rate = _rebuilding(database, (), peaks)()
-    yield Figure("rebuild", kind, f"{events:,} events", "ours", "/s", (rate,))
+    for case, names in CASES.items():
+        sides: Sides = {"ours": _rebuilding(database, names, peaks), "limit": partial(limits.read_table, database)}
+        yield from interleaved("rebuild", kind, f"{case}, {events:,} events", "/s", 1, sides)
     yield Figure("memory", kind, f"rebuild of {events:,} events, peak", "ours", "MB", (peaks[0],))
 
 
@@ -102,7 +103,7 @@ def rebuilds(places: Places, kind: Kind, sizes: Sizes, database: Database) -> It
     theirs = places.empty(kind)
     runner = stock.projection_round(theirs, sizes.stock_events)
     peaks: list[Measured] = []
-    for case, names in (("all projections", ()), ("balances and bookings", BALANCES_AND_BOOKINGS)):
+    for case, names in CASES.items():
         sides: Sides = {"ours": _rebuilding(database, names, peaks), "stock": runner, "limit": partial(limits.read_table, database)}
         yield from interleaved("rebuild", kind, case, "/s", sizes.rounds, sides)
     yield Figure("memory", kind, "rebuild, peak", "ours", "MB", tuple(peaks[: sizes.rounds]))

@@ -1,14 +1,15 @@
-"""The table that people read, the marks, and what is kept: results.json of the last run, history.json of all."""
+"""The table that people read, the marks, and what is kept: the last run of each kind as JSON, and of all what the marks reached."""
 
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -19,13 +20,17 @@ from benchmarks.sizes import Sizes
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
+LARGE_RESULTS = HERE / "large.json"
 HISTORY = HERE / "history.json"
 README = HERE / "README.md"
 LIBRARIES = ("eventsourcing", "psycopg", "msgspec", "fastapi", "pydantic", "starlette", "uvicorn", "uvloop", "cryptography")
 
 
 class Run(msgspec.Struct, kw_only=True):
-    """Where, when and with what was measured. Loads are those of the last minute, before and after."""
+    """Where, when and with what was measured. Loads are those of the last minute, before and after.
+
+    ``failed`` names the benchmarks of which there are no figures, since they ended with an error.
+    """
 
     taken: datetime
     revision: str
@@ -35,11 +40,15 @@ class Run(msgspec.Struct, kw_only=True):
     load_after: float
     seconds: float
     sizes: dict[str, Any]
+    failed: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What one side must reach beside another; without another side, an upper bound: of the figure in its unit, or of its p99."""
+    """What one side must reach beside another; without another side, an upper bound of the figure in its unit, or of its p99.
+
+    What is done a second needs no other side either: there the bound is a lower one (``at_least``).
+    """
 
     name: str
     benchmark: str
@@ -48,6 +57,11 @@ class Mark:
     wanted: float
     store: Kind = "postgres"
     of_p99: bool = False
+    at_least: bool = False
+
+    @property
+    def more_is_better(self) -> bool:
+        return self.beside is not None or self.at_least
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +71,7 @@ class Outcome:
 
     @property
     def met(self) -> bool:
-        return self.reached <= self.mark.wanted if self.mark.beside is None else self.reached >= self.mark.wanted
+        return self.reached >= self.mark.wanted if self.mark.more_is_better else self.reached <= self.mark.wanted
 
 
 def marks(sizes: Sizes) -> list[Mark]:
@@ -94,11 +108,42 @@ def marks(sizes: Sizes) -> list[Mark]:
     ]
 
 
-def outcomes(figures: Sequence[Figure], sizes: Sizes) -> list[Outcome]:
+def large_marks(sizes: Sizes, events: int) -> list[Mark]:
+    """What must hold on a log of that many events, on PostgreSQL."""
+    log, short = f"{events:,} events", f"ours, {sizes.short_log_events:,} events"
+    return [
+        Mark(f"rebuild of all projections beside reading the table, {log}", "rebuild", f"all projections, {log}", "limit", 0.25),
+        Mark(
+            f"rebuild of balances and bookings beside reading the table, {log}",
+            "rebuild",
+            f"balances and bookings, {log}",
+            "limit",
+            0.45,
+        ),
+        Mark(f"rebuild, peak in MB, {log}", "memory", f"rebuild of {log}, peak", None, 100),
+        Mark(f"findings beside a rebuild of all projections, {log}", "findings", log, "rebuild", 0.2),
+        Mark(f"audit verify, events a second, {log}", "audit verify", log, None, 50_000, at_least=True),
+        Mark(f"inclusion proof in ms, {log}", "inclusion proof", log, None, 5),
+        Mark(f"approval on a log of {log}, beside a short one", "growth", f"log of {log}", "ours, small", 0.9),
+        Mark(f"balance on a log of {log}, beside a short one", "balance", f"now, {log}", short, 0.9),
+        Mark(f"balance in both times on a log of {log}, beside a short one", "balance", f"as_of and known_at, {log}", short, 0.9),
+    ]
+
+
+def growth_marks(sizes: Sizes) -> list[Mark]:
+    """What must not become slower as a pool and a booking grow, on PostgreSQL."""
+    pool, booking = f"pool of {sizes.many_approvals:,} approvals", f"booking of {sizes.many_sessions:,} sessions"
+    return [
+        Mark(f"approval in a {pool}, beside one of few", "growth", pool, "ours, small", 0.9),
+        Mark(f"session on a {booking}, beside one of few", "growth", booking, "ours, small", 0.9),
+    ]
+
+
+def outcomes(figures: Sequence[Figure], marks: Iterable[Mark]) -> list[Outcome]:
     """How far the marks were reached, as far as they were measured."""
     found = {(f.store, f.benchmark, f.case, f.side): f for f in figures}
     reached = []
-    for mark in marks(sizes):
+    for mark in marks:
         place = mark.store, mark.benchmark, mark.case
         ours = found.get((*place, "ours"))
         if ours is not None:
@@ -112,10 +157,30 @@ def _reached(mark: Mark, ours: Figure, other: Figure | None) -> float:
     return ours.latency("p99_ms") or 0.0 if mark.of_p99 else ours.median
 
 
-# ── Where it was
+# ── Where and when it was
 
 
-def machine(places: Places) -> dict[str, str]:
+def begin(sizes: Sizes) -> Callable[[Places, Sequence[str]], Run]:
+    """Looks at clock and load; what it gives is called at the end, with what failed, and says of the whole run."""
+    began, load_before = perf_counter(), _load()
+
+    def end(places: Places, failed: Sequence[str]) -> Run:
+        return Run(
+            taken=datetime.now(UTC).replace(microsecond=0),
+            revision=_revision(),
+            machine=_machine(places),
+            versions=_versions(),
+            load_before=load_before,
+            load_after=_load(),
+            seconds=perf_counter() - began,
+            sizes=asdict(sizes),
+            failed=list(failed),
+        )
+
+    return end
+
+
+def _machine(places: Places) -> dict[str, str]:
     """What the figures depend on beside the code."""
     processor = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown"
@@ -131,7 +196,7 @@ def machine(places: Places) -> dict[str, str]:
     }
 
 
-def versions() -> dict[str, str]:
+def _versions() -> dict[str, str]:
     import sqlite3
 
     return {
@@ -141,13 +206,13 @@ def versions() -> dict[str, str]:
     }
 
 
-def revision() -> str:
+def _revision() -> str:
     """The commit that was measured, and whether something was changed since."""
     done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"
 
 
-def load() -> float:
+def _load() -> float:
     return os.getloadavg()[0]
 
 
@@ -199,7 +264,7 @@ def _beside(ours: Figure, other: Figure | None, timed: bool) -> list[str]:
 def marks_table(reached: Iterable[Outcome]) -> str:
     lines = ["| mark | wanted | reached | met |", "| --- | ---: | ---: | --- |"]
     for outcome in reached:
-        sign = "<" if outcome.mark.beside is None else "≥"
+        sign = "≥" if outcome.mark.more_is_better else "<"
         met = "yes" if outcome.met else "no"
         lines.append(f"| {outcome.mark.name} | {sign} {outcome.mark.wanted:g} | {_ratio(outcome.reached)} | {met} |")
     return "\n".join(lines)
@@ -229,20 +294,35 @@ def _ms(value: float | None) -> str:
 
 def keep(run: Run, figures: Sequence[Figure], reached: Sequence[Outcome]) -> None:
     """Writes the results, adds a line to the history, and brings the README up to date."""
-    document = {
+    _write(RESULTS, _document(run, figures, reached))
+    history = msgspec.json.decode(HISTORY.read_bytes()) if HISTORY.exists() else []
+    history.append({**_kept_run(run), "reached": {outcome.mark.name: round(outcome.reached, 2) for outcome in reached}})
+    _write(HISTORY, history)
+    text = _between(README.read_text(), "results", _results(run, figures, reached))
+    README.write_text(_between(text, "history", _history_table(history)))
+
+
+def keep_large(run: Run, figures: Sequence[Figure], reached: Sequence[Outcome]) -> None:
+    """Writes what was measured on large logs, and brings the README up to date."""
+    _write(LARGE_RESULTS, _document(run, figures, reached))
+    README.write_text(_between(README.read_text(), "large", _results(run, figures, reached)))
+
+
+def _write(path: Path, document: Any) -> None:
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+
+
+def _document(run: Run, figures: Sequence[Figure], reached: Sequence[Outcome]) -> dict[str, Any]:
+    return {
         "run": run,
         "marks": [_kept_mark(outcome) for outcome in reached],
         "figures": [_kept_figure(figure) for figure in figures],
         "ratios": list(_kept_ratios(figures)),
     }
-    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
-    history = msgspec.json.decode(HISTORY.read_bytes()) if HISTORY.exists() else []
-    history.append({**_kept_run(run), "reached": {outcome.mark.name: round(outcome.reached, 2) for outcome in reached}})
-    HISTORY.write_bytes(msgspec.json.format(msgspec.json.encode(history), indent=2) + b"\n")
-    text = README.read_text()
-    text = _between(text, "results", f"{_about(run)}\n\n{marks_table(reached)}\n\n{table(figures)}")
-    text = _between(text, "history", _history_table(history))
-    README.write_text(text)
+
+
+def _results(run: Run, figures: Sequence[Figure], reached: Sequence[Outcome]) -> str:
+    return f"{_about(run)}\n\n{marks_table(reached)}\n\n{table(figures)}"
 
 
 def _kept_run(run: Run) -> dict[str, Any]:
@@ -284,9 +364,10 @@ def _about(run: Run) -> str:
     what = f"Python {run.versions['python']}, PostgreSQL {run.machine['postgres']}, SQLite {run.versions['sqlite']}, " + (
         f"eventsourcing {run.versions['eventsourcing']}"
     )
+    failed = f" No figures, as they ended with an error: {', '.join(run.failed)}." if run.failed else ""
     return (
         f"Taken {run.taken:%Y-%m-%d %H:%M} UTC at {run.revision} on {where}; {what}. Load of the machine in the minute before: "
-        f"{run.load_before:.1f}. {run.sizes['rounds']} rounds, {run.seconds / 60:.0f} minutes in all."
+        f"{run.load_before:.1f}. {run.sizes['rounds']} rounds, {run.seconds / 60:.0f} minutes in all.{failed}"
     )
 
 
@@ -301,13 +382,9 @@ def _history_table(history: Sequence[dict[str, Any]]) -> str:
 
 def _between(text: str, name: str, content: str) -> str:
     """The text with what stands between two comments of that name replaced."""
-    begin, end = f"<!-- {name}: written by make bench -->\n", f"<!-- end of {name} -->"
+    begin, end = f"<!-- {name}: written by the benchmarks -->\n", f"<!-- end of {name} -->"
     before, _, rest = text.partition(begin)
     _, found, after = rest.partition(end)
     if not found:
         raise ValueError(f"the README has no place for {name}")
     return f"{before}{begin}\n{content.strip()}\n\n{end}{after}"
-
-
-def now() -> datetime:
-    return datetime.now(UTC).replace(microsecond=0)

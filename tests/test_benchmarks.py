@@ -1,12 +1,14 @@
 """The benchmarks run, so that they cannot rot: with next to nothing to do, and without a look at how long it took."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as benchmarks
 from benchmarks import large, report
-from benchmarks.measuring import Figure, Measured, percentile
+from benchmarks.measuring import Figure, Measured, measured_in_turn, percentile
 from benchmarks.places import KINDS, Places
 from benchmarks.sizes import SMOKE
 from tests.postgres import Cluster
@@ -29,10 +31,24 @@ def test_every_benchmark_measures_all_sides_on_both_stores(name: str, places: Pl
 
 def test_the_large_logs_are_measured_on_both_stores(places: Places) -> None:
     """With next to nothing in them."""
-    figures = list(large.run(places, SMOKE, [300], told_events=150, open_cases=3))
+    figures, failed = measured_in_turn(large.parts(places, SMOKE, [300], told_events=150, open_cases=3))
+    assert not failed
     assert {figure.store for figure in figures} == set(KINDS)
     assert min(value for figure in figures for value in figure.values) > 0
     assert "300 events" in report.table(figures)
+    marks = [*report.growth_marks(SMOKE), *report.large_marks(SMOKE, 300)]
+    assert [outcome.mark for outcome in report.outcomes(figures, marks)] == marks
+
+
+def test_what_fails_is_named_and_costs_no_other_its_figures() -> None:
+    """Twenty minutes are not lost to the last of them; what it had measured before it failed is not kept."""
+    good = Figure("b", "s", "c", "ours", "/s", (Measured(1),))
+
+    def failing() -> Iterator[Figure]:
+        yield replace(good, benchmark="half")
+        raise ValueError("as a benchmark may")
+
+    assert measured_in_turn([("first", iter([good])), ("second", failing()), ("third", iter([good]))]) == ([good, good], ["second"])
 
 
 def test_a_ratio_compares_neighbours() -> None:
@@ -61,7 +77,7 @@ def test_marks_name_benchmarks_that_there_are() -> None:
         for side, value in (("ours", 10.0), (mark.beside, 1.0))
         if side
     ]
-    reached = report.outcomes(figures, SMOKE)
+    reached = report.outcomes(figures, report.marks(SMOKE))
     assert [outcome.mark for outcome in reached] == report.marks(SMOKE)
     for outcome in reached:
         mark = outcome.mark
