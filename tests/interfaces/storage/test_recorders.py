@@ -529,6 +529,7 @@ def test_closing_waits_for_readers_and_turns(store: Store) -> None:
 
     def read() -> list[int]:
         with store.reading() as reader:
+            reader.head()  # from here on nothing changes for it
             everybody.wait()
             found = [reader.notifications(after=0, limit=10) for _ in range(200)]
         return [len(each) for each in found]
