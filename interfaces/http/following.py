@@ -8,8 +8,8 @@ nothing is missed, doubled or out of order, however slowly a client reads, and n
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing, suppress
 from typing import NamedTuple
 
 import anyio
@@ -140,6 +140,17 @@ class Following:
 
     def leave(self, stream: Stream) -> None:
         self._streams.discard(stream)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """As long as the process serves. In the end nobody reads any more, and the reader's connection is closed."""
+        try:
+            yield
+        finally:
+            self.close()
+            self._streams.clear()
+            if self._reading is not None:
+                await asyncio.wait([self._reading])
 
     def close(self) -> None:
         """Ends all streams, and lets no other begin: the process is about to end."""

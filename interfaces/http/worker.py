@@ -66,7 +66,13 @@ async def _serving(app: Application, opened: ExitStack) -> AsyncIterator[Mapping
         asyncio.get_running_loop().set_exception_handler(lambda _, context: logs.uncaught(context.get("exception")))
         _end_with_parent()
         state = app.state
-        async with state.scrape.telling(), state.webhooks.running(), state.checkpoints.running(), state.erasing.running():
+        async with (
+            state.scrape.telling(),
+            state.webhooks.running(),
+            state.checkpoints.running(),
+            state.erasing.running(),
+            state.following.running(),
+        ):
             _freeze()
             yield {"following": state.following}
 

@@ -3,7 +3,8 @@
     keys.db      SQLite: every key wrapped (AES-256-GCM) under the master key and bound to its name; the names of erased ones
     master.key   32 random bytes, made once, where the setting MASTER_KEY places it nowhere else
 
-A rollback journal, not a WAL, and secure_delete: an erased row is gone from the files with the commit that erases it.
+A rollback journal, not a WAL: nothing of an erased row is left there after the commit. secure_delete overwrites rows where they
+stand, but not what they left behind where SQLite moved them to another page, so the file is written anew after an erasure.
 Connections live for one call only, so that a removed file is noticed and threads and forks share nothing; the keyring's
 cache keeps calls rare.
 """
@@ -61,7 +62,10 @@ class FileKeyStore(WrappedKeyStore):
                 yield SqliteRows(connection)
 
     def clean(self) -> None:
-        """Nothing is left: secure_delete overwrites it in the commit itself."""
+        """Writes the file anew: in the free room of a page may stand what another page holds by now, or held."""
+        with self._connection() as connection:
+            connection.execute("PRAGMA temp_store = MEMORY")  # the copy is to be in no other directory
+            connection.execute("VACUUM")
 
     def close(self) -> None:
         """Nothing to do: no file stays open between calls."""

@@ -181,4 +181,7 @@ def running_office(url: str, folder: Path, **chosen: Any) -> Iterator[Office]:
     store.close()
     with ExitStack() as stack:
         service = stack.enter_context(open_service(settings))
-        yield Office(service, stack.enter_context(start_blocking_portal()), tokens)
+        portal = stack.enter_context(start_blocking_portal())
+        office = Office(service, portal, tokens)
+        stack.enter_context(portal.wrap_async_context_manager(office.app.state.following.running()))
+        yield office

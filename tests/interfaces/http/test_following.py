@@ -1,18 +1,26 @@
 """Following the log: what a stream tells whom, where it begins and when it ends."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Iterator
+from threading import Event
+from types import SimpleNamespace
+from typing import Any, cast
 
+import anyio
+import anyio.to_thread
 import pytest
 from eventsourcing.persistence import Notification
 
 from interfaces.http import following
+from interfaces.http.following import Following
 from interfaces.identity import tokens
 from interfaces.identity.tokens import create_token, hashed
 from tests.interfaces.http.follower import HEARTBEAT, Follower
 from tests.interfaces.http.office import Office
 from tests.interfaces.http.test_refusals import LOGGED, OPEN
+from tests.office import AUDITOR
 
 Follow = Callable[..., Follower]
 
@@ -169,6 +177,28 @@ class TestWhenItEnds:
                 pass
         refused = follow("auditor")
         assert (refused.status, refused.problem()["code"]) == (503, "unavailable")
+
+    def test_with_the_process_as_it_begins(self, office: Office) -> None:
+        """Given a process that ends while a connection is being opened for its reader, then it waits, and closes the connection."""
+        asked, there, closed = Event(), Event(), Event()
+
+        class Slow:
+            reading = office.service.store.reading
+
+            def appends(self) -> Any:
+                asked.set()
+                assert there.wait(10)
+                return SimpleNamespace(wait=time.sleep, close=closed.set)
+
+        async def begin_and_end() -> None:
+            streams = Following(cast(Any, Slow()), office.app.state.following._bearers)
+            async with streams.running():
+                await streams.open(AUDITOR, "", None, "")
+                await anyio.to_thread.run_sync(asked.wait)
+                asyncio.get_running_loop().call_later(0.1, there.set)
+
+        office.portal.call(begin_and_end)
+        assert closed.is_set()
 
     def test_with_the_client(self, office: Office, follow: Follow) -> None:
         """Nothing of a stream is left when its client has gone away."""
