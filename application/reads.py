@@ -4,11 +4,13 @@ Its rows only grow. Each has the number after the last one, and a digest over th
 removes a row breaks the chain. Checkpoints state the newest digest, so what they cover is proven as the log is.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
+from threading import Lock
 from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid4
 
@@ -64,7 +66,7 @@ class Occasion(NamedTuple):
 
 
 class RecordedOpener:
-    """Opens texts, and keeps whose and which they were; ``recording`` gives one."""
+    """Opens texts, and keeps whose and which they were; a ``ReadLog`` gives one."""
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
@@ -77,31 +79,65 @@ class RecordedOpener:
         return text
 
 
-@contextmanager
-def recording(store: Store, keyring: Keyring, occasion: Occasion, now: datetime) -> Iterator[tuple[Reader, RecordedOpener]]:
-    """A snapshot and what opens its texts; what was opened is on record, durably, on leaving. Nothing may be answered before.
+class ReadLog:
+    """Gives what opens texts, and records what was opened; shared by the threads of a process."""
 
-    Nobody's turn waits while texts are read and opened, only while they are recorded.
-    """
-    with store.reading() as reader:
-        opener = RecordedOpener(keyring)
-        yield reader, opener
-    if opener.opened:
-        with store.turn() as turn:
-            _record(turn, occasion, now, opener.opened)
+    def __init__(self, store: Store, keyring: Keyring) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._waiting: deque[_Opened] = deque()  # to be recorded
+        self._recording = Lock()
+
+    @contextmanager
+    def recording(self, occasion: Occasion, now: datetime) -> Iterator[tuple[Reader, RecordedOpener]]:
+        """A snapshot and what opens its texts; what was opened is on record, durably, on leaving. Nothing may be answered before.
+
+        Nobody's turn waits while texts are read and opened, only while they are recorded.
+        """
+        with self._store.reading() as reader:
+            opener = RecordedOpener(self._keyring)
+            yield reader, opener
+        if opener.opened:
+            self._record(_Opened(occasion, now, opener.opened))
+
+    def _record(self, opened: "_Opened") -> None:
+        """The first of those who wait records what all of them opened, in one turn; where that fails, the others try again."""
+        self._waiting.append(opened)
+        with self._recording:
+            if opened.recorded:
+                return
+            together = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            if opened not in together:  # it was in a turn that failed
+                together.append(opened)
+            with self._store.turn() as turn:
+                _record(turn, together)
+            for each in together:
+                each.recorded = True
 
 
-def _record(transaction: Transaction, occasion: Occasion, now: datetime, opened: dict[str, Counter[str]]) -> None:
+@dataclass(slots=True, eq=False)
+class _Opened:
+    """Texts that somebody opened, by whose they are, and whether that stands in the read log."""
+
+    occasion: Occasion
+    at: datetime
+    texts: dict[str, Counter[str]]
+    recorded: bool = False
+
+
+def _record(transaction: Transaction, together: Iterable[_Opened]) -> None:
     number, digest = head(transaction) or Head(0, _before_the_chain(transaction))
     log, rows = transaction.head(), []
-    for about in sorted(opened):
-        number += 1
-        by, at, texts = occasion.by, micros(now), msgspec.json.encode(opened[about], order="sorted").decode()
-        who = (by.subject, by.role, by.organisation)
-        origin = (occasion.address, occasion.request, log.id if log else 0)
-        row = (number, str(uuid4()), at, *who, occasion.path, about, occasion.purpose, texts, *origin)
-        digest = _digest(digest, row)
-        rows.append((*row, digest))
+    for opened in together:
+        by, path, purpose, address, request = opened.occasion
+        for about in sorted(opened.texts):
+            number += 1
+            texts = msgspec.json.encode(opened.texts[about], order="sorted").decode()
+            who = (by.subject, by.role, by.organisation)
+            origin = (address, request, log.id if log else 0)
+            row = (number, str(uuid4()), micros(opened.at), *who, path, about, purpose, texts, *origin)
+            digest = _digest(digest, row)
+            rows.append((*row, digest))
     transaction.execute(INSERT, rows)
 
 

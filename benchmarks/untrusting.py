@@ -9,10 +9,9 @@ from datetime import datetime
 from unittest.mock import patch
 from uuid import UUID
 
-from application import reads
-from application.log import Reader, Store
+from application.log import Reader
 from application.privacy import Keyring
-from application.reads import Occasion, RecordedOpener
+from application.reads import Occasion, ReadLog, RecordedOpener
 from domain.quantities import Sealed
 from interfaces.cli import main
 from interfaces.http import resources
@@ -33,10 +32,10 @@ class Unsealing(Keyring):
 
 
 @contextmanager
-def unrecorded(store: Store, keyring: Keyring, occasion: Occasion, now: datetime) -> Iterator[tuple[Reader, RecordedOpener]]:
+def unrecorded(log: ReadLog, occasion: Occasion, now: datetime) -> Iterator[tuple[Reader, RecordedOpener]]:
     """Opens, and nobody learns of it."""
-    with store.reading() as reader:
-        yield reader, RecordedOpener(keyring)
+    with log._store.reading() as reader:
+        yield reader, RecordedOpener(log._keyring)
 
 
 @contextmanager
@@ -48,7 +47,7 @@ def untrusting() -> Iterator[None]:
         patch.object(resources, "permits", lambda *_: True),
         patch.object(Rates, "admit_address", lambda *_: None),
         patch.object(Rates, "admit_account", lambda *_: None),
-        patch.object(reads, "recording", unrecorded),
+        patch.object(ReadLog, "recording", unrecorded),
     ):
         yield
 

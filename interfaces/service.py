@@ -11,6 +11,7 @@ from application.findings import Findings
 from application.log import Store
 from application.past import Pasts
 from application.privacy import Keyring, KeyStore
+from application.reads import ReadLog
 from domain.erasure import Periods
 from interfaces.http.problems import problem_bytes
 from interfaces.settings import Settings
@@ -24,7 +25,7 @@ from interfaces.thresholds import read_periods, read_thresholds
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A log with its keys, the engine that takes turns on it, the clock of decisions and reads; what is found, and was known."""
+    """A log with its keys, the engine that takes turns on it, its clock, who reads, what is found and was known."""
 
     settings: Settings
     store: Store
@@ -32,6 +33,7 @@ class Service:
     keyring: Keyring
     engine: Engine
     clock: Clock
+    read_log: ReadLog
     findings: Findings
     pasts: Pasts
     erasing: Erasing
@@ -56,4 +58,5 @@ def open_service(settings: Settings) -> Iterator[Service]:
         findings = Findings(read_thresholds(settings.findings))
         erasing = Erasing(store, keys, keyring, ErasureLedger(settings.ledger_file))
         periods = read_periods(settings.retention)
-        yield Service(settings, store, keys, keyring, engine, clock, findings, Pasts(MemoryTables), erasing, periods)
+        read_log, pasts = ReadLog(store, keyring), Pasts(MemoryTables)
+        yield Service(settings, store, keys, keyring, engine, clock, read_log, findings, pasts, erasing, periods)

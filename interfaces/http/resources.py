@@ -21,7 +21,7 @@ import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from application import reads, receipts
+from application import receipts
 from application.arrivals import Overloaded
 from application.log import Reader, Transaction
 from application.reads import PURPOSES, Occasion, RecordedOpener
@@ -124,7 +124,7 @@ class Api:
 
     def recording(self, occasion: Occasion) -> AbstractContextManager[tuple[Reader, RecordedOpener]]:
         """A snapshot and what opens its texts; whose they were is on record on leaving."""
-        return reads.recording(self.service.store, self.service.keyring, occasion, self.service.clock())
+        return self.service.read_log.recording(occasion, self.service.clock())
 
     async def reading(self, read: Callable[[], T]) -> T:
         """Reads in a thread of its own."""

@@ -7,7 +7,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from application.projections.trail_lines import CONCERNS, ROLES, clock, name_of
-from application.reads import PURPOSES, SUBJECT_EXPORT, Occasion, recording
+from application.reads import PURPOSES, SUBJECT_EXPORT, Occasion
 from application.subject import Happened, SubjectFile, gathered
 from domain.quantities import Actor
 from interfaces.service import Service
@@ -41,7 +41,7 @@ def write_subject(service: Service, case: UUID, actor: Actor, folder: Path) -> i
 def _read(service: Service, case: UUID, actor: Actor) -> SubjectFile:
     """Everything about the person, once it is recorded who read it: restricted texts as well, which the person may know."""
     occasion, now = Occasion(actor, SUBJECT_EXPORT, "disclosure", address="", request=""), service.clock()
-    with recording(service.store, service.keyring, occasion, now) as (reader, opener):
+    with service.read_log.recording(occasion, now) as (reader, opener):
         return gathered(reader, case, opener, now)
 
 

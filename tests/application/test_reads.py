@@ -2,25 +2,30 @@
 
 import ast
 import re
-from collections.abc import Iterator
-from contextlib import suppress
+import time
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import pytest
+from eventsourcing.persistence import PersistenceError
 
 from application import commands, reads
 from application.findings import Findings
-from application.log import Reader
+from application.log import Reader, Transaction
 from application.projections.cases import case_texts
 from application.proof import checkpoints
 from application.proof.checkpoints import Key
 from application.proof.deviations import Deviation
 from application.proof.notes import Signer
 from application.proof.verification import Verified, deviations_of
-from application.reads import Occasion, Purpose, recording
+from application.reads import Occasion, Purpose, ReadLog
 from domain.findings.thresholds import Thresholds
 from domain.quantities import Actor
 from tests.application.test_findings import everything
@@ -44,10 +49,12 @@ def opened_case(office: Office, pool: UUID) -> UUID:
     return UUID(body(office.do(LEAD, commands.open_case, name="Kim Beispiel", contact="0000", **facts))["id"])
 
 
-def read(office: Office, case: UUID, by: Actor = LEAD, at: datetime = TUESDAY, purpose: Purpose = "casework") -> None:
+def read(
+    office: Office, case: UUID, by: Actor = LEAD, at: datetime = TUESDAY, purpose: Purpose = "casework", log: ReadLog | None = None
+) -> None:
     """Somebody reads name and contact of a case."""
     occasion = Occasion(by, f"GET /api/v1/cases/{case}", purpose, "192.0.2.1", f"r-{at.isoformat()}")
-    with recording(office.store, office.keyring, occasion, at) as (reader, opener):
+    with (log or ReadLog(office.store, office.keyring)).recording(occasion, at) as (reader, opener):
         texts = case_texts(reader, case, None)
         assert texts.name is not None
         assert texts.contact is not None
@@ -85,7 +92,7 @@ def test_what_fails_is_neither_answered_nor_recorded(office: Office, case: UUID)
     occasion = Occasion(LEAD, "GET /", "casework", "", "")
 
     def read_and_fail() -> None:
-        with recording(office.store, office.keyring, occasion, TUESDAY) as (reader, opener):
+        with ReadLog(office.store, office.keyring).recording(occasion, TUESDAY) as (reader, opener):
             texts = case_texts(reader, case, None)
             assert texts.name is not None
             texts.name.open(opener)
@@ -94,6 +101,49 @@ def test_what_fails_is_neither_answered_nor_recorded(office: Office, case: UUID)
     with pytest.raises(ZeroDivisionError):
         read_and_fail()
     assert listed(office) == ((), None)
+
+
+def read_together(office: Office, case: UUID, failing: Collection[int]) -> tuple[int, int]:
+    """One reads, and five more while that is being recorded; the turns of these numbers fail. How many turns there were, and how
+    many were answered."""
+    log, turn, turns = ReadLog(office.store, office.keyring), office.store.turn, count(1)
+    began = 0
+
+    def taken() -> AbstractContextManager[Transaction]:
+        nonlocal began
+        began = next(turns)
+        while began == 1 and len(log._waiting) < 5:
+            time.sleep(0.01)
+        if began in failing:
+            raise PersistenceError
+        return turn()
+
+    def answered(by: Actor) -> bool:
+        with suppress(PersistenceError):
+            read(office, case, by, log=log)
+            return True
+        return False
+
+    with patch.object(office.store, "turn", taken), ThreadPoolExecutor(6) as threads:
+        first = threads.submit(answered, WORKER)
+        while not began:
+            time.sleep(0.01)
+        others = [threads.submit(answered, LEAD) for _ in range(5)]
+        return sum(each.result() for each in (first, *others)), began
+
+
+def test_those_who_wait_are_recorded_in_one_turn(office: Office, case: UUID) -> None:
+    """given readings that end while another one is being recorded / then they share the next turn, and each is on record."""
+    assert read_together(office, case, failing=()) == (6, 2)
+    assert [entry.subject for entry in listed(office)[0]].count("leitung-a") == 5
+    with office.store.reading() as reader:
+        assert list(reads.deviations(reader, ())) == []
+
+
+def test_a_shared_turn_that_fails_costs_one_answer(office: Office, case: UUID) -> None:
+    """given a turn that fails / then whoever took it is not answered, and the others are recorded in turns after it."""
+    assert read_together(office, case, failing=(2,)) == (5, 6)
+    assert len(listed(office)[0]) == 5
 
 
 def test_the_latest_come_first_page_by_page(office: Office, case: UUID) -> None:
@@ -245,7 +295,7 @@ def test_readings_that_were_lost_are_found_no_more(chained: Office) -> None:
 
 
 def test_texts_are_opened_by_the_recorded_opener_alone() -> None:
-    """given the program / then the keyring opens in one place, in the opener that ``recording`` gives, and nobody who is handed
+    """given the program / then the keyring opens in one place, in the opener that a ``ReadLog`` gives, and nobody who is handed
     the keyring takes an opener."""
     opening, given, made = set(), set(), set()
     for path in [*(ROOT / "application").rglob("*.py"), *(ROOT / "interfaces").rglob("*.py")]:
@@ -270,4 +320,4 @@ def test_texts_are_opened_by_the_recorded_opener_alone() -> None:
     derive_secrets = {"completed", "with_secret", "secret_of", "Deliverer"}
     accounts = {"SigningIn", "create", "change", "reset_password", "use_code"}
     derive_secrets |= {"hashed", "hashed_recovery_code", "matches", "_secret"}
-    assert given == {"recording", "RecordedOpener"} | seal | destroy | derive_secrets | accounts
+    assert given == {"ReadLog", "RecordedOpener"} | seal | destroy | derive_secrets | accounts

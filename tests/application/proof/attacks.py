@@ -20,7 +20,7 @@ from application.proof.checkpoints import Key
 from application.proof.notes import Signer
 from application.proof.tree import Tree
 from application.proof.verification import Deviation, Verified, deviations_of
-from application.reads import Occasion, recording
+from application.reads import Occasion, ReadLog
 from application.receipts import RequestKey
 from application.turn import Work
 from domain.case import CaseOpened
@@ -71,7 +71,7 @@ def read(office: Office) -> None:
     text = sealed_text(opened, "name")
     assert text is not None
     occasion = Occasion(LEAD, "GET /api/v1/cases", "casework", "192.0.2.1", "request")
-    with recording(office.store, office.keyring, occasion, NOON) as (_, opener):
+    with ReadLog(office.store, office.keyring).recording(occasion, NOON) as (_, opener):
         text.open(opener)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from application import commands
 from application.projections.cases import case_texts
-from application.reads import Occasion, recording
+from application.reads import Occasion
 from domain.quantities import Actor
 from interfaces.service import open_service
 from interfaces.settings import read_settings
@@ -30,7 +30,7 @@ def read_case(run: Run) -> str:
         case = UUID(body(opened)["id"])
         occasion = Occasion(OFFICER, f"GET /api/v1/cases/{case}", "disclosure", "192.0.2.1", "r-1")
         now = datetime(2022, 3, 15, 9, tzinfo=UTC)
-        with recording(service.store, service.keyring, occasion, now) as (reader, opener):
+        with service.read_log.recording(occasion, now) as (reader, opener):
             name = case_texts(reader, case, None).name
             assert name is not None
             name.open(opener)
