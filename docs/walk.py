@@ -33,6 +33,7 @@ from application.projections.balances import MOVEMENTS, POOL_DAYS
 from application.projections.bookings import BOOKINGS_TABLE, SESSIONS_TABLE
 from application.projections.tables import Table, instant
 from application.projections.worklist import WORK_TABLE
+from application.reads import ReadLog
 from application.rebuild import check
 from application.states import States
 from domain import booking as bookings
@@ -165,8 +166,8 @@ def service_at(folder: Path, clock: Clock) -> Iterator[Service]:
         keyring = Keyring(keys)
         engine = stack.enter_context(closing(Engine(store, keyring, problem_bytes, clock)))
         erasing = Erasing(store, keys, keyring, ErasureLedger(settings.ledger_file))
-        findings, pasts = Findings(Thresholds()), Pasts(MemoryTables)
-        yield Service(settings, store, keys, keyring, engine, clock, findings, pasts, erasing, Periods())
+        read_log, findings, pasts = ReadLog(store, keyring), Findings(Thresholds()), Pasts(MemoryTables)
+        yield Service(settings, store, keys, keyring, engine, clock, read_log, findings, pasts, erasing, Periods())
 
 
 class Walk:
