@@ -63,7 +63,8 @@ class Erasing:
     def settle(self, engine: Engine) -> None:
         """Before anybody is served: whatever a crash cut off, or a backup brought back, is erased. Raises what fails."""
         entries = self._ledger.entries()
-        self._destroy({name for entry in entries for name in entry.keys})
+        names = {name for entry in entries for name in entry.keys}
+        self._destroy(names - self._keys.erased(names))
         self._record_again(engine, entries)
         self.carry_out(engine)
 
@@ -89,9 +90,10 @@ class Erasing:
         self._forgotten_to = head.id if head else 0
 
     def _destroy(self, names: Collection[str]) -> None:
-        if left := set(names) - self._keys.erased(names):
-            self._keys.erase(left)
-        self._keyring.forget(names)
+        """Also where their rows are gone already: a crash may have left traces of them in the files."""
+        if names:
+            self._keys.erase(names)
+            self._keyring.forget(names)
 
     def _record_again(self, engine: Engine, entries: Iterable[Entry]) -> None:
         """A log that came back from an older backup does not know who was erased since."""

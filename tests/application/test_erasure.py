@@ -122,6 +122,28 @@ def test_nothing_is_added_to_a_person_who_is_erased(office: Office, ledger: Eras
         assert office.do(actor, command, *ids, **facts).outcome == "data_erased", command
 
 
+def test_what_was_erased_and_not_cleaned_is_cleaned_before_it_is_confirmed(
+    office: Office, ledger: ErasureLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """given a process that ends after the keys' rows were deleted / when the next one begins / then it does not take them for gone:
+    the files may still hold them."""
+    case = ended(office)
+    decide(office, case)
+
+    def cut() -> None:
+        raise Cut
+
+    monkeypatch.setattr(office.keystore, "clean", cut)
+    with pytest.raises(Cut):
+        erasing(office, ledger).carry_out(office.engine)
+    cleaned: list[str] = []
+    monkeypatch.setattr(office.keystore, "clean", lambda: cleaned.append(kinds(office, case)[-1]))
+    erasing(office, ledger).settle(office.engine)
+
+    assert cleaned == ["personal-data-erased"]
+    assert kinds(office, case)[-1] == "erasure-confirmed"
+
+
 STEPS: dict[str, Callable[[Erasing], tuple[object, str]]] = {
     "before the ledger": lambda each: (each._ledger, "add"),
     "before the keys": lambda each: (each._keys, "erase"),

@@ -20,20 +20,21 @@ WHOLE_SECONDS_MAX = 60
 LIVES_MAX = 10  # for each kill that is wanted
 
 
-def one_life(url: str, seconds: float) -> list[str]:
-    """What a rebuild says until it is killed or done."""
+def one_life(url: str, seconds: float) -> tuple[list[str], float]:
+    """What a rebuild says until it is killed or done, and after how many seconds it was."""
     command = [sys.executable, "-m", "tests.faults.one_rebuild", url]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline() == "begun\n", process.stderr.read()
-        end = Timer(seconds, process.kill)
+        end, began = Timer(seconds, process.kill), perf_counter()
         end.start()
         said = process.stdout.read().splitlines()
+        lived = perf_counter() - began
         end.cancel()
         errors = process.stderr.read()
     assert process.returncode in (0, -9), errors
-    return said
+    return said, lived
 
 
 @pytest.mark.parametrize("kills", [6, pytest.param(40, marks=[pytest.mark.chaos, pytest.mark.timeout(900)])])
@@ -44,18 +45,18 @@ def test_kill_9_during_a_rebuild(kind: str, kills: int, fresh_url: Callable[[str
     with opened_log(url) as log:
         write_history(log, 2500)
         before, slot = log.rows(), slots(log)
-        began = perf_counter()
-        assert one_life(url, WHOLE_SECONDS_MAX)[-1] == "done"
-        whole = perf_counter() - began
+        said, whole = one_life(url, WHOLE_SECONDS_MAX)
+        assert said[-1] == "done"
         resumed, done, lives = 0, 1, 0
         while lives < kills or not resumed:
-            said = one_life(url, random.uniform(0, whole))
+            said, _ = one_life(url, random.uniform(0, whole))
             lives += 1
             resumed += any(each.startswith("Setzt") for each in said)
             done += "done" in said
             assert log.rows() == before
             assert lives < LIVES_MAX * kills, f"none of {lives} went on, {done} came to their end"
-        assert one_life(url, WHOLE_SECONDS_MAX)[-1] == "done"
+        said, _ = one_life(url, WHOLE_SECONDS_MAX)
+        assert said[-1] == "done"
         assert log.rows() == before
         assert (slots(log) != slot) == (done % 2 == 0)
         assert check(log.store, [], lambda done, total: None) == []

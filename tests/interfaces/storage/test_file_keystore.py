@@ -120,7 +120,7 @@ def test_no_key_in_clear(store: FileKeyStore, directory: Path) -> None:
 
 
 def test_erased_key_vanishes(store: FileKeyStore, directory: Path) -> None:
-    """The commit that erases leaves no trace of a wrapped key in the files; every other key is as it was."""
+    """No trace of a wrapped key is left in the files; every other key is as it was."""
     for start in range(0, 2_000, 10):
         store.create([f"case:{number}" for number in range(start, start + 10)])
     erased = [f"case:{number}" for number in range(0, 2_000, 3)]
