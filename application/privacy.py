@@ -148,17 +148,16 @@ class Keyring:
         place = associated_data(position=position, stream=stream, field=field, key=sealed.key)
         cipher = self._cipher(sealed.key)
         nonce, commitment = sealed.nonce[:NONCE_BYTES], sealed.nonce[NONCE_BYTES:]
-        where = f"field {field} at position {position} of stream {stream} does not open with key {sealed.key}"
         if hmac.compare_digest(commitment, cipher.commitment):
             opener = cipher.committed
         elif not commitment and may_lack_commitment(sealed.key):
             opener = AESGCM(cipher.key)
         else:
-            raise SealBroken(f"{where}: it was sealed with another key, or what it says of its key was altered")
+            raise _broken(sealed, position, stream, field, "it was sealed with another key, or what it says of its key was altered")
         try:
             return opener.decrypt(nonce, sealed.ciphertext, place).decode()
         except (InvalidTag, ValueError) as error:  # ValueError: a nonce that is too short
-            raise SealBroken(f"{where}: it was altered or belongs elsewhere") from error
+            raise _broken(sealed, position, stream, field, "it was altered or belongs elsewhere") from error
 
     def fingerprint(self, data: bytes) -> bytes:
         """HMAC-SHA-256 of a request's body: tells equal bodies, but without the key store not what stood in them."""
@@ -195,6 +194,10 @@ class Keyring:
             while len(self._ciphers) > CIPHERS_CACHED_MAX:
                 self._ciphers.popitem(last=False)
         return ciphers
+
+
+def _broken(sealed: Sealed, position: int, stream: UUID, field: str, why: str) -> SealBroken:
+    return SealBroken(f"field {field} at position {position} of stream {stream} does not open with key {sealed.key}: {why}")
 
 
 def key_name(case: UUID | None, retention: RetentionClass) -> str:

@@ -70,13 +70,21 @@ class RecordedOpener:
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
-        self.opened: dict[str, Counter[str]] = {}  # the fields, by whose they are: a person's, or the office's
+        self._opened: Counter[tuple[str, str]] = Counter()  # by key and field
 
     def open(self, sealed: Sealed, *, position: int, stream: UUID, field: str) -> str:
         """The text; raises what the keyring raises."""
         text = self._keyring.open(sealed, position=position, stream=stream, field=field)
-        self.opened.setdefault(owner_of(sealed.key), Counter())[field] += 1
+        self._opened[sealed.key, field] += 1
         return text
+
+    @property
+    def opened(self) -> dict[str, Counter[str]]:
+        """How often which fields, by whose they are: a person's, or the office's."""
+        fields: dict[str, Counter[str]] = {}
+        for (key, field), times in self._opened.items():
+            fields.setdefault(owner_of(key), Counter())[field] += times
+        return fields
 
 
 class ReadLog:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import cast
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from application.log import Reader, Recorded, read_event
 from application.projections.tables import Live, Moment, Projection, Row, Rows, Table, Value, matching, moment, page, pages, stated
-from application.projections.texts import SealedText, place, sealed_text, texts_at
+from application.projections.texts import SealedText, place, sealed_text
 from application.views import BookingView, SessionView, Versioned
 from domain.booking import (
     ApprovalProposed,
@@ -29,6 +29,13 @@ from domain.quantities import Kind
 from domain.refusals import NotFound
 
 IDS_A_QUERY = 500
+
+
+class BookingTexts(NamedTuple):
+    """What the hours are for, and the notes of those sessions that have one."""
+
+    purpose: SealedText | None
+    notes: dict[UUID, SealedText]
 
 
 class BookingRow(Row):
@@ -300,19 +307,20 @@ def standing_sessions(reader: Reader, pool: UUID, provider: str | None) -> list[
     return [(UUID(session), datetime.fromisoformat(starts_at)) for session, starts_at in found]
 
 
-def booking_purpose(reader: Reader, id: UUID, provider: str | None) -> SealedText | None:
-    """What a booking's hours are for, still sealed; of ``provider`` only, where it is stated. Raises ``NotFound``."""
-    [purpose] = texts_at(reader, ("purpose", _the(Live(reader, BOOKINGS), id, provider).purpose))
-    return purpose
+def booking_texts(reader: Reader, id: UUID, provider: str | None) -> BookingTexts:
+    """What was written about a booking and its sessions, still sealed; of ``provider`` only, where it is stated.
 
-
-def session_notes(reader: Reader, id: UUID, provider: str | None) -> dict[UUID, SealedText]:
-    """The notes of a booking's sessions, where they have one; still sealed."""
-    condition, params = matching(booking=str(id), provider=provider)
-    found = Live(reader, BOOKINGS).rows(SESSIONS_TABLE, f"{condition} AND note IS NOT NULL ORDER BY position", params)
-    events = {event.position: event for event in map(read_event, reader.stream(id))} if found else {}
-    notes = {UUID(row.session): sealed_text(events[cast(int, row.note)], "note") for row in found}
-    return {session: note for session, note in notes.items() if note is not None}
+    Raises ``NotFound``.
+    """
+    live = Live(reader, BOOKINGS)
+    purpose = _the(live, id, provider).purpose
+    noted = live.rows(SESSIONS_TABLE, "booking = ? AND note IS NOT NULL ORDER BY position", (str(id),))
+    events = {event.position: event for event in map(read_event, reader.stream(id))}
+    notes = {UUID(row.session): sealed_text(events[cast(int, row.note)], "note") for row in noted}
+    return BookingTexts(
+        None if purpose is None else sealed_text(events[purpose], "purpose"),
+        {session: note for session, note in notes.items() if note is not None},
+    )
 
 
 def _the(live: Live, id: UUID, provider: str | None) -> BookingRow:

@@ -50,9 +50,10 @@ def get_booking(asking: Asking, _: parameters.KnownAt, booking: UUID) -> Version
 
 
 def get_booking_texts(asking: Asking, _: parameters.KnownAt, booking: UUID) -> BookingTexts:
-    purpose = opened_text(asking, bookings.booking_purpose(asking.reader, booking, asking.provider))
-    notes = bookings.session_notes(asking.reader, booking, asking.provider)
-    return BookingTexts(purpose, tuple(SessionNote(session, opened_text(asking, note)) for session, note in notes.items()))
+    purpose, notes = bookings.booking_texts(asking.reader, booking, asking.provider)
+    return BookingTexts(
+        opened_text(asking, purpose), tuple(SessionNote(session, opened_text(asking, note)) for session, note in notes.items())
+    )
 
 
 _REQUESTED = ("open_pool", "open_case", "request_hours")

@@ -63,6 +63,7 @@ class Asking:
     opener: RecordedOpener | None = None
     exception: str | None = None
     persons: dict[UUID, PersonalData] = field(default_factory=dict)  # by case, those that were asked for
+    openable: set[str] = field(default_factory=set)  # the keys of those who may be read, as far as it was asked
 
     @property
     def reader(self) -> Reader:
@@ -86,12 +87,15 @@ class Asking:
 
     def open(self, sealed: Sealed, *, position: int, stream: UUID, field: str) -> str:
         assert self.opener is not None, "an operation that opens texts says so"
-        owner = owner_of(sealed.key)
-        if owner != OFFICE_KEY:
-            self._may_open(owner, sealed.key)
+        if sealed.key not in self.openable:
+            self._demand_openable(sealed.key)
+            self.openable.add(sealed.key)
         return self.opener.open(sealed, position=position, stream=stream, field=field)
 
-    def _may_open(self, owner: str, key: str) -> None:
+    def _demand_openable(self, key: str) -> None:
+        owner = owner_of(key)
+        if owner == OFFICE_KEY:
+            return
         case = UUID(owner.removeprefix("case:"))
         if case not in self.persons:
             self.persons[case] = retention.person(self.log, case).data
