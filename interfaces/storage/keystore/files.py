@@ -1,6 +1,7 @@
 """The key store of one machine: a directory of its own, apart from the database and its backups.
 
-    keys.db      SQLite: every key wrapped (AES-256-GCM) under the master key and bound to its name; the names of erased ones
+    keys.db      SQLite: every key wrapped (AES-256-GCM) under the master key and bound to its name; the names of erased ones;
+                 changes that the file has still to be cleaned after
     master.key   32 random bytes, made once, where the setting MASTER_KEY places it nowhere else
 
 A rollback journal, not a WAL: nothing of an erased row is left there after the commit. secure_delete overwrites rows where they
@@ -33,7 +34,10 @@ CREATE TABLE IF NOT EXISTS keys (
     created INTEGER NOT NULL   -- microseconds since 1970, UTC
 ) STRICT
 """
-ERASED_TABLE = "CREATE TABLE IF NOT EXISTS erased (name TEXT PRIMARY KEY) STRICT"
+LATER_TABLES = (  # than the first key stores
+    "CREATE TABLE IF NOT EXISTS erased (name TEXT PRIMARY KEY) STRICT",
+    "CREATE TABLE IF NOT EXISTS residues (change TEXT PRIMARY KEY) STRICT",
+)
 
 
 class FileKeyStore(WrappedKeyStore):
@@ -84,7 +88,8 @@ class FileKeyStore(WrappedKeyStore):
                 connection.execute(KEYS_TABLE)
         with self._connection() as connection:
             connection.execute("SELECT 1 FROM keys LIMIT 0")  # fails where there is no such table, and so no beginning
-            connection.execute(ERASED_TABLE)  # key stores of the first days have none
+            for table in LATER_TABLES:
+                connection.execute(table)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

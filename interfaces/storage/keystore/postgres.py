@@ -21,10 +21,11 @@ from interfaces.storage.libpq import address, connect
 
 LOCK_WAIT = "10s"
 
-TABLES = (
-    "CREATE TABLE IF NOT EXISTS erased (name text PRIMARY KEY)",
-    "CREATE TABLE IF NOT EXISTS keys (name text PRIMARY KEY, wrapped bytea NOT NULL, created bigint NOT NULL)",
-)
+TABLES = {
+    "keys": "CREATE TABLE IF NOT EXISTS keys (name text PRIMARY KEY, wrapped bytea NOT NULL, created bigint NOT NULL)",
+    "erased": "CREATE TABLE IF NOT EXISTS erased (name text PRIMARY KEY)",
+    "residues": "CREATE TABLE IF NOT EXISTS residues (change text PRIMARY KEY)",
+}
 
 
 class PostgresKeyStore(WrappedKeyStore):
@@ -68,15 +69,15 @@ class PostgresKeyStore(WrappedKeyStore):
     def _lay_out(self, opening: Opening) -> None:
         with self._failures_named(), self._lock:
             connection = self._connected()
-            there = connection.execute("SELECT to_regclass('keys') IS NOT NULL").fetchone() == (True,)
-            if not there and opening == "used":
+            missing = {table for table in TABLES if connection.execute("SELECT to_regclass(%s)", (table,)).fetchone() == (None,)}
+            if "keys" in missing and opening == "used":
                 raise KeyStoreDamaged(f"{self.place} holds no keys, but the log is in use")
-            if not there:
+            if "keys" in missing or missing == {"residues"}:  # which the first key stores did not have
                 with connection.transaction():
                     connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (self.place,))
                     if connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", (self._schema,)).rowcount == 0:
                         connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(self._schema)))
-                    for table in TABLES:
+                    for table in TABLES.values():
                         connection.execute(table)
 
     @contextmanager

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
+from uuid import uuid4
 
 from application.privacy import KEY_BYTES, KeyErased, KeyStoreDamaged
 from interfaces.storage.keystore.master import Master, Masters
@@ -34,7 +35,7 @@ class MasterDiffers(KeyStoreDamaged):
 
 
 class Rows(ABC):
-    """The two tables, inside one transaction. MARK and AMONG are how a database writes a value, and one of many values."""
+    """The tables, inside one transaction. MARK and AMONG are how a database writes a value, and one of many values."""
 
     MARK: str
     AMONG: str
@@ -63,6 +64,17 @@ class Rows(ABC):
         rows = [(name,) for name in names]
         self._each(f"DELETE FROM keys WHERE name = {self.MARK}", rows)
         self._each(f"INSERT INTO erased (name) VALUES ({self.MARK}) ON CONFLICT DO NOTHING", rows)
+        self.leave_residue()
+
+    def leave_residue(self) -> None:
+        """Notes, together with the change, that the files have to be cleaned after it."""
+        self._each(f"INSERT INTO residues (change) VALUES ({self.MARK})", [(uuid4().hex,)])
+
+    def residues(self) -> list[str]:
+        return [change for (change,) in self._fetch("SELECT change FROM residues")]
+
+    def cleaned(self, residues: Iterable[str]) -> None:
+        self._each(f"DELETE FROM residues WHERE change = {self.MARK}", [(change,) for change in residues])
 
     @abstractmethod
     def damage(self) -> str | None:
@@ -126,7 +138,7 @@ class WrappedKeyStore(ABC):
     def erase(self, names: Collection[str]) -> None:
         with self.changing() as rows:
             rows.erase(names)
-        self.clean()
+        self._clean_up()
 
     def erased(self, names: Collection[str]) -> set[str]:
         with self.reading() as rows:
@@ -154,9 +166,10 @@ class WrappedKeyStore(ABC):
             keys = self._unwrapped(self._master(rows), wrapped)
             successor = self._masters.prepare()
             rows.put({name: successor.wrap(name, key) for name, key in keys.items()})
+            rows.leave_residue()
         with self.changing() as rows:
             self._settle(rows)
-        self.clean()
+        self._clean_up()
         return len(keys)
 
     def take_back(self, contents: Contents, erased: Collection[str]) -> None:
@@ -175,12 +188,25 @@ class WrappedKeyStore(ABC):
             gone = {*gone_here, *contents.erased, *erased}
             rows.put({name: contents.wrapped[name] for name in theirs.keys() - ours.keys() - gone})
             rows.erase(gone)
-        self.clean()
+        self._clean_up()
+
+    def _clean_up(self) -> None:
+        """What a crash cut off here, whoever opens the store next does, or erases next."""
+        with self.reading() as rows:
+            residues = rows.residues()
+        if residues:
+            self.clean()
+            with self.changing() as rows:
+                rows.cleaned(residues)
 
     # ── the master key
 
     def _begin(self, opening: Opening) -> None:
-        """Proves the master key on opening; makes it where nothing was ever wrapped."""
+        """Proves the master key on opening; makes it where nothing was ever wrapped. Completes what a crash cut off."""
+        self._prove(opening)
+        self._clean_up()
+
+    def _prove(self, opening: Opening) -> None:
         with self.changing() as rows:
             # A damaged name would otherwise look like a row that is not there.
             if (finding := rows.damage()) is not None:

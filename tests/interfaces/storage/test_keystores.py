@@ -253,6 +253,25 @@ def test_rotation_may_be_cut_anywhere(
     assert isinstance(store._masters, MasterVariable) or store._masters.successor() is None
 
 
+def test_what_an_erasure_left_behind_is_cleaned_on_the_next_opening(
+    store: WrappedKeyStore, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """given an erasure that ends before the files are cleaned / when a store is opened / then it cleans them, and only then."""
+    store.create(["case:1", "case:2"])
+    with monkeypatch.context() as patched:
+        cut_before(patched, store, "clean")
+        with pytest.raises(Cut):
+            store.erase(["case:1"])
+    cleaned: list[str] = []
+    clean = type(store).clean
+    monkeypatch.setattr(type(store), "clean", lambda each: (cleaned.append(each.place), clean(each)))
+
+    installation.open()
+    assert cleaned == [store.place]
+    assert installation.open().erased(["case:1", "case:2"]) == {"case:1"}
+    assert cleaned == [store.place]
+
+
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the child soon dies, whatever threads the runner has
 @pytest.mark.parametrize("count", range(1, 5))
 @pytest.mark.parametrize("step", ["os.fsync", "os.replace", "os.open", "os.unlink"])
