@@ -233,13 +233,13 @@ class _Building:
         tables = [table for projection in self._projections for table in projection.tables]
         names = [table.in_slot(self._slots[table.name]) for table in tables]
         with self._store.loading() as tx:
+            if not self._steps:
+                tx.empty(names)  # which may wait for readers, so that signs of life given meanwhile must not wait for this one
             self.sign(tx)
             unindexed = all(tx.owns(name) for name in names)
-            if not self._steps:
-                tx.empty(names)
-                for table in tables if unindexed else ():
-                    for statement in table.drop_indexes(self._slots[table.name]):
-                        tx.fetch(statement)
+            for table in tables if unindexed and not self._steps else ():
+                for statement in table.drop_indexes(self._slots[table.name]):
+                    tx.fetch(statement)
         if self._steps and self._steps[0].held == EVERYTHING_LOADED:
             self.done = self._steps[0].position
         else:

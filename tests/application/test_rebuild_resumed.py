@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -13,6 +14,7 @@ from eventsourcing.persistence import OperationalError
 from application import rebuild as rebuilding
 from application.log import DamagedEvent
 from application.projections import PROJECTIONS, loading
+from application.projections.tables import live_slots
 from application.proof import tree
 from application.rebuild import BeingRebuilt, check, rebuild
 from interfaces.storage.migrate import migrate
@@ -207,6 +209,19 @@ def test_a_rebuild_that_failed_by_itself_is_forgotten(log: Log) -> None:
     with pytest.raises(DamagedEvent):
         rebuild(log.store, [], quietly)
     assert steps(log) == 0
+
+
+def test_a_rebuild_that_waits_for_readers_does_not_wait_for_its_own_signs_of_life(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """given somebody who reads a projection for long / when it is built anew / then that goes on as soon as they are done."""
+    monkeypatch.setattr(rebuilding, "SIGN_EVERY_SECONDS", 0.05)
+    with ThreadPoolExecutor(1) as builder:
+        with log.store.reading() as reader:
+            live_slots(reader, PROJECTIONS)
+            building = builder.submit(rebuild, log.store, ["cases"], quietly)
+            time.sleep(0.5)
+        building.result(timeout=20)
 
 
 def test_signs_of_life_are_given_while_nothing_is_written(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
