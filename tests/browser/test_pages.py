@@ -3,7 +3,6 @@
 import base64
 import time
 from collections.abc import Iterator
-from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -17,7 +16,7 @@ from playwright.sync_api import Browser, Page, Request
 from tests.browser.conftest import Site
 
 WIDTHS = (360, 768, 1280)
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+OF_COLOURS = ("color-contrast", "link-in-text-block")  # what alone a dark screen may break that a light one keeps
 
 CUT_OFF = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
@@ -45,29 +44,42 @@ class Window:
         return self
 
     def is_without_barriers(self) -> None:
-        """axe finds nothing, nothing is cut off, and nothing went wrong on the way here."""
+        """axe finds nothing, nothing is cut off, on any screen; and nothing went wrong on the way here."""
         self.page.wait_for_load_state()  # a heading may be there before the styles are
-        found = Axe().run(self.page)
-        assert found.violations_count == 0, found.generate_report()
-        assert not self.page.evaluate(CUT_OFF), "the page is wider than the window"
+        before = self.page.viewport_size
+        assert before is not None
+        for width in WIDTHS:
+            self.page.set_viewport_size({"width": width, "height": 900})
+            self._follows({})
+            assert not self.page.evaluate(CUT_OFF), f"the page is wider than {width} pixels"
+            self.page.emulate_media(color_scheme="dark")
+            self._follows({"runOnly": OF_COLOURS})
+            self.page.emulate_media(color_scheme="light")
+        self.page.set_viewport_size(before)
         assert self.wrong == []
 
+    def _follows(self, rules: dict[str, object]) -> None:
+        """All rules, unless ``rules`` names some alone."""
+        found = Axe().run(self.page, options={"resultTypes": ["violations"], **rules})
+        assert found.violations_count == 0, f"{self.page.viewport_size}: {found.generate_report()}"
 
-@pytest.fixture(params=[(width, scheme) for width in WIDTHS for scheme in SCHEMES], ids=lambda screen: f"{screen[0]}-{screen[1]}")
-def window(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[Window]:
-    """A fresh window on each kind of screen."""
-    width, scheme = request.param
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, locale="de-DE")
+
+def opened(browser: Browser, site: Site, width: int) -> Iterator[Window]:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme="light", locale="de-DE")
     yield Window(context.new_page(), site)
     context.close()
 
 
 @pytest.fixture
+def window(browser: Browser, site: Site) -> Iterator[Window]:
+    """A fresh window on a phone, where the way to a page is the narrowest."""
+    yield from opened(browser, site, WIDTHS[0])
+
+
+@pytest.fixture
 def desk(browser: Browser, site: Site) -> Iterator[Window]:
     """A fresh window on an ordinary screen."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="de-DE")
-    yield Window(context.new_page(), site)
-    context.close()
+    yield from opened(browser, site, WIDTHS[-1])
 
 
 def test_signing_in_has_no_barriers(window: Window, site: Site) -> None:
@@ -300,17 +312,10 @@ def test_a_person_signs_in_with_a_second_factor(desk: Window, site: Site) -> Non
         page.get_by_label(label, exact=True).fill(text)
         page.get_by_role("button", name=button, exact=True).click()
 
-    def has_no_barriers() -> None:
-        """On a wide light screen, and on a dark phone."""
-        for width, scheme in ((1280, SCHEMES[0]), (360, SCHEMES[1])):
-            page.set_viewport_size({"width": width, "height": 900})
-            page.emulate_media(color_scheme=scheme)
-            desk.is_without_barriers()
-
     def is_turned_down() -> None:
         page.get_by_role("alert").wait_for()
         assert "422" in desk.wrong.pop()
-        has_no_barriers()
+        desk.is_without_barriers()
 
     def goes_to_the_code() -> None:
         page.goto(f"{site.url}/anmeldung")
@@ -326,7 +331,7 @@ def test_a_person_signs_in_with_a_second_factor(desk: Window, site: Site) -> Non
     says("Passwort", first, "Anmelden")
 
     page.get_by_role("heading", name="Neues Passwort wählen").wait_for()
-    has_no_barriers()
+    desk.is_without_barriers()
     page.get_by_label("Neues Passwort wiederholen").fill("anders")
     says("Neues Passwort", "Apfel Wolke Treppe", "Passwort speichern")
     is_turned_down()
@@ -334,14 +339,14 @@ def test_a_person_signs_in_with_a_second_factor(desk: Window, site: Site) -> Non
     says("Neues Passwort", "Apfel Wolke Treppe", "Passwort speichern")
 
     page.get_by_role("heading", name="Zweiten Faktor einrichten").wait_for()
-    has_no_barriers()
+    desk.is_without_barriers()
     phone.scans(desk)
     says("Code aus der App", "000000", "Einrichten")
     is_turned_down()
     code = phone.code()
     says("Code aus der App", code, "Einrichten")
     page.get_by_role("heading", name="Wiederherstellungscodes").wait_for()
-    has_no_barriers()
+    desk.is_without_barriers()
     recovery = page.locator(".recovery-codes code").all_inner_texts()
     page.get_by_role("link", name="Weiter").click()
     page.get_by_role("heading", name="Auf einen Blick").wait_for()
@@ -349,7 +354,7 @@ def test_a_person_signs_in_with_a_second_factor(desk: Window, site: Site) -> Non
 
     page.get_by_role("button", name="Abmelden").click()
     goes_to_the_code()
-    has_no_barriers()
+    desk.is_without_barriers()
     says("Code", code, "Bestätigen")  # it is used up
     is_turned_down()
     says("Code", recovery[0], "Bestätigen")
@@ -358,14 +363,14 @@ def test_a_person_signs_in_with_a_second_factor(desk: Window, site: Site) -> Non
 
     page.get_by_role("link", name=name).click()
     page.get_by_text("Sie haben noch 9 Wiederherstellungscodes").wait_for()
-    has_no_barriers()
+    desk.is_without_barriers()
     page.get_by_label("Jetziges Passwort").fill("falsch")
     says("Code", recovery[1], "Bestätigen")
     is_turned_down()
     page.get_by_label("Jetziges Passwort").fill("Apfel Wolke Treppe")
     says("Code", recovery[1], "Bestätigen")
     page.get_by_role("button", name="Passwort ändern").wait_for()
-    has_no_barriers()
+    desk.is_without_barriers()
     page.get_by_role("button", name="Abmelden").click()
     goes_to_the_code()
     says("Code", phone.code(ahead=1), "Bestätigen")
