@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
-from threading import Lock
+from threading import Condition, Lock
 from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid4
 
@@ -41,6 +41,8 @@ FORMS: dict[Form, str] = {
 SUBJECT_EXPORT = "stundenpool subject export"
 
 BATCH_ROWS = 2_000
+TOGETHER = 4  # readings that are recorded at once, where so many are under way
+GATHER_SECONDS_MAX = 0.02  # that somebody waits for others
 
 _COLUMNS = "number, id, at, subject, role, organisation, path, about, purpose, texts, address, request, position"
 INSERT = f"INSERT INTO personal_reads ({_COLUMNS}, digest) VALUES ({', '.join('?' * 14)})"
@@ -94,6 +96,8 @@ class ReadLog:
         self._store = store
         self._keyring = keyring
         self._waiting: deque[_Opened] = deque()  # to be recorded
+        self._under_way = 0  # readings that may soon have to be
+        self._changed = Condition()  # what waits, or is under way
         self._recording = Lock()
 
     @contextmanager
@@ -102,18 +106,33 @@ class ReadLog:
 
         Nobody's turn waits while texts are read and opened, only while they are recorded.
         """
-        with self._store.reading() as reader:
-            opener = RecordedOpener(self._keyring)
+        opener = RecordedOpener(self._keyring)
+        with self._coming(), self._store.reading() as reader:
             yield reader, opener
         if opener.opened:
             self._record(_Opened(occasion, now, opener.opened))
 
+    @contextmanager
+    def _coming(self) -> Iterator[None]:
+        with self._changed:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify()
+
     def _record(self, opened: "_Opened") -> None:
         """The first of those who wait records what all of them opened, in one turn; where that fails, the others try again."""
-        self._waiting.append(opened)
+        with self._changed:
+            self._waiting.append(opened)
+            self._changed.notify()
         with self._recording:
             if opened.recorded:
                 return
+            with self._changed:  # a turn costs as much as reading: so a moment for those who will be done in a moment
+                self._changed.wait_for(lambda: not self._under_way or len(self._waiting) >= TOGETHER, GATHER_SECONDS_MAX)
             together = [self._waiting.popleft() for _ in range(len(self._waiting))]
             if opened not in together:  # it was in a turn that failed
                 together.append(opened)

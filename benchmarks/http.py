@@ -25,6 +25,7 @@ from interfaces.service import open_service
 from interfaces.storage import open_store
 
 ENTRIES = 200  # different bodies
+NOTES = 30  # of a booking whose texts are read
 
 
 def over_http(places: Places, kind: Kind, sizes: Sizes) -> Iterator[Figure]:
@@ -70,7 +71,10 @@ def prepared(database: Database, sizes: Sizes) -> Requests:
     """Requests that are in order."""
     with open_service(database.settings) as service:
         pool = office.open_pool(service)
-        places = office.approved_bookings(service, pool, sizes.bookings)
+        bookings = office.approved_bookings(service, pool, sizes.bookings + sizes.noted_bookings)
+        places, noted = bookings[: sizes.bookings], bookings[sizes.bookings :]
+        for place in noted:
+            office.log_sessions(service, place, NOTES)
     with closing(open_store(database.url, create=False)) as store:
         officer = create_token(store, role="officer", subject="sb-1")
         workers = {
@@ -81,7 +85,7 @@ def prepared(database: Database, sizes: Sizes) -> Requests:
         load.post(f"/api/v1/bookings/{place.booking}/sessions", _body(Random(number)), token=workers[place.worker])
         for number, place in enumerate(places)
     ]
-    texts = [load.get(f"/api/v1/bookings/{place.booking}/texts", token=officer) for place in places]
+    texts = [load.get(f"/api/v1/bookings/{place.booking}/texts", token=officer) for place in noted]
     return Requests(posts, [load.get(f"/api/v1/pools/{pool}/balance", token=officer)], texts)
 
 

@@ -103,6 +103,7 @@ def marks(sizes: Sizes) -> list[Mark]:
         Mark("rebuild of balances and bookings, beside reading the table", "rebuild", "balances and bookings", "limit", 0.45),
         Mark("sessions over HTTP, beside the same without protection", "protection", "sessions, 32 clients", "unprotected", 0.85),
         Mark("balances over HTTP, beside the same without protection", "protection", "balances, 32 clients", "unprotected", 0.85),
+        Mark("texts over HTTP, beside the same without protection", "protection", "texts, 32 clients", "unprotected", 0.85),
         Mark("two processes, beside one", "two processes", f"{sizes.process_callers} callers", "one process", 1),
         Mark("start-up to /readyz, seconds", "start-up", f"{sizes.log_events:,} events", None, 2),
     ]

@@ -23,6 +23,7 @@ class Sizes:
     paced_followers: int
     paced_events: int  # a second
     bookings: int  # that the callers log sessions on
+    noted_bookings: int  # whose texts are read
     hot_before: int  # approvals that the hot pool has seen already
     hot_requests: int  # to approve, a round
     log_events: int  # of the long log
@@ -50,6 +51,7 @@ FULL = Sizes(
     paced_followers=1_000,
     paced_events=100,
     bookings=400,
+    noted_bookings=100,
     hot_before=1_000,
     hot_requests=6_000,
     log_events=100_000,
@@ -82,6 +84,7 @@ SMOKE = Sizes(
     paced_followers=3,
     paced_events=100,
     bookings=2,
+    noted_bookings=2,
     hot_before=3,
     hot_requests=4,
     log_events=200,

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Any
 from unittest.mock import patch
 from uuid import UUID, uuid4
@@ -138,6 +139,35 @@ def test_those_who_wait_are_recorded_in_one_turn(office: Office, case: UUID) -> 
     assert [entry.subject for entry in listed(office)[0]].count("leitung-a") == 5
     with office.store.reading() as reader:
         assert list(reads.deviations(reader, ())) == []
+
+
+def test_who_is_done_waits_a_moment_for_those_who_read(office: Office, case: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    """given a reading that ends while another is under way / then the turn waits for that one; one by itself waits for none."""
+    monkeypatch.setattr(reads, "GATHER_SECONDS_MAX", 60)
+    log, occasion = ReadLog(office.store, office.keyring), Occasion(OFFICER, "GET", "casework", "", "")
+    gate = Event()
+
+    def look(done: Event | None) -> None:
+        with log.recording(occasion, TUESDAY) as (reader, opener):
+            text = case_texts(reader, case, None).name
+            assert text is not None
+            text.open(opener)
+            if done is not None:
+                done.wait(60)
+
+    look(None)
+    with patch.object(office.store, "turn", side_effect=office.store.turn) as turn, ThreadPoolExecutor(2) as threads:
+        slow = threads.submit(look, gate)
+        while not log._under_way:
+            time.sleep(0.001)
+        quick = threads.submit(look, None)
+        with pytest.raises(TimeoutError):
+            quick.result(timeout=0.2)
+        gate.set()
+        quick.result()
+        slow.result()
+    assert turn.call_count == 1
+    assert len(listed(office)[0]) == 3
 
 
 def test_a_shared_turn_that_fails_costs_one_answer(office: Office, case: UUID) -> None:
