@@ -23,6 +23,7 @@ import pytest
 
 _UNPACKED = Path(__file__).parent.parent / ".cache" / "system"  # where `make setup` puts it for an ordinary user
 _START_SECONDS_MAX = 30
+_MEMORY, _MEMORY_FREE_MIN = Path("/dev/shm"), 4 * 2**30  # bytes
 
 SPARE = "spare_"  # what the names of empty databases begin with that the next who asks for one may have: dropping takes long
 
@@ -55,6 +56,10 @@ class Cluster:
         self.run(f"GRANT CREATE ON DATABASE {database} TO {database}_keys")
         return self.url(database, f"{database}_keys") + "?schema=keys"
 
+    def drop(self, database: str) -> None:
+        """Whoever is still connected is not any more."""
+        self.run(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
     def run(self, sql: str, params: tuple[Any, ...] = (), *, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Executes a statement on a connection of its own, and returns its rows."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
@@ -63,13 +68,19 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(**settings: str) -> Iterator[Cluster]:
-    """A new server that lives as long as the block."""
-    with new_folder() as folder:
+def running_cluster(within: Path | None = None, **settings: str) -> Iterator[Cluster]:
+    """A new server that lives as long as the block, with its data in a directory of the system's choice or ``within`` another."""
+    with new_folder(within) as folder:
         run_program("initdb", "--pgdata=data", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync",
                     folder=folder)  # fmt: skip
         with running_server(folder, **settings) as cluster:
             yield cluster
+
+
+def memory() -> Path | None:
+    """Where files are kept in memory, if there is room for some servers."""
+    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _MEMORY_FREE_MIN
+    return _MEMORY if roomy else None
 
 
 @contextmanager
@@ -83,9 +94,9 @@ def running_standby(primary: Cluster) -> Iterator[Cluster]:
 
 
 @contextmanager
-def new_folder() -> Iterator[Path]:
+def new_folder(within: Path | None = None) -> Iterator[Path]:
     """For a server, whose data goes into ``data`` there; gone after the block."""
-    folder = Path(tempfile.mkdtemp(prefix="stundenpool-"))  # not pytest's: paths of sockets must be short
+    folder = Path(tempfile.mkdtemp(prefix="stundenpool-", dir=within))  # not pytest's: paths of sockets must be short
     try:
         if os.getuid() == 0:
             os.chown(folder, *_account())
