@@ -16,7 +16,7 @@ from eventsourcing.persistence import Notification, PersistenceError
 
 from application.catalogue import BY_CLASS
 from application.log import EventMapper, Reader, Recorded, Transaction
-from application.privacy import Keyring, key_name
+from application.privacy import PERSONAL_CLASSES, Keyring, key_name
 from application.projections.bookings import booking_ids_of_case, booking_ids_of_pool
 from application.projections.projector import Projector
 from application.receipts import Answer, RequestKey
@@ -24,7 +24,7 @@ from application.snapshots import State
 from application.states import States
 from domain import erasure
 from domain.booking import Booking, Event, Facts, HoursRequested
-from domain.case import Case
+from domain.case import Case, CaseOpened
 from domain.handling import FindingOpened, Handling
 from domain.pool import Pool
 from domain.quantities import Actor, RetentionClass, Sealed
@@ -268,7 +268,11 @@ class Turn:
     def _seal(self, pending: Sequence[tuple[Recorded, UUID | None]]) -> list[Recorded]:
         """Personal texts leave the process only sealed, and their keys are durable before their events are."""
         texts = [(event, _texts(event, case)) for event, case in pending]
-        self._keyring.ensure({key for _, fields in texts for key, _ in fields.values()})
+        names = {key for _, fields in texts for key, _ in fields.values()}
+        for event, case in pending:
+            if isinstance(event.data, CaseOpened):  # all at once: for each the key store would have to wait for its disk
+                names.update(key_name(case, retention) for retention in PERSONAL_CLASSES)
+        self._keyring.ensure(names)
         return [
             event.saying(replace(cast(Any, event.data), **self._sealed(event, fields))) if fields else event
             for event, fields in texts

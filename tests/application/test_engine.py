@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -100,6 +100,23 @@ def said(office: Office, work: Work) -> Answer:
 
 def types(office: Office) -> list[str]:
     return [event.type for event in office.log()]
+
+
+# ── keys
+
+
+def test_a_person_gets_all_keys_when_the_case_is_opened(office: Office, case: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    """given a case without a text yet / when texts of other classes follow / then no turn waits for the key store to make a key."""
+
+    def none_is_made(names: Collection[str]) -> dict[str, bytes]:
+        raise AssertionError(names)
+
+    monkeypatch.setattr(office.keystore, "create", none_is_made)
+    office.do(LEAD, commands.amend_case, case, name="Kim Beispiel", reason="nachgereicht")
+    booking = UUID(body(office.do(WORKER, commands.request_hours, case=case, minutes=60, purpose="Wohnungssuche"))["id"])
+    office.do(OFFICER, commands.approve_hours, booking)
+    service = {"starts_at": NOON, "minutes": 60, "kind": "direct", "worker": WORKER.subject, "note": "Termin"}
+    assert office.do(WORKER, commands.log_session, booking, **service).outcome == "created"
 
 
 # ── neighbours
