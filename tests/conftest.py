@@ -19,6 +19,12 @@ settings.register_profile("others", print_blob=True)
 settings.load_profile("same")
 
 
+def pytest_configure() -> None:
+    """Files of tests are kept in memory where there is room: each store waits for its disk with every commit."""
+    if (folder := memory()) is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors: many a test waits for a process that it has started, or for the other end of a line."""
