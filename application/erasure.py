@@ -63,8 +63,7 @@ class Erasing:
     def settle(self, engine: Engine) -> None:
         """Before anybody is served: whatever a crash cut off, or a backup brought back, is erased. Raises what fails."""
         entries = self._ledger.entries()
-        names = {name for entry in entries for name in entry.keys}
-        self._destroy(names - self._keys.erased(names))
+        self._destroy({name for entry in entries for name in entry.keys})
         self._record_again(engine, entries)
         self.carry_out(engine)
 
@@ -90,7 +89,6 @@ class Erasing:
         self._forgotten_to = head.id if head else 0
 
     def _destroy(self, names: Collection[str]) -> None:
-        """Also where their rows are gone already: a crash may have left traces of them in the files."""
         if names:
             self._keys.erase(names)
             self._keyring.forget(names)

@@ -87,7 +87,7 @@ class KeyStore(Protocol):
     def erase(self, names: Collection[str]) -> None:
         """Destroys these keys for good, durably when this returns; the names stay as erased, also those that never had a key.
 
-        Many at once cost little more than one.
+        Many at once cost little more than one; where all are gone, nothing is done but what a crash left undone.
         """
         ...
 

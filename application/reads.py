@@ -4,7 +4,7 @@ Its rows only grow. Each has the number after the last one, and a digest over th
 removes a row breaks the chain. Checkpoints state the newest digest, so what they cover is proven as the log is.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,7 +80,6 @@ class RecordedOpener:
         self._opened[sealed.key, field] += 1
         return text
 
-    @property
     def opened(self) -> dict[str, Counter[str]]:
         """How often which fields, by whose they are: a person's, or the office's."""
         fields: dict[str, Counter[str]] = {}
@@ -95,8 +94,8 @@ class ReadLog:
     def __init__(self, store: Store, keyring: Keyring) -> None:
         self._store = store
         self._keyring = keyring
-        self._waiting: deque[_Opened] = deque()  # to be recorded
-        self._under_way = 0  # readings that may soon have to be
+        self._waiting: list[_Opened] = []  # to be recorded
+        self._under_way = 0  # readings that may soon wait as well
         self._changed = Condition()  # what waits, or is under way
         self._recording = Lock()
 
@@ -109,8 +108,8 @@ class ReadLog:
         opener = RecordedOpener(self._keyring)
         with self._coming(), self._store.reading() as reader:
             yield reader, opener
-        if opener.opened:
-            self._record(_Opened(occasion, now, opener.opened))
+        if texts := opener.opened():
+            self._record(_Opened(occasion, now, texts))
 
     @contextmanager
     def _coming(self) -> Iterator[None]:
@@ -133,7 +132,7 @@ class ReadLog:
                 return
             with self._changed:  # a turn costs as much as reading: so a moment for those who will be done in a moment
                 self._changed.wait_for(lambda: not self._under_way or len(self._waiting) >= TOGETHER, GATHER_SECONDS_MAX)
-            together = [self._waiting.popleft() for _ in range(len(self._waiting))]
+                together, self._waiting = self._waiting, []
             if opened not in together:  # it was in a turn that failed
                 together.append(opened)
             with self._store.turn() as turn:

@@ -60,21 +60,17 @@ def over_http(places: Places, kind: Kind, sizes: Sizes) -> Iterator[Figure]:
 
 
 class Requests(NamedTuple):
-    """Those that post sessions, that read the balance, and that read the texts of bookings."""
+    """Those that post sessions, and those that read the balance."""
 
     sessions: list[bytes]
     balances: list[bytes]
-    texts: list[bytes]
 
 
 def prepared(database: Database, sizes: Sizes) -> Requests:
     """Requests that are in order."""
     with open_service(database.settings) as service:
         pool = office.open_pool(service)
-        bookings = office.approved_bookings(service, pool, sizes.bookings + sizes.noted_bookings)
-        places, noted = bookings[: sizes.bookings], bookings[sizes.bookings :]
-        for place in noted:
-            office.log_sessions(service, place, NOTES)
+        places = office.approved_bookings(service, pool, sizes.bookings)
     with closing(open_store(database.url, create=False)) as store:
         officer = create_token(store, role="officer", subject="sb-1")
         workers = {
@@ -85,8 +81,18 @@ def prepared(database: Database, sizes: Sizes) -> Requests:
         load.post(f"/api/v1/bookings/{place.booking}/sessions", _body(Random(number)), token=workers[place.worker])
         for number, place in enumerate(places)
     ]
-    texts = [load.get(f"/api/v1/bookings/{place.booking}/texts", token=officer) for place in noted]
-    return Requests(posts, [load.get(f"/api/v1/pools/{pool}/balance", token=officer)], texts)
+    return Requests(posts, [load.get(f"/api/v1/pools/{pool}/balance", token=officer)])
+
+
+def reading_texts(database: Database, sizes: Sizes) -> list[bytes]:
+    """Requests for the texts of bookings, each with the same number of notes."""
+    with open_service(database.settings) as service:
+        places = office.approved_bookings(service, office.open_pool(service), sizes.noted_bookings)
+        for place in places:
+            office.log_sessions(service, place, NOTES)
+    with closing(open_store(database.url, create=False)) as store:
+        officer = create_token(store, role="officer", subject="sb-1")
+    return [load.get(f"/api/v1/bookings/{place.booking}/texts", token=officer) for place in places]
 
 
 def _body(random: Random) -> bytes:

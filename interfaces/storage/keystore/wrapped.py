@@ -136,8 +136,9 @@ class WrappedKeyStore(ABC):
         return keys
 
     def erase(self, names: Collection[str]) -> None:
-        with self.changing() as rows:
-            rows.erase(names)
+        if left := set(names) - self.erased(names):
+            with self.changing() as rows:
+                rows.erase(left)
         self._clean_up()
 
     def erased(self, names: Collection[str]) -> set[str]:
