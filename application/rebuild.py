@@ -36,7 +36,6 @@ from application.projections.tables import (
     Rows,
     Table,
     apply,
-    asking_of,
     folds_of,
     instant,
     micros,
@@ -275,7 +274,7 @@ class _Building:
 
     def follow(self, progress: Progress) -> None:
         """Brings in what was appended meanwhile, but the last batch. Between two turns others take theirs."""
-        self._rows = Rows(self._slots, None, asking_of(self._projections))  # type: ignore[arg-type]  # each turn reads by itself
+        self._rows = Rows(self._slots, None)  # type: ignore[arg-type]  # each turn reads by itself
         while True:
             batch, total = self._read(self.done)
             if len(batch) < BATCH_EVENTS:

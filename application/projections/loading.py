@@ -1,7 +1,8 @@
 """Filling empty tables that nobody reads yet, as fast as the store can load them.
 
-A row is either held in memory or stands in its table, never both. It is written when nobody has asked for it for a while, and
-taken back when a fold asks for it again after all. So memory stays bounded for a log of any length, and nothing is written twice.
+A row is held in memory until nobody has asked for it for a while; then it is written. When a fold asks for it again after all, it
+is held once more, and taken out of its table as soon as it is changed. So memory stays bounded for a log of any length, and a row
+is written once for each time that it comes to rest.
 Tables have no index while they are filled, but for the key of those in which a row had to be found. With the first that a batch
 of events has to find in a table come all that it will probably ask for there: one by one would take most of a long rebuild.
 
@@ -10,26 +11,29 @@ takes the loading up again folds from there on, and gets the rows that were take
 tables have gone on since. What the same folds hand over up to the last step stands in the tables already, and is not written again.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from copy import copy
+from itertools import chain
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
+from zlib import compress, decompress
 
 import msgspec
-from msgspec.structs import astuple
 
 from application.log import Loading, Store
-from application.projections.tables import Held, Key, Projection, Row, Rows, Table, Value, asking_of, parts, whole
+from application.projections.tables import Held, Key, Projection, Row, Rows, Table, Value, parts, whole
 
-ROWS_HELD_MAX = 16_000  # about 7 MB; half of them are what came or was asked for last
+ROWS_HELD_MAX = 32_000  # about 15 MB
+ROWS_ADDED_MAX = 3_000  # of those that no fold asks for
 SUMS_HELD_MAX = 30_000  # about 9 MB
 KEPT_EVERY_SECONDS = 10.0
 
 R = TypeVar("R", bound=Row)
 Values = Sequence[tuple[Value, ...]]
-Recall = tuple[str, tuple[Value, ...], tuple[Value, ...] | None]  # table, key, and the row that was found
+Recall = tuple[str, tuple[Value, ...], Any]  # table, key, and the row that was found, or nothing
 
 
 class Step(NamedTuple):
@@ -46,13 +50,16 @@ class _HeldTable(NamedTuple):
     table: str
     rows: Sequence[Any]
     missing: Values  # keys of which it is known that there is no row
+    standing: Values  # keys of rows that stand in the table as they are
+    asking: Sequence[str]
     sums: Sequence[tuple[tuple[Value, ...], int]]
     left: bool
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_held = msgspec.msgpack.Decoder(list[_HeldTable]).decode
-_decode_recalled = msgspec.msgpack.Decoder(list[Recall]).decode
+_decode_held = msgspec.msgpack.Decoder(_HeldTable).decode
+_decode_parts = msgspec.msgpack.Decoder(list[bytes]).decode
+_decode_recalled = msgspec.msgpack.Decoder(list[list[Recall]]).decode
 
 EVERYTHING_LOADED = b""  # is held when nothing is
 
@@ -93,14 +100,17 @@ class LoadedRows(Rows):
         self._written: Future[None] = Future()
         self._written.set_result(None)
         self._left: set[Table[Any]] = set()  # where rows stand that a fold may ask for
+        self._leaving: dict[Table[Any], dict[Key, Any]] = defaultdict(dict)  # rows that are being written, or were last
         self._findable: set[Table[Any]] = set()
-        self._taken: dict[Table[Any], list[tuple[Value, ...]]] = {}
-        self._recalled: list[Recall] = []  # since the last step
+        self._standing: dict[Table[Any], set[Key]] = defaultdict(set)  # of rows that are held and stand in the table as well
+        self._taken: dict[Table[Any], list[tuple[Value, ...]]] = defaultdict(list)
+        self._recalled: list[msgspec.Raw] = []  # since the last step
         self._remembered: deque[Recall] = deque()  # by steps after which the loading was taken up again
         self._stands = 0  # everything that is handed over until there stands in the tables already
         self._kept_at = monotonic()
         self._reading = False
-        super().__init__(slots, None, asking_of(projections))  # type: ignore[arg-type]  # a reader comes when it is needed
+        self._by_name = {table.name: table for projection in projections for table in projection.tables}
+        super().__init__(slots, None)  # type: ignore[arg-type]  # a reader comes when it is needed
 
     def __enter__(self) -> "LoadedRows":
         return self
@@ -111,57 +121,86 @@ class LoadedRows(Rows):
 
     def resume(self, steps: Sequence[Step]) -> int:
         """Takes up a loading that others began, with the same folds; the position after which they go on."""
-        first, by_name = steps[0], {table.name: table for table in self.asking}
+        first = steps[0]
         self._stands = steps[-1].position
         for step in steps if first.held is None else steps[1:]:
-            self._remembered.extend(_decode_recalled(step.recalled))
+            self._remembered.extend(chain.from_iterable(_decode_recalled(step.recalled)))
         if first.held is None:
             return 0
-        for name, rows, missing, sums, left in _decode_held(first.held):
-            table = by_name[name]
+        for part in _decode_parts(first.held):
+            name, rows, missing, standing, asking, sums, left = _decode_held(decompress(part))
+            table = self._by_name[name]
             held = self.tables[table]
             found = [table.make(*row) for row in rows]
             held.old = {table.key_of(row): row for row in found}
             held.old.update((whole(tuple(key)), None) for key in missing)
-            held.sums = dict(sums)
+            held.asking, held.sums = dict.fromkeys(asking), dict(sums)
+            self._standing[table] = {whole(tuple(key)) for key in standing}
             if left:
                 self._left.add(table)
         return first.position
 
     def change(self, table: Table[R], key: Key) -> R:
-        """Every row is written when it leaves memory, whether it changed or not."""
-        return self.tables[table].rows.get(key) or self.the(table, key)
+        row = self.tables[table].rows.get(key) or self.the(table, key)
+        if key in self._standing[table]:
+            self._take(table, key)
+        return row
 
     def put(self, table: Table[R], row: R) -> None:
-        self.tables[table].rows[table.key_of(row)] = row
+        """Most rows are not asked for again soon, so a new one is old until it is."""
+        held, key = self.tables[table], table.key_of(row)
+        known = held.rows if key in held.rows else held.old
+        known[key] = row
 
     def delete(self, table: Table[R], key: Key) -> None:
-        self.get(table, key)  # so that it stands nowhere but here
+        self.get(table, key)
+        if key in self._standing[table]:
+            self._take(table, key)
         self.tables[table].rows[key] = None
 
+    def _take(self, table: Table[Any], key: Key) -> None:
+        """The row will be written again, or nevermore."""
+        self._standing[table].remove(key)
+        self._taken[table].append(parts(key))
+
     def recall(self, held: Held[R], key: Key) -> R | None:
-        """Takes a row back out of its table, and with it those that the rest of the batch will ask for."""
+        """Finds a row in its table, and with it those that the rest of the batch will ask for."""
         if held.table not in self._left:
             return None
         keys = self.sought(held, key)
-        found = [self._remembered.popleft() for _ in keys] if self._remembered else self._find(held.table, keys)
-        for (_, known, values), sought in zip(found, keys, strict=True):
-            if known != sought:
-                raise LookupError(f"the folds ask for {sought} of {held.table.name}, but before they asked for {known}")
-            held.rows[whole(known)] = None if values is None else held.table.make(*values)
-            if values is not None:
-                self._taken.setdefault(held.table, []).append(known)
-        self._recalled += found
+        found = self._remember(held.table, keys) if self._remembered else self._find(held.table, keys)
+        self._recalled.append(msgspec.Raw(_encode([(held.table.name, known, found.get(known)) for known in keys])))  # as it is now
+        standing = self._standing[held.table]
+        for known in keys:
+            row = found.get(known)
+            own = whole(known) if row is None else held.table.key_of(row)  # so that the key is in memory once
+            held.rows[own] = row
+            if row is not None:
+                standing.add(own)
         return held.rows[key]
 
-    def _find(self, table: Table[Any], keys: Values) -> list[Recall]:
+    def _remember(self, table: Table[R], keys: Values) -> dict[tuple[Value, ...], R]:
+        """What was found when the same was asked for before the loading was broken off."""
+        found = {}
+        for key in keys:
+            _, known, values = self._remembered.popleft()
+            if known != key:
+                raise LookupError(f"the folds ask for {key} of {table.name}, but before they asked for {known}")
+            if values is not None:
+                found[key] = table.make(*values)
+        return found
+
+    def _find(self, table: Table[R], keys: Values) -> dict[tuple[Value, ...], R]:
+        """Looks for rows among those that are just being written, and then in the table, which may have these or not yet."""
         self._make_findable(table)
-        if not self._reading:
-            self._reading = True
-            self._written.result()
-            self.reader = self._snapshot.enter_context(self._store.reading())
-        found = self.stored(table, keys)
-        return [(table.name, key, astuple(found[key]) if key in found else None) for key in keys]
+        leaving = self._leaving[table]
+        found: dict[tuple[Value, ...], R] = {key: copy(row) for key in keys if (row := leaving.get(whole(key)))}
+        if len(found) < len(keys):
+            if not self._reading:
+                self._reading = True
+                self.reader = self._snapshot.enter_context(self._store.reading())
+            found |= self.stored(table, [key for key in keys if key not in found])
+        return found
 
     def _make_findable(self, table: Table[Any]) -> None:
         if table not in self._findable:
@@ -176,43 +215,67 @@ class LoadedRows(Rows):
 
         Raises what ``guard`` raises.
         """
-        if not everything and sum(len(held.rows) + len(held.added) for held in self.tables.values()) <= ROWS_HELD_MAX // 2:
+        aging = everything or self._full()
+        if not aging and sum(len(held.added) for held in self.tables.values()) <= ROWS_ADDED_MAX:
             return
         self._snapshot.close()
         self._reading = False
+        self._written.result()
+        for table, held in self.tables.items():
+            self._leaving[table] = self._aged(held) if aging else {}
+            if everything:
+                self._leaving[table] |= self._aged(held)
         changes = [self._change(held, everything) for held in self.tables.values()]
-        recalled, self._taken, self._recalled = self._recalled, {}, []
+        recalled, self._recalled = self._recalled, []
         if position <= self._stands and not everything:
             return
-        step = Step(position, EVERYTHING_LOADED if everything else self._held(), _encode(recalled))
-        self._written.result()
+        step = Step(position, EVERYTHING_LOADED if everything else self._held(aging), _encode(recalled))
         self._written = self._writer.submit(self._write, changes, step)
         if everything:
             self._written.result()
 
-    def _held(self) -> bytes | None:
-        """What is in memory, where it is time to keep it."""
-        if monotonic() - self._kept_at < KEPT_EVERY_SECONDS:
+    def _full(self) -> bool:
+        """Whether so many rows are held that the oldest have to leave: half of them may be such as were asked for again."""
+        asked, old = (sum(len(getattr(held, rows)) for held in self.tables.values()) for rows in ("rows", "old"))
+        return asked > ROWS_HELD_MAX // 2 or asked + old > ROWS_HELD_MAX
+
+    def _held(self, aging: bool) -> bytes | None:
+        """What is in memory, where it is time to keep it and all rows are old."""
+        if not aging or monotonic() - self._kept_at < KEPT_EVERY_SECONDS:
             return None
         self._kept_at = monotonic()
-        return _encode([_held_table(held, held.table in self._left) for held in self.tables.values()])
+        return _encode([compress(_encode(self._held_table(held)), level=1) for held in self.tables.values()])
+
+    def _held_table(self, held: Held[Any]) -> _HeldTable:
+        missing = [parts(key) for key, row in held.old.items() if row is None]
+        rows = [row for row in held.old.values() if row is not None]
+        standing = [parts(key) for key in self._standing[held.table]]
+        return _HeldTable(
+            held.table.name, rows, missing, standing, list(held.asking), list(held.sums.items()), held.table in self._left
+        )
 
     def _change(self, held: Held[Any], everything: bool) -> _Change:
-        table, leaving = held.table, [row for row in held.age().values() if row is not None]
-        if everything:
-            leaving += [row for row in held.age().values() if row is not None]
+        table, resting = held.table, list(self._leaving[held.table].values())
         sums: Values = []
         if held.sums and (everything or len(held.sums) > SUMS_HELD_MAX):
             sums, held.sums = [(*key, amount) for key, amount in held.sums.items()], {}
         if sums and table not in self._left:
-            leaving += [table.make(*each) for each in sums]
+            resting += [table.make(*each) for each in sums]
             sums = []
         elif sums:
             self._make_findable(table)
-        if leaving:
+        if resting:
             self._left.add(table)
         added, held.added = held.added, []
-        return _Change(table, [], self._taken.get(table, []), added + leaving, sums)
+        return _Change(table, [], self._taken.pop(table, []), added + resting, sums)
+
+    def _aged(self, held: Held[R]) -> dict[Key, R]:
+        """The oldest rows, which leave memory, but for those that stand in the table as they are."""
+        standing = self._standing[held.table]
+        aged = held.age()
+        leaving = {key: row for key, row in aged.items() if row is not None and key not in standing}
+        standing.difference_update(aged)
+        return leaving
 
     def _write(self, changes: Sequence[_Change], step: Step | None) -> None:
         with self._store.loading() as tx:
@@ -227,10 +290,3 @@ class LoadedRows(Rows):
                 tx.execute(say.add_up, sums)
             if step is not None:
                 self._note(tx, step)
-
-
-def _held_table(held: Held[Any], left: bool) -> _HeldTable:
-    """Right after the rows have aged, when all of them are old."""
-    missing = [parts(key) for key, row in held.old.items() if row is None]
-    rows = [row for row in held.old.values() if row is not None]
-    return _HeldTable(held.table.name, rows, missing, list(held.sums.items()), left)

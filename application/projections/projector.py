@@ -19,7 +19,6 @@ from application.projections.tables import (
     Table,
     Value,
     apply,
-    asking_of,
     folds_of,
     slots_of,
     whole,
@@ -32,7 +31,6 @@ class Projector:
     def __init__(self, projections: Sequence[Projection]) -> None:
         self._projections = projections
         self._folds = folds_of(projections)
-        self._asking = asking_of(projections)
         self._rows: Rows | None = None
 
     def begin(self, tx: Transaction, live: Found, others: Sequence[Recorded] | None) -> None:
@@ -43,7 +41,7 @@ class Projector:
         """
         slots = slots_of(live, self._projections)
         if others is None or self._rows is None or self._rows.slots != slots:
-            self._rows = Rows(slots, tx, self._asking)
+            self._rows = Rows(slots, tx)
         elif others:
             self._rows.reader = tx
             _Others(self._rows).take_over(self._folds, others)
@@ -65,7 +63,7 @@ class _Others(Rows):
     """
 
     def __init__(self, rows: Rows) -> None:
-        super().__init__(rows.slots, rows.reader, rows.asking)
+        super().__init__(rows.slots, rows.reader)
         self.tables = rows.tables
         self._read: set[tuple[Table[Any], Key]] = set()  # they stand as they do after all events
         self._touched: list[tuple[Table[Any], Key]] = []  # by the fold that is at work
@@ -74,6 +72,7 @@ class _Others(Rows):
     def take_over(self, folds: Folds, events: Sequence[Recorded]) -> None:
         self.expect(events)
         for event in events:
+            self.event = event
             for fold in folds.get(type(event.data), ()):
                 self._touched, self._doubtful = [], False
                 try:

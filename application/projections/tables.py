@@ -148,12 +148,13 @@ def _sql_type(hint: Any) -> str:
 
 
 class Held(Generic[R]):
-    """What is known of a table: rows by key, ``None`` where there is none, and what of it is not written yet.
+    """What is known of a table: rows by key, ``None`` where there is none, and what of it is not written yet. And the types of the
+    events at which folds asked for rows that were not held.
 
     Rows that nobody asked for since ``age`` was called twice are forgotten.
     """
 
-    __slots__ = ("added", "changed", "old", "rows", "sums", "table")
+    __slots__ = ("added", "asking", "changed", "old", "rows", "sums", "table")
 
     def __init__(self, table: Table[R]) -> None:
         self.table = table
@@ -161,6 +162,7 @@ class Held(Generic[R]):
         self.old: dict[Key, R | None] = {}
         self.changed: dict[Key, R | None] = {}
         self.added: list[R] = []
+        self.asking: dict[str, None] = {}  # in the order in which they asked first
         self.sums: dict[tuple[Value, ...], int] = {}
 
     def age(self) -> dict[Key, R | None]:
@@ -178,21 +180,24 @@ class _Tables(dict[Table[Any], Held[Any]]):
 class Rows:
     """The rows that folds read and write, each read once and written once a flush.
 
-    With the first that a batch of events has to read from a table come all that it will probably ask for there, where ``asking``
-    says which kinds of events ask for its rows. What others write into these tables has to be taken over (``projector``).
+    With the first that a batch of events has to read from a table come all that it will probably ask for there: those of all its
+    events whose kind has asked for rows of that table before. What others write into these tables has to be taken over
+    (``projector``).
     """
 
-    def __init__(self, slots: Mapping[str, str], reader: Reader, asking: "Asking | None" = None) -> None:
+    event: Recorded  # that is folded now
+
+    def __init__(self, slots: Mapping[str, str], reader: Reader) -> None:
         self.slots = dict(slots)  # by table
         self.reader = reader
         self.tables = _Tables()
-        self.asking = asking or {}
         self._batch: Sequence[Recorded] = ()
+        self._by_type: dict[str, list[Recorded]] = {}  # the batch, once somebody has to find rows
         self._found_in: set[Table[Any]] = set()  # in this batch
 
     def expect(self, batch: Sequence[Recorded]) -> None:
         """The events that are folded next."""
-        self._batch, self._found_in = batch, set()
+        self._batch, self._by_type, self._found_in = batch, {}, set()
 
     def get(self, table: Table[R], key: Key) -> R | None:
         """The row of that key as the fold left it. The key of several columns is a tuple."""
@@ -261,6 +266,9 @@ class Rows:
     def sought(self, held: Held[Any], key: Key) -> list[tuple[Value, ...]]:
         """The key, and those that the rest of the batch will probably ask for in the same table."""
         keys = [parts(key)]
+        if self.event.type not in held.asking:
+            held.asking[self.event.type] = None
+            self._found_in.discard(held.table)
         if held.table not in self._found_in:
             self._found_in.add(held.table)
             keys = list(dict.fromkeys([*keys, *self._probable(held)]))
@@ -273,19 +281,26 @@ class Rows:
             found = self.reader.fetch(say.select, keys[0])
         else:
             [found] = self.reader.ask(Question(say.select_any, cast("Sequence[tuple[str]]", keys)))
-        rows = [table.make(*values) for values in found]
+        share: dict[Value, Value] = {}  # rows have many texts in common, such as providers
+        rows = [table.make(*[share.setdefault(value, value) for value in values]) for values in found]
         return {parts(table.key_of(row)): row for row in rows}
 
     def _probable(self, held: Held[Any]) -> Iterator[tuple[Value, ...]]:
         """Rows are asked for by the stream of an event, or by what it is about besides."""
         column, *others = held.table.key
-        asking = self.asking.get(held.table, ())
-        for event in () if others else self._batch:
-            data: Any = event.data
-            if type(data) in asking:
+        for type in () if others else held.asking:
+            for event in self._of_type(type):
+                data: Any = event.data
                 key = str(getattr(data, column, None) or getattr(data, "booking", None) or event.stream)
                 if key not in held.rows and key not in held.old:
                     yield (key,)
+
+    def _of_type(self, type: str) -> Sequence[Recorded]:
+        """The events of the batch that have this type."""
+        if not self._by_type:
+            for event in self._batch:
+                self._by_type.setdefault(event.type, []).append(event)
+        return self._by_type.get(type, ())
 
 
 def parts(key: Key) -> tuple[Value, ...]:
@@ -318,7 +333,6 @@ class Projection:
 
 
 Folds = Mapping[type, Sequence[Fold]]
-Asking = Mapping[Table[Any], frozenset[type]]  # the kinds of events that may ask for a table's rows
 
 
 def folds_of(projections: Iterable[Projection]) -> Folds:
@@ -331,19 +345,10 @@ def folds_of(projections: Iterable[Projection]) -> Folds:
     return folds
 
 
-def asking_of(projections: Iterable[Projection]) -> Asking:
-    """By table, both classes of all events that its projection folds."""
-    return {
-        table: frozenset(form for event in projection.folds for form in forms_of(event))
-        for projection in projections
-        for table in projection.tables
-    }
-
-
 def apply(folds: Folds, events: Iterable[Recorded], rows: Rows) -> None:
     """Folds events, in their order, into the rows of all projections that they are about."""
     for event in events:
-        data = event.data
+        rows.event, data = event, event.data
         for fold in folds.get(type(data), ()):
             fold(event, data, rows)
 

@@ -19,5 +19,6 @@ def hold_little(set_: Any, kept_every_seconds: float) -> None:
     """Makes small batches, and memory so small that nearly every row leaves it; ``set_`` is like ``setattr``."""
     set_(rebuilding, "BATCH_EVENTS", 20)
     set_(loading, "ROWS_HELD_MAX", 40)
+    set_(loading, "ROWS_ADDED_MAX", 20)
     set_(loading, "SUMS_HELD_MAX", 15)
     set_(loading, "KEPT_EVERY_SECONDS", kept_every_seconds)

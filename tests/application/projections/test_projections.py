@@ -17,6 +17,7 @@ from application.projections import PROJECTIONS, loading, tables
 from application.projections.audit_trail import events, trail
 from application.projections.balances import balance
 from application.projections.bookings import (
+    BOOKINGS_TABLE,
     booking_ids_of_case,
     booking_ids_of_pool,
     booking_texts,
@@ -357,6 +358,17 @@ def test_a_turn_of_somebody_else_is_taken_over_without_reading(store_url: str, m
         monkeypatch.setattr(Rows, "stored", lambda *_: pytest.fail("a row was read"))
         log.append_all([([logged(15, BOOKING_3)], None)], others=log.recorded[known:])
         assert log.ask(versioned_booking, BOOKING, None).view.consumed_minutes == 45
+
+
+def test_rows_are_found_together_for_those_events_that_ask_for_them(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """given a process that holds nothing / when two sessions and a request come / then two bookings are looked for, at once."""
+    with opened_log(store_url) as log:
+        log.append([pool_opened(600), case_opened(), hours_requested(60, BOOKING), hours_requested(60, BOOKING_2)])
+        log.append([*approved(60, BOOKING), *approved(60, BOOKING_2)])
+        log.projector, asked, stored = Projector(PROJECTIONS), [], Rows.stored
+        monkeypatch.setattr(Rows, "stored", lambda rows, table, keys: (asked.append((table, keys)), stored(rows, table, keys))[1])
+        log.append([hours_requested(60, BOOKING_3), logged(15, SESSION, booking=BOOKING), logged(15, SESSION_2, booking=BOOKING_2)])
+        assert [keys for table, keys in asked if table is BOOKINGS_TABLE] == [[(str(BOOKING),), (str(BOOKING_2),)]]
 
 
 def test_a_turn_of_somebody_else_is_read_before_going_on(store_url: str) -> None:
