@@ -21,7 +21,7 @@ __all__ = ["open_store"]
 
 # Connections that read from PostgreSQL: the HTTP service reads from eight threads, following the log takes one more.
 _READERS_READY, _READERS_MORE = 2, 8
-_READER_IDLE_SECONDS_MAX = 60  # between two statements of one snapshot, such as a rebuild that computes in between
+_READER_IDLE_SECONDS_MAX = 600  # between two statements of one snapshot: findings of millions of events take minutes
 _POOL_WAIT_SECONDS_MAX = 5
 
 

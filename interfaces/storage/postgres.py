@@ -269,8 +269,10 @@ class PostgresTurnRecorder(TurnRecorder, stock.PostgresApplicationRecorder):
 
     @contextmanager
     def reading(self) -> Iterator[SnapshotReader]:
-        with self._snapshot() as cursor:
-            yield SnapshotReader(cursor, self.dialect)
+        with ExitStack() as snapshot:
+            yield SnapshotReader(snapshot.enter_context(self._snapshot()), self.dialect)
+            with suppress(PersistenceError):  # what was read stands, even if the connection has been lost since
+                snapshot.close()
 
     def appends(self) -> PostgresAppends:
         with self.dialect.library_errors():

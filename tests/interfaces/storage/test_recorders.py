@@ -500,6 +500,19 @@ def test_readers_do_not_wait_for_a_turn(store: Store, other: Store) -> None:
         assert positions(store) == positions(other) == [1]
 
 
+def test_what_was_read_stands_when_the_connection_is_lost_before_the_snapshot_ends(
+    monkeypatch: pytest.MonkeyPatch, fresh_url: Callable[[str], str]
+) -> None:
+    """given a reader that reckons for longer than the server waits / when it is done / then that is no error, and others read."""
+    monkeypatch.setattr("interfaces.storage._READER_IDLE_SECONDS_MAX", 1)
+    with closing(open_store(fresh_url("postgres"), create=True)) as store:
+        with store.reading() as reader:
+            assert reader.head() is None
+            time.sleep(1.5)
+        with store.reading() as reader:
+            assert reader.head() is None
+
+
 def test_a_snapshot_cannot_be_written_to(store: Store) -> None:
     """Reading refuses to write, but the connection that it borrowed can do so again."""
     with pytest.raises(PersistenceError), store.reading() as reader:
