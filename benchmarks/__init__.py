@@ -10,5 +10,5 @@ load.py             the load generator, a process of its own
 servers.py          ours, and the servers it is measured beside, as processes
 stock_server.py     stock behind FastAPI, and a route that only validates
 commands.py  http.py  projections.py  reads.py  footprint.py       the benchmarks
-report.py           the table, the marks, results.json, large.json, history.json
+report.py           the table, the marks, results.json, large-*.json, history.json
 """

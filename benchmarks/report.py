@@ -20,7 +20,6 @@ from benchmarks.sizes import Sizes
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
-LARGE_RESULTS = HERE / "large.json"
 HISTORY = HERE / "history.json"
 README = HERE / "README.md"
 LIBRARIES = ("eventsourcing", "psycopg", "msgspec", "fastapi", "pydantic", "starlette", "uvicorn", "uvloop", "cryptography")
@@ -303,10 +302,10 @@ def keep(run: Run, figures: Sequence[Figure], reached: Sequence[Outcome]) -> Non
     README.write_text(_between(text, "history", _history_table(history)))
 
 
-def keep_large(run: Run, figures: Sequence[Figure], reached: Sequence[Outcome]) -> None:
-    """Writes what was measured on large logs, and brings the README up to date."""
-    _write(LARGE_RESULTS, _document(run, figures, reached))
-    README.write_text(_between(README.read_text(), "large", _results(run, figures, reached)))
+def keep_large(events: int, run: Run, figures: Sequence[Figure], reached: Sequence[Outcome]) -> None:
+    """Writes what was measured on a log of that many events, and brings its part of the README up to date."""
+    _write(HERE / f"large-{events}.json", _document(run, figures, reached))
+    README.write_text(_between(README.read_text(), f"large {events}", _results(run, figures, reached)))
 
 
 def _write(path: Path, document: Any) -> None:

@@ -31,7 +31,7 @@ def test_every_benchmark_measures_all_sides_on_both_stores(name: str, places: Pl
 
 def test_the_large_logs_are_measured_on_both_stores(places: Places) -> None:
     """With next to nothing in them."""
-    figures, failed = measured_in_turn(large.parts(places, SMOKE, [300], told_events=150, open_cases=3))
+    figures, failed = measured_in_turn(large.parts(places, SMOKE, 300, told_events=150, open_cases=3))
     assert not failed
     assert {figure.store for figure in figures} == set(KINDS)
     assert min(value for figure in figures for value in figure.values) > 0
