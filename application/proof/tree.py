@@ -82,9 +82,10 @@ class Tree:
             if row.id != position:
                 raise LogDiffers(f"position {row.id} of the log follows position {position - 1}")
             leaves.append(leaf_hash(row))
-        while leaves:
-            room = BLOCK - frontier.size % BLOCK
-            run, leaves = leaves[:room], leaves[room:]
+        taken = 0
+        while taken < len(leaves):
+            run = leaves[taken : taken + BLOCK - frontier.size % BLOCK]
+            taken += len(run)
             completed = added(frontier, run)
             made.append(Row(0, frontier.size, b"".join(run)))
             made += [Row(level, frontier.size, each) for level, each in enumerate(completed, BLOCK_LEVEL)]
