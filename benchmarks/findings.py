@@ -12,9 +12,9 @@ from time import perf_counter
 import msgspec
 
 from application.findings import Findings
-from benchmarks.measuring import Figure, Measured
+from benchmarks.measuring import Figure, Measured, peak_mb
 from benchmarks.places import Database, Kind
-from benchmarks.servers import ROOT, peak_mb
+from benchmarks.servers import ROOT
 from domain.findings.thresholds import Thresholds
 from interfaces.storage import open_store
 

@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from threading import Barrier
 from time import perf_counter
@@ -137,3 +138,18 @@ def throughput(latencies: Sequence[float], seconds: float) -> Measured:
 def percentile(ordered: Sequence[float], percent: int) -> float:
     """The value that this many percent do not exceed."""
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+
+
+def resident_mb(pid: int | str = "self") -> float:
+    """The memory that a process holds now."""
+    return _status(pid, "VmRSS")
+
+
+def peak_mb(pid: int | str = "self") -> float:
+    """The most memory that a process has held."""
+    return _status(pid, "VmHWM")
+
+
+def _status(pid: int | str, name: str) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024

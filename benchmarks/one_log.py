@@ -9,7 +9,7 @@ from time import perf_counter
 import msgspec
 
 from benchmarks import office
-from benchmarks.servers import resident_mb
+from benchmarks.measuring import resident_mb
 from interfaces.service import open_service
 from interfaces.settings import Settings
 

@@ -10,7 +10,7 @@ from time import perf_counter
 import msgspec
 
 from application.rebuild import rebuild
-from benchmarks.servers import peak_mb
+from benchmarks.measuring import peak_mb
 from interfaces.storage import open_store
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.measuring import resident_mb
 from benchmarks.places import Database
 
 ROOT = Path(__file__).parents[1]
@@ -88,21 +89,6 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
-
-
-def resident_mb(pid: int | str = "self") -> float:
-    """The memory that a process holds now."""
-    return _status(pid, "VmRSS")
-
-
-def peak_mb(pid: int | str = "self") -> float:
-    """The most memory that a process has held."""
-    return _status(pid, "VmHWM")
-
-
-def _status(pid: int | str, name: str) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int) -> None:

@@ -14,9 +14,9 @@ import msgspec
 
 from application.proof import proofs
 from application.proof.verification import Verified, deviations_of
-from benchmarks.measuring import Figure, Measured, percentile
+from benchmarks.measuring import Figure, Measured, peak_mb, percentile
 from benchmarks.places import Database, Kind
-from benchmarks.servers import ROOT, peak_mb
+from benchmarks.servers import ROOT
 from interfaces.storage import open_store
 
 
