@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from application import commands
+from domain.quantities import BERLIN
 from interfaces.cli.stores import officer, service
 from interfaces.identity import trail
 from tests.interfaces.cli.conftest import Run, opened_pool
@@ -87,7 +88,7 @@ def test_two_persons_erase_and_backups_do_not_undo_it(run: Run, monkeypatch: pyt
 @pytest.mark.usefixtures("closed")
 def test_what_is_due_is_erased_in_two_runs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """By two persons; a dry run changes nothing, and a hold keeps its case."""
-    year = datetime.now(UTC).year
+    year = datetime.now(BERLIN).year
     due = json.loads(run("retention", "due", "--on", f"{year + 11}-01-01", "--json").stdout)
     assert [each["reference"] for each in due["persons"]] == ["fall-1", "fall-2"]
     assert run("retention", "due").stdout == "Nichts.\n"
