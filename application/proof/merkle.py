@@ -55,12 +55,13 @@ def joined(subtrees: Sequence[bytes], hashing: Hashing = sha256) -> bytes:
     return reduce(lambda right, left: parent(left, right, hashing), reversed(subtrees)) if subtrees else hashing(b"").digest()
 
 
-def root(leaves: Iterable[bytes]) -> bytes:
-    """The root of a tree with the leaves of these hashes."""
-    frontier = Frontier()
-    for leaf in leaves:
-        frontier.add(leaf)
-    return frontier.root()
+def root(leaves: Sequence[bytes], hashing: Hashing = sha256) -> bytes:
+    """The root of a tree with the leaves of these hashes: level by level, where one that is left over goes up as it is."""
+    while len(leaves) > 1:
+        left_over = leaves[-1:] if len(leaves) % 2 else ()
+        leaves = [hashing(b"\x01" + left + right).digest() for left, right in zip(leaves[::2], leaves[1::2], strict=False)]
+        leaves += left_over
+    return leaves[0] if leaves else hashing(b"").digest()
 
 
 class Frontier:
@@ -91,12 +92,10 @@ class Frontier:
     def add_subtree(self, leaves: Sequence[bytes]) -> list[bytes]:
         """Appends the leaves of a complete subtree, as many as a power of two, at a multiple of it; gives what ``add`` gives for
         the last of them, from the level of that subtree upwards."""
-        count, hashing = len(leaves), self._hashing
+        count = len(leaves)
         assert count.bit_count() == 1
         assert self.size % count == 0
-        while len(leaves) > 1:
-            leaves = [hashing(b"\x01" + left + right).digest() for left, right in zip(leaves[::2], leaves[1::2], strict=True)]
-        return self._append(leaves[0], count)
+        return self._append(root(leaves, self._hashing), count)
 
     def root(self) -> bytes:
         """The root of the tree as it is."""
