@@ -29,7 +29,7 @@ from domain.refusals import NotFound
 from domain.registry import Provider
 from domain.waiting_list import WaitingList
 
-HELD_MAX = 20_000  # cases, bookings, findings and providers; others are read again from their streams
+HELD_MAX = 40_000  # cases, bookings, findings and providers; others are read again from their streams
 # What a decision or a fold can fail with on events that no decision has ever made.
 IMPOSSIBLE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
