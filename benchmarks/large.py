@@ -18,11 +18,12 @@ from interfaces.storage import open_store
 
 
 def parts(places: Places, sizes: Sizes, events: int, told_events: int, open_cases: int) -> Iterator[tuple[str, Iterator[Figure]]]:
-    """Rebuilds, findings, verification, proofs, balances and approvals on a log of this length; growing pools and bookings."""
+    """Rebuilds, proofs, balances and approvals on a log of this length; unless that is too long, all the rest as well."""
     told = projections.told(places, told_events)
     for kind in KINDS:
         yield f"log of {events:,} events, {kind}", _of_a_log(places, kind, sizes, told, events, open_cases)
-        yield f"growth, {kind}", growth.of_a_pool_and_a_booking(places, kind, sizes)
+        if events <= WHOLE_LOG_EVENTS_MAX:
+            yield f"growth, {kind}", growth.of_a_pool_and_a_booking(places, kind, sizes)
 
 
 def _of_a_log(places: Places, kind: Kind, sizes: Sizes, told: projections.Told, events: int, open_cases: int) -> Iterator[Figure]:

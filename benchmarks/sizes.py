@@ -69,7 +69,7 @@ LARGE = replace(FULL, many_approvals=100_000)
 LARGE_LOGS = (1_000_000, 10_000_000)
 TOLD_EVENTS = 20_000  # by commands; large logs repeat them
 OPEN_CASES = 10_000  # at a time, as in a large city
-WHOLE_LOG_EVENTS_MAX = 1_000_000  # of logs whose findings and verification are measured
+WHOLE_LOG_EVENTS_MAX = 1_000_000  # of logs on which findings, verification and growing pools are measured
 
 SMOKE = Sizes(
     rounds=1,
