@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from time import time
 from typing import cast
 
@@ -101,7 +102,7 @@ async def _follow(port: int, token: str, number: int) -> None:
     loop = asyncio.get_running_loop()
     followers = []
     for each in range(number):
-        _, follower = await loop.create_connection(lambda each=each: Follower(token, each % SAMPLED == 0), "127.0.0.1", port)
+        _, follower = await loop.create_connection(partial(Follower, token, each % SAMPLED == 0), "127.0.0.1", port)
         followers.append(follower)
     await asyncio.gather(*(follower.follows for follower in followers))
     print("ready", flush=True)

@@ -30,7 +30,7 @@ from domain.findings.thresholds import Thresholds
 from domain.handling import FindingEvent, Matter
 from domain.personal_data import CLASSES, PersonalClass
 from domain.pool import PoolEvent, RefusedStep
-from domain.quantities import Actor, Period, Personal, RetentionClass, Rules, Sealed
+from domain.quantities import Actor, Period, Personal, Role, Rules, Sealed
 from domain.refusals import ORDER
 from domain.registry import ProviderEvent
 from domain.sampling import Population
@@ -320,7 +320,7 @@ PAGE_TITLES = {
     account.RENEWAL: "Eigenes Passwort oder eigenen zweiten Faktor erneuern",
     account.ENDING: "Eigene Sitzungen und Token beenden",
 }
-ROLES = {
+ROLES: Mapping[Role, str] = {
     "worker": "Fachkraft",
     "lead": "Leitung",
     "officer": "Sachbearbeitung",
@@ -351,8 +351,8 @@ def fields_section() -> str:
     return "\n".join(lines)
 
 
-KEPT_AS: Mapping[RetentionClass, str] = {
-    **RETENTION_CLASSES,
+KEPT_AS: Mapping[str, str] = {
+    **dict[str, str](RETENTION_CLASSES.items()),
     "procedure": "Begründungen von Sperren und Löschungen; enden mit der letzten der anderen Klassen",
 }
 
@@ -398,9 +398,10 @@ def with_sections(page: str) -> str:
         begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
         pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
         filled = f"{begin}\n\n{section()}\n\n{end}"
-        text, found = pattern.subn(lambda _, filled=filled: filled, text)
-        if found != 1:
+        around = pattern.split(text)
+        if len(around) != 2:
             raise ValueError(f"{page} has no section {name}")
+        text = filled.join(around)
     return text
 
 

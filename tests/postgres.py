@@ -128,7 +128,7 @@ def running_server(folder: Path, **settings: str) -> Iterator[Cluster]:
 
 def run_program(name: str, *arguments: str, folder: Path) -> None:
     """One of PostgreSQL's own programs, in the folder of a server and as the account that it runs under."""
-    command = [_find_binaries() / name, *arguments]
+    command = [str(_find_binaries() / name), *map(str, arguments)]
     done = subprocess.run(command, cwd=folder, env=_environment(), capture_output=True, text=True, check=False, **_unprivileged())
     if done.returncode:
         pytest.fail(f"{command[0]} failed: {done.stdout}{done.stderr}", pytrace=False)
