@@ -9,8 +9,6 @@ from functools import reduce
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
-EMPTY = sha256().digest()  # the root of no leaves
-
 Proof = Sequence[bytes]
 
 

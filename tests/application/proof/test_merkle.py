@@ -186,7 +186,7 @@ def mutilated(stated: tuple, chance: random.Random) -> tuple:
 
 
 def mutilated_path(hashes: list[bytes], chance: random.Random) -> list[bytes]:
-    another = chance.choice([LEAVES[chance.randrange(300)], merkle.EMPTY, b"", *hashes])
+    another = chance.choice([LEAVES[chance.randrange(300)], sha256().digest(), b"", *hashes])
     at = chance.randrange(len(hashes) + 1)
     if not hashes or chance.random() < 0.25:
         hashes.insert(at, another)
