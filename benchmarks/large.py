@@ -30,13 +30,13 @@ def _of_a_log(places: Places, kind: Kind, sizes: Sizes, told: projections.Told, 
     short = _written(places, kind, told, sizes.short_log_events, open_cases)
     list(projections.large_rebuilds(kind, short, sizes.short_log_events))
     long = _written(places, kind, told, events, open_cases)
+    yield from verifying.proofs_in(kind, long, events, sizes.reads)  # before the server has to clean up behind rebuilds
     rebuilt = list(projections.large_rebuilds(kind, long, events))
     yield from rebuilt
     if events <= WHOLE_LOG_EVENTS_MAX:
         yield from findings.over_a_log(kind, long, events)
         yield replace(rebuilt[0], benchmark="findings", case=f"{events:,} events", side="rebuild")
         yield from verifying.of_a_log(kind, long, events)
-    yield from verifying.proofs_in(kind, long, events, sizes.reads)
     for figure in reads.balance_reads(kind, sizes, told.pool, short, long):
         yield replace(figure, case=f"{figure.case}, {events:,} events")
     yield from growth.of_the_log(kind, sizes, told.pool, short, long, events)
