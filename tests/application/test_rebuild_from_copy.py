@@ -97,6 +97,7 @@ def test_another_log_is_refused(log: Log, fresh_url: Callable[[str], str]) -> No
     assert check(log.store, [], quietly) == []
 
 
+@pytest.mark.postgres_tools
 def test_from_a_streaming_standby(monkeypatch: pytest.MonkeyPatch) -> None:
     """given a standby that replays, and then stands still / when rebuilt from it / then every event counts once all the same."""
     monkeypatch.setattr(rebuilding, "BATCH_EVENTS", 10)

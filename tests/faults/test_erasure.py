@@ -188,6 +188,7 @@ def test_nothing_is_found_of_who_is_erased_on_sqlite(tmp_path: Path, caplog: pyt
     live_and_forget(f"sqlite:///{tmp_path}/store.db", tmp_path, 8, lambda: [("log of the service", caplog.text.encode())])
 
 
+@pytest.mark.postgres_tools
 def test_nothing_is_found_of_who_is_erased_on_postgresql(tmp_path: Path) -> None:
     """The same in the server's files, its write-ahead log, its log and its dumps."""
     on_postgresql(tmp_path, 2)
