@@ -4,6 +4,7 @@ Whatever is changed in an event stays a decision that somebody could have made, 
 """
 
 import random
+import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -275,13 +276,19 @@ def changed(scene: Scene, changes: Sequence[Callable[[Scene, bool], Rows]], behi
 # ── The attacks
 
 
+RECORDING = re.compile(rb'"(?:cause|recorded_at)":"?([^",]+)')
+
+
 def flipped(value: bytes, bit: int) -> bytes:
     return bytes(byte ^ (1 << bit % 8) if at == bit // 8 else byte for at, byte in enumerate(value))
 
 
 def a_bit(scene: Scene) -> None:
+    """Anywhere, or the last one of a character of the cause or the instant: of all the others few leave these readable."""
     row = scene.rows[scene.chance.choice(scene.positions(behind=False)) - 1]
-    state = flipped(row.state, scene.chance.randrange(len(row.state) * 8))
+    spans = (found.span(1) for found in RECORDING.finditer(row.state))
+    bits = [range(len(row.state) * 8), *(range(start * 8, end * 8, 8) for start, end in spans)]
+    state = flipped(row.state, scene.chance.choice(scene.chance.choice(bits)))
     scene.store(replaced(scene.rows, Notification(row.originator_id, row.originator_version, row.topic, state, row.id)))
 
 
