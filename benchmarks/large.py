@@ -30,7 +30,7 @@ def _of_a_log(places: Places, kind: Kind, sizes: Sizes, told: projections.Told, 
     short = _written(places, kind, told, sizes.short_log_events, open_cases)
     list(projections.large_rebuilds(kind, short, sizes.short_log_events))
     long = _written(places, kind, told, events, open_cases)
-    yield from verifying.proofs_in(kind, long, events, sizes.reads)  # before the server has to clean up behind rebuilds
+    yield from verifying.proofs_in(kind, long, events, sizes.reads)  # right after rebuilds they take longer
     rebuilt = list(projections.large_rebuilds(kind, long, events))
     yield from rebuilt
     if events <= WHOLE_LOG_EVENTS_MAX:

@@ -223,7 +223,7 @@ class LoadedRows(Rows):
         self._written.result()
         for table, held in self.tables.items():
             self._leaving[table] = self._aged(held) if aging else {}
-            if everything:
+            if everything:  # those that were asked for lately as well
                 self._leaving[table] |= self._aged(held)
         changes = [self._change(held, everything) for held in self.tables.values()]
         recalled, self._recalled = self._recalled, []
@@ -236,7 +236,8 @@ class LoadedRows(Rows):
 
     def _full(self) -> bool:
         """Whether so many rows are held that the oldest have to leave: half of them may be such as were asked for again."""
-        asked, old = (sum(len(getattr(held, rows)) for held in self.tables.values()) for rows in ("rows", "old"))
+        asked = sum(len(held.rows) for held in self.tables.values())
+        old = sum(len(held.old) for held in self.tables.values())
         return asked > ROWS_HELD_MAX // 2 or asked + old > ROWS_HELD_MAX
 
     def _held(self, aging: bool) -> bytes | None:

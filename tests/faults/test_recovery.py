@@ -60,6 +60,7 @@ class Load:
 
 
 @pytest.mark.chaos
+@pytest.mark.postgres_tools
 def test_back_to_an_instant(tmp_path: Path) -> None:
     """The log ends with the last decision before the instant; what had been answered by then is there, and the service goes on."""
     with new_folder() as archive, new_folder() as recovered:

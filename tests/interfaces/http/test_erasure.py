@@ -1,6 +1,6 @@
 """What becomes of a person's data, as officers see and decide it."""
 
-from domain.quantities import BERLIN
+from domain.quantities import berlin_day
 from interfaces.http.erasing import CarryingOut
 from tests.interfaces.http.office import Office
 
@@ -79,7 +79,7 @@ def test_what_left_the_house_is_named(office: Office) -> None:
 def test_the_calendar_names_whose_data_are_due(office: Office) -> None:
     """Held ones as well, and that they are held."""
     case = closed(office)
-    year = office.service.clock().astimezone(BERLIN).year
+    year = berlin_day(office.service.clock()).year
     assert case not in {each["case"] for each in office.get("officer", "/retention").json()["persons"]}
     office.when("officer", HOLD, {"reason": "Klage"}).answers(200)
     office.when("officer", HOLD, {"reason": "Klage"}).refuses("already_decided")

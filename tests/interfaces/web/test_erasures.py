@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from domain.personal_data import CLASSES
-from domain.quantities import BERLIN
+from domain.quantities import berlin_day
 from interfaces.http.erasing import CarryingOut
 from interfaces.web import erasures
 from interfaces.web.erasures import COMMANDS
@@ -68,7 +68,7 @@ def stands(office: Office, case: str) -> dict[str, object]:
 
 def test_the_calendar_names_whose_data_are_due_on_a_day(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Found from the first page; each with its days and how it stands, a page at a time, and no text of anybody."""
-    case, year = office.given(*CLOSED).case, office.service.clock().astimezone(BERLIN).year
+    case, year = office.given(*CLOSED).case, berlin_day(office.service.clock()).year
     officer, _ = officers(office)
     [link] = read(officer.opens("/", pool=office.pool)).links(CALENDAR)
     assert f"{ERASURE}?case={case}" not in officer.opens(link).text
@@ -82,7 +82,7 @@ def test_the_calendar_names_whose_data_are_due_on_a_day(office: Office, monkeypa
     assert len(listed) == len(set(listed)) == len(pages) >= 2
     assert {f"{ERASURE}?case={case}", f"{ERASURE}?case={office.case}"} <= set(listed)
     whole = " ".join(page.text for page in pages)
-    assert f"traeger-a {office.service.clock().astimezone(BERLIN):%d.%m.%Y} 01.01.{year + 11} –" in whole
+    assert f"traeger-a {berlin_day(office.service.clock()):%d.%m.%Y} 01.01.{year + 11} –" in whole
     assert TEXT not in whole
 
 
@@ -91,7 +91,7 @@ def test_a_page_that_begins_behind_somebody_erased_begins_anew(office: Office, m
     monkeypatch.setattr(erasures, "PERSONS_SHOWN", 1)
     case = office.given(*CLOSED).case
     officer, _ = officers(office)
-    on = f"01.01.{office.service.clock().astimezone(BERLIN).year + 11}"
+    on = f"01.01.{berlin_day(office.service.clock()).year + 11}"
     first = read(officer.opens(CALENDAR, on=on)).links(f"{ERASURE}?")
     assert read(officer.opens(CALENDAR, on=on, after=str(uuid4()))).links(f"{ERASURE}?") == first
     assert read(officer.opens(CALENDAR, on=on, after=case)).links(f"{ERASURE}?") != [f"{ERASURE}?case={case}"]
