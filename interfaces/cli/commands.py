@@ -6,6 +6,8 @@ from typing import IO, Any
 
 import click
 
+from interfaces.loading import quickly
+
 
 class Failed(click.ClickException):
     """Refused or differing: the reason on stderr, exit status 1."""
@@ -29,7 +31,10 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         module = self._modules.get(cmd_name)
-        return _with_german_usage(import_module(module).command) if module else None
+        if module is None:
+            return None
+        with quickly():
+            return _with_german_usage(import_module(module).command)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Expected failures become their sentence; anything else is a bug of ours and keeps its traceback."""

@@ -18,6 +18,7 @@ from application.demonstration import demonstration
 from application.log import Store
 from interfaces import logs
 from interfaces.http.transport import Protocol
+from interfaces.loading import quickly
 from interfaces.settings import Settings
 from interfaces.storage import open_store
 from interfaces.storage.migrate import schema_state
@@ -71,7 +72,8 @@ class Worker:
     folder: Path | None = None
 
     def __call__(self) -> ASGIApp:
-        from interfaces.http.worker import application  # the parent of several needs nothing of it
+        with quickly():
+            from interfaces.http.worker import application  # the parent of several needs nothing of it
 
         return application(self.settings, self.folder)
 

@@ -26,34 +26,40 @@ class Sender:
     """Posts to receivers, on connections that stay open. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._client = httpx.AsyncClient(
-            verify=ssl.create_default_context(),  # whom the machine trusts, and so the office's own authority as well
-            trust_env=False,  # no proxy, and no password of a .netrc
-            follow_redirects=False,
-            timeout=httpx.Timeout(ATTEMPT_SECONDS_MAX, connect=CONNECT_SECONDS_MAX),
-            limits=httpx.Limits(max_connections=None),  # one for each webhook: a slow one must not take another's
-            headers={"user-agent": "Stundenpool", "content-type": MEDIA_TYPE, "accept": "*/*", "accept-encoding": "identity"},
-        )
+        self._client: httpx.AsyncClient | None = None  # with the first attempt: most installations make none, and it takes a while
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        await self._client.aclose()
+        if self._client is not None:
+            await self._client.aclose()
 
     async def attempt(self, url: str, secret: bytes, message: str, body: bytes) -> Failure | None:
         """``None`` where the receiver has taken the event."""
+        client = self._client = self._client or _new_client()
         headers = signing.headers(secret, message, int(time.time()), body)
         answer: httpx.Response | None = None
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS_MAX):
-                async with self._client.stream("POST", url, content=body, headers=headers) as answer:
+                async with client.stream("POST", url, content=body, headers=headers) as answer:
                     await _read_little(answer)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, UnicodeError) as error:
             if answer is None:
                 return Failure(_kind(error))
         assert answer is not None
         return _judged(answer)
+
+
+def _new_client() -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        verify=ssl.create_default_context(),  # whom the machine trusts, and so the office's own authority as well
+        trust_env=False,  # no proxy, and no password of a .netrc
+        follow_redirects=False,
+        timeout=httpx.Timeout(ATTEMPT_SECONDS_MAX, connect=CONNECT_SECONDS_MAX),
+        limits=httpx.Limits(max_connections=None),  # one for each webhook: a slow one must not take another's
+        headers={"user-agent": "Stundenpool", "content-type": MEDIA_TYPE, "accept": "*/*", "accept-encoding": "identity"},
+    )
 
 
 async def _read_little(answer: httpx.Response) -> None:
