@@ -6,8 +6,8 @@ BIN := .venv/bin
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --quiet --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-# Some images forbid Python to keep what it has compiled. Then each of the hundreds of processes that tests start would compile
-# everything anew, and the service would not start as it does where it is installed.
+# Some images forbid Python to keep what it has compiled. Then each of the hundreds of processes that tests and benchmarks start
+# would compile anew whatever has changed since the set-up.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup run test lint format docs chaos bench bench-large lock sbom clean always

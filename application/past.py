@@ -1,13 +1,13 @@
 """Whatever is shown today, as it would have been shown then.
 
 The log knows when everything was recorded. So any screen and any report can be asked as known at an instant: the projections are
-folded once more from the log, up to the last event that had been recorded, into tables in memory, and whoever reads the live ones
-reads these. Folds and readers are the same, so what a screen learns to show today it can show of the past.
+folded once more from the log, up to the last event that had been recorded, into tables of their own, and whoever reads the live
+ones reads these. Folds and readers are the same, so what a screen learns to show today it can show of the past.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from threading import Lock
 from typing import Any, Protocol
@@ -22,11 +22,14 @@ from application.projections.tables import SLOTS, Rows, apply, folds_of
 from domain.quantities import start_of_next_day
 from domain.refusals import Malformed
 
-EVENTS_MAX = 250_000  # folded for one question: about eleven seconds
-KEPT_MAX = 2  # of up to 165 MB
+EVENTS_MAX = 250_000  # folded for a question over HTTP: about eleven seconds
+KEPT_MAX = 2
 BATCH_EVENTS = 2_000
 FLUSH_BATCHES = 25
 WAIT_SECONDS_MAX = 5.0  # while another thread folds
+
+
+Progress = Callable[[int, int], None]
 
 
 class Tables(Protocol):
@@ -50,8 +53,14 @@ class Past:
         return log if self.tables is None else _PastReader(log, self.tables, self.position)
 
 
+def past(log: Reader, known_at: datetime | date, tables: Callable[[], Tables], progress: Progress) -> Past:
+    """What was known, however much that is; a date means through its end. ``progress`` is told the events folded, and all."""
+    found, complete = _asked(log, known_at)
+    return found if complete else replace(found, tables=_folded(log, found.position, tables(), progress))
+
+
 class Pasts:
-    """The pasts of one log that were asked for last. Threads may share it."""
+    """The pasts of one log that were asked for last, for those who cannot wait long. Threads may share it."""
 
     def __init__(self, empty: Callable[[], Tables]) -> None:
         self._empty = empty
@@ -60,21 +69,20 @@ class Pasts:
 
     def at(self, log: Reader, known_at: datetime | date) -> Past:
         """What was known; a date means through its end. Raises ``Malformed`` where that is too much to fold it for a question."""
-        instant = known_at if isinstance(known_at, datetime) else start_of_next_day(known_at) - timedelta(microseconds=1)
-        head = log.head()
-        position = _last_until(log, head.id if head else 0, instant)
-        if head is None or position == head.id:
-            return Past(instant, position, None)
-        if position > EVENTS_MAX:
+        found, complete = _asked(log, known_at)
+        if complete:
+            return found
+        if found.position > EVENTS_MAX:
             raise Malformed(
                 place="known_at",
-                problem=f"bis dahin waren {position} Ereignisse verzeichnet, nachgespielt werden nur die ersten {EVENTS_MAX}; "
-                "Salden, Vergleiche und Erklärungen von Salden gibt es zu jedem Zeitpunkt",
+                problem=f"bis dahin waren {found.position} Ereignisse verzeichnet, hier nachgespielt werden nur die ersten "
+                f"{EVENTS_MAX}; Salden, Vergleiche und Erklärungen von Salden gibt es zu jedem Zeitpunkt, alles andere dann an der "
+                "Befehlszeile (--known-at)",
             )
         if not self._lock.acquire(timeout=WAIT_SECONDS_MAX):
             raise StoreUnavailable("another thread is folding a past of the log")
         try:
-            return Past(instant, position, self._tables(log, position))
+            return replace(found, tables=self._tables(log, found.position))
         finally:
             self._lock.release()
 
@@ -85,11 +93,19 @@ class Pasts:
             self._kept.pop(position, None)
             while len(self._kept) >= KEPT_MAX:
                 self._kept.popitem(last=False)
-            tables = self._empty()
-            _fold(log, position, tables)
+            tables = _folded(log, position, self._empty(), lambda done, total: None)
             self._kept[position] = last, tables
         self._kept.move_to_end(position)
         return tables
+
+
+def _asked(log: Reader, known_at: datetime | date) -> tuple[Past, bool]:
+    """Where the past ended, without its tables, and whether that is all until today."""
+    instant = known_at if isinstance(known_at, datetime) else start_of_next_day(known_at) - timedelta(microseconds=1)
+    head = log.head()
+    size = head.id if head else 0
+    position = _last_until(log, size, instant)
+    return Past(instant, position, None), position == size
 
 
 def _last_until(log: Reader, size: int, instant: datetime) -> int:
@@ -105,7 +121,7 @@ def _last_until(log: Reader, size: int, instant: datetime) -> int:
     return known
 
 
-def _fold(log: Reader, position: int, tables: Tables) -> None:
+def _folded(log: Reader, position: int, tables: Tables, progress: Progress) -> Tables:
     slot, slots = SLOTS[0], dict[str, str]()
     tables.fetch("CREATE TABLE projections (name TEXT NOT NULL, version BIGINT NOT NULL, slot TEXT NOT NULL)")
     tables.execute(
@@ -119,6 +135,7 @@ def _fold(log: Reader, position: int, tables: Tables) -> None:
     folds, rows = folds_of(PROJECTIONS), Rows(slots, tables)  # type: ignore[arg-type]  # of a reader it only fetches
     for number, done in enumerate(range(0, position, BATCH_EVENTS), start=1):
         apply(folds, read_events(log.stored_rows(done, min(BATCH_EVENTS, position - done))), rows)
+        progress(min(done + BATCH_EVENTS, position), position)
         if number % FLUSH_BATCHES == 0:
             rows.flush(tables)  # type: ignore[arg-type]  # which only executes
     rows.flush(tables)  # type: ignore[arg-type]
@@ -126,6 +143,7 @@ def _fold(log: Reader, position: int, tables: Tables) -> None:
         for statement in table.create_indexes(slot):
             tables.fetch(statement)
     _copy_what_stands_beside(log, position, tables)
+    return tables
 
 
 def _copy_what_stands_beside(log: Reader, position: int, tables: Tables) -> None:

@@ -20,7 +20,7 @@ from application.log import Store, read_event
 from application.projections import PROJECTIONS
 from application.projections.projector import Projector
 from application.projections.tables import LIVE
-from benchmarks import limits, stock
+from benchmarks import limits, replay, stock
 from benchmarks.measuring import Figure, Measured, Sides, interleaved
 from benchmarks.one_log import Written
 from benchmarks.one_rebuild import Rebuilt
@@ -90,16 +90,17 @@ class _Bringing:
 
 
 def large_rebuilds(kind: Kind, database: Database, events: int) -> Iterator[Figure]:
-    """One rebuild of all projections, one of balances and bookings alone, and the memory that they take."""
+    """One rebuild of all projections, one of balances and bookings alone, and the memory that they take; and one replay."""
     peaks: list[Measured] = []
     for case, names in CASES.items():
         sides: Sides = {"ours": _rebuilding(database, names, peaks), "limit": partial(limits.read_table, database)}
         yield from interleaved("rebuild", kind, f"{case}, {events:,} events", "/s", 1, sides)
     yield Figure("memory", kind, f"rebuild of {events:,} events, peak", "ours", "MB", (peaks[0],))
+    yield from replay.beside_rebuilds(kind, database, events, 1, _rebuilding(database, (), []))
 
 
 def rebuilds(places: Places, kind: Kind, sizes: Sizes, database: Database) -> Iterator[Figure]:
-    """Events a second of rebuilding everything, and balances and bookings alone; and the memory that takes."""
+    """Events a second of rebuilding everything, and balances and bookings alone; the memory that takes; and replays."""
     theirs = places.empty(kind)
     runner = stock.projection_round(theirs, sizes.stock_events)
     peaks: list[Measured] = []
@@ -107,6 +108,7 @@ def rebuilds(places: Places, kind: Kind, sizes: Sizes, database: Database) -> It
         sides: Sides = {"ours": _rebuilding(database, names, peaks), "stock": runner, "limit": partial(limits.read_table, database)}
         yield from interleaved("rebuild", kind, case, "/s", sizes.rounds, sides)
     yield Figure("memory", kind, "rebuild, peak", "ours", "MB", tuple(peaks[: sizes.rounds]))
+    yield from replay.beside_rebuilds(kind, database, sizes.log_events, sizes.rounds, _rebuilding(database, (), []))
 
 
 def _rebuilding(database: Database, names: tuple[str, ...], peaks: list[Measured]) -> Callable[[], Measured]:

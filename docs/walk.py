@@ -48,8 +48,8 @@ from interfaces.settings import Settings
 from interfaces.storage import open_store
 from interfaces.storage.keystore import open_keystore
 from interfaces.storage.ledger import ErasureLedger
-from interfaces.storage.memory import MemoryTables
 from interfaces.storage.migrate import migrate
+from interfaces.storage.temporary import TemporaryTables
 
 Said = dict[str, Any]
 
@@ -166,7 +166,7 @@ def service_at(folder: Path, clock: Clock) -> Iterator[Service]:
         keyring = Keyring(keys)
         engine = stack.enter_context(closing(Engine(store, keyring, problem_bytes, clock)))
         erasing = Erasing(store, keys, keyring, ErasureLedger(settings.ledger_file))
-        read_log, findings, pasts = ReadLog(store, keyring), Findings(Thresholds()), Pasts(MemoryTables)
+        read_log, findings, pasts = ReadLog(store, keyring), Findings(Thresholds()), Pasts(TemporaryTables)
         yield Service(settings, store, keys, keyring, engine, clock, read_log, findings, pasts, erasing, Periods())
 
 

@@ -19,7 +19,7 @@ from interfaces.storage import open_store
 from interfaces.storage.checkpoint_keys import CheckpointKeys
 from interfaces.storage.keystore import open_keystore_of
 from interfaces.storage.ledger import ErasureLedger
-from interfaces.storage.memory import MemoryTables
+from interfaces.storage.temporary import TemporaryTables
 from interfaces.thresholds import read_periods, read_thresholds
 
 
@@ -58,5 +58,5 @@ def open_service(settings: Settings) -> Iterator[Service]:
         findings = Findings(read_thresholds(settings.findings))
         erasing = Erasing(store, keys, keyring, ErasureLedger(settings.ledger_file))
         periods = read_periods(settings.retention)
-        read_log, pasts = ReadLog(store, keyring), Pasts(MemoryTables)
+        read_log, pasts = ReadLog(store, keyring), Pasts(TemporaryTables)
         yield Service(settings, store, keys, keyring, engine, clock, read_log, findings, pasts, erasing, periods)

@@ -31,11 +31,12 @@ def findings(pool: UUID | None, known_at: datetime | date | None, as_json: bool,
     if as_json and as_csv:
         raise click.UsageError("--json und --csv schließen einander aus.")
     settings = read_settings()
-    with opened_store(settings) as store, store.reading() as reader, progress_bar("Ereignisse") as progress:
+    with opened_store(settings) as store, store.reading() as reader:
         past = known(reader, known_at)
         if pool is not None:
             pools.must_exist(past, pool)
-        report = Findings(read_thresholds(settings.findings)).report(past, pool=pool, progress=progress)
+        with progress_bar("Ereignisse") as progress:
+            report = Findings(read_thresholds(settings.findings)).report(past, pool=pool, progress=progress)
     if as_csv:
         click.echo(findings_csv(report), nl=False)
     else:

@@ -8,15 +8,16 @@ from datetime import date, datetime
 import click
 
 from application.log import Reader, Store
-from application.past import Pasts
+from application.past import past
 from application.projections import PROJECTIONS
 from application.projections.tables import live_slots
 from domain.quantities import Actor
+from interfaces.cli.progress import event_progress
 from interfaces.identity.people import OFFICE
 from interfaces.service import Service, open_service
 from interfaces.settings import Settings, read_settings
 from interfaces.storage import open_store
-from interfaces.storage.memory import MemoryTables
+from interfaces.storage.temporary import TemporaryTables
 
 subject_option = click.option(
     "--subject", metavar="NAME", help="Kennung, unter der das verzeichnet wird; sonst der Name des Benutzerkontos."
@@ -53,7 +54,10 @@ def reading() -> Iterator[Reader]:
 
 def known(reader: Reader, at: datetime | date | None) -> Reader:
     """What was known at an instant; everything where none is stated."""
-    return reader if at is None else Pasts(MemoryTables).at(reader, at).over(reader)
+    if at is None:
+        return reader
+    with event_progress() as progress:
+        return past(reader, at, TemporaryTables, progress).over(reader)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from domain.booking import BookingEvent
 from domain.findings.thresholds import Thresholds
 from domain.quantities import BERLIN
 from domain.refusals import Malformed, NotFound
-from interfaces.storage.memory import MemoryTables
+from interfaces.storage.temporary import TemporaryTables
 from tests.application.projections.driver import Log, live_rows, opened_log
 from tests.application.projections.histories import POOL, START, History, steps
 from tests.conftest import STORE_KINDS
@@ -33,7 +33,7 @@ EXAMPLES = {"sqlite": 5, "postgres": 1}
 
 
 def pasts() -> Pasts:
-    return Pasts(MemoryTables)
+    return Pasts(TemporaryTables)
 
 
 def asked(log: Log, known: Past, reader: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -133,7 +133,8 @@ def test_another_log_is_folded_anew(store_url: str, fresh_url: Callable[[str], s
 
 
 def test_more_than_can_be_folded_is_refused(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """given a limit / when more had been recorded / then a sentence says so, and what is known until today needs no folding."""
+    """given a limit / when more had been recorded / then a sentence says so, and what is known until today needs no folding;
+    whoever can wait is told how far it is."""
     monkeypatch.setattr(past, "EVENTS_MAX", 3)
     with opened_log(store_url) as log:
         story(log)
@@ -141,6 +142,10 @@ def test_more_than_can_be_folded_is_refused(store_url: str, monkeypatch: pytest.
             log.ask(pasts().at, SERVED_AT)
         assert "bis dahin waren" in str(refused.value.message)
         assert log.ask(pasts().at, SERVED_AT + timedelta(days=2)).tables is None
+        told: list[tuple[int, int]] = []
+        known = log.ask(past.past, SERVED_AT, TemporaryTables, lambda *far: told.append(far))
+        assert asked(log, known, balance, FACTS_POOL).granted == 240
+        assert told == [(known.position, known.position)]
 
 
 def test_many_batches_come_to_the_same(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

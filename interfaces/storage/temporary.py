@@ -1,4 +1,4 @@
-"""Tables in memory, for what is folded once and only read from then on. They are gone with the last who reads them."""
+"""Tables for what is folded once and only read from then on. They are gone with the last who reads them."""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -7,12 +7,15 @@ from typing import Any
 
 from application.log import Found
 
+MEMORY_KIB = 64 * 1024  # what is beyond goes into a file without a name
 
-class MemoryTables:
-    """An SQLite database of its own. Threads may share it."""
+
+class TemporaryTables:
+    """An SQLite database of its own, in memory as far as it is small. Threads may share it."""
 
     def __init__(self) -> None:
-        self._connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        self._connection = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._connection.execute(f"PRAGMA cache_size = -{MEMORY_KIB}")
         self._connection.execute("PRAGMA journal_mode = OFF")  # nothing is ever rolled back
         self._connection.execute("BEGIN")  # once for good, or each row would be a transaction
         self._lock = Lock()
