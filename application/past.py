@@ -25,7 +25,7 @@ from domain.refusals import Malformed
 EVENTS_MAX = 250_000  # folded for a question over HTTP: about eleven seconds
 KEPT_MAX = 2
 BATCH_EVENTS = 2_000
-FLUSH_BATCHES = 25
+FLUSH_BATCHES = 10
 WAIT_SECONDS_MAX = 5.0  # while another thread folds
 
 

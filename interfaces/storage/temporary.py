@@ -7,7 +7,7 @@ from typing import Any
 
 from application.log import Found
 
-MEMORY_KIB = 64 * 1024  # what is beyond goes into a file without a name
+MEMORY_KIB = 32 * 1024  # what is beyond goes into a file without a name
 
 
 class TemporaryTables:
