@@ -7,7 +7,7 @@ ones reads these. Folds and readers are the same, so what a screen learns to sho
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from threading import Lock
 from typing import Any, Protocol
@@ -55,8 +55,8 @@ class Past:
 
 def past(log: Reader, known_at: datetime | date, tables: Callable[[], Tables], progress: Progress) -> Past:
     """What was known, however much that is; a date means through its end. ``progress`` is told the events folded, and all."""
-    found, complete = _asked(log, known_at)
-    return found if complete else replace(found, tables=_folded(log, found.position, tables(), progress))
+    instant, position, complete = _until(log, known_at)
+    return Past(instant, position, None if complete else _folded(log, position, tables(), progress))
 
 
 class Pasts:
@@ -69,20 +69,20 @@ class Pasts:
 
     def at(self, log: Reader, known_at: datetime | date) -> Past:
         """What was known; a date means through its end. Raises ``Malformed`` where that is too much to fold it for a question."""
-        found, complete = _asked(log, known_at)
+        instant, position, complete = _until(log, known_at)
         if complete:
-            return found
-        if found.position > EVENTS_MAX:
+            return Past(instant, position, None)
+        if position > EVENTS_MAX:
             raise Malformed(
                 place="known_at",
-                problem=f"bis dahin waren {found.position} Ereignisse verzeichnet, hier nachgespielt werden nur die ersten "
+                problem=f"bis dahin waren {position} Ereignisse verzeichnet, hier nachgespielt werden nur die ersten "
                 f"{EVENTS_MAX}; Salden, Vergleiche und Erklärungen von Salden gibt es zu jedem Zeitpunkt, alles andere dann an der "
                 "Befehlszeile (--known-at)",
             )
         if not self._lock.acquire(timeout=WAIT_SECONDS_MAX):
             raise StoreUnavailable("another thread is folding a past of the log")
         try:
-            return replace(found, tables=self._tables(log, found.position))
+            return Past(instant, position, self._tables(log, position))
         finally:
             self._lock.release()
 
@@ -99,13 +99,13 @@ class Pasts:
         return tables
 
 
-def _asked(log: Reader, known_at: datetime | date) -> tuple[Past, bool]:
-    """Where the past ended, without its tables, and whether that is all until today."""
+def _until(log: Reader, known_at: datetime | date) -> tuple[datetime, int, bool]:
+    """When and at which position the past ended, and whether nothing came since."""
     instant = known_at if isinstance(known_at, datetime) else start_of_next_day(known_at) - timedelta(microseconds=1)
     head = log.head()
     size = head.id if head else 0
     position = _last_until(log, size, instant)
-    return Past(instant, position, None), position == size
+    return instant, position, position == size
 
 
 def _last_until(log: Reader, size: int, instant: datetime) -> int:

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from application.proof import tree
-from benchmarks import findings, growth, projections, reads, report, verifying
+from benchmarks import findings, growth, projections, reads, replay, report, verifying
 from benchmarks.large_log import write_large_log
 from benchmarks.measuring import Figure, measured_in_turn
 from benchmarks.places import KINDS, Database, Kind, Places, places
@@ -35,7 +35,9 @@ def _of_a_log(places: Places, kind: Kind, sizes: Sizes, told: projections.Told, 
     yield from rebuilt
     if events <= WHOLE_LOG_EVENTS_MAX:
         yield from findings.over_a_log(kind, long, events)
-        yield replace(rebuilt[0], benchmark="findings", case=f"{events:,} events", side="rebuild")
+        yield from replay.of_a_log(kind, long, events)
+        for benchmark in ("findings", "replay"):
+            yield replace(rebuilt[0], benchmark=benchmark, case=f"{events:,} events", side="rebuild")
         yield from verifying.of_a_log(kind, long, events)
     for figure in reads.balance_reads(kind, sizes, told.pool, short, long):
         yield replace(figure, case=f"{figure.case}, {events:,} events")

@@ -90,13 +90,12 @@ class _Bringing:
 
 
 def large_rebuilds(kind: Kind, database: Database, events: int) -> Iterator[Figure]:
-    """One rebuild of all projections, one of balances and bookings alone, and the memory that they take; and one replay."""
+    """One rebuild of all projections, one of balances and bookings alone, and the memory that they take."""
     peaks: list[Measured] = []
     for case, names in CASES.items():
         sides: Sides = {"ours": _rebuilding(database, names, peaks), "limit": partial(limits.read_table, database)}
         yield from interleaved("rebuild", kind, f"{case}, {events:,} events", "/s", 1, sides)
     yield Figure("memory", kind, f"rebuild of {events:,} events, peak", "ours", "MB", (peaks[0],))
-    yield from replay.beside_rebuilds(kind, database, events, 1, _rebuilding(database, (), []))
 
 
 def rebuilds(places: Places, kind: Kind, sizes: Sizes, database: Database) -> Iterator[Figure]:

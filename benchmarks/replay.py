@@ -37,6 +37,13 @@ def beside_rebuilds(kind: Kind, database: Database, events: int, rounds: int, re
     return [*found, Figure("memory", kind, f"replay of {events:,} events, peak", "ours", "MB", tuple(peaks))]
 
 
+def of_a_log(kind: Kind, database: Database, events: int) -> list[Figure]:
+    """The same once, without a rebuild."""
+    peaks: list[Measured] = []
+    replayed = Figure("replay", kind, f"{events:,} events", "ours", "/s", (_replaying(database, peaks),))
+    return [replayed, Figure("memory", kind, f"replay of {events:,} events, peak", "ours", "MB", tuple(peaks))]
+
+
 def _replaying(database: Database, peaks: list[Measured]) -> Measured:
     command = [sys.executable, "-m", "benchmarks.replay", database.url]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)

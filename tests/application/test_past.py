@@ -22,6 +22,7 @@ from domain.booking import BookingEvent
 from domain.findings.thresholds import Thresholds
 from domain.quantities import BERLIN
 from domain.refusals import Malformed, NotFound
+from interfaces.storage import temporary
 from interfaces.storage.temporary import TemporaryTables
 from tests.application.projections.driver import Log, live_rows, opened_log
 from tests.application.projections.histories import POOL, START, History, steps
@@ -149,7 +150,9 @@ def test_more_than_can_be_folded_is_refused(store_url: str, monkeypatch: pytest.
 
 
 def test_many_batches_come_to_the_same(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """given a log of many batches / when it is folded / then rows that were written in between are found again."""
+    """given a log of many batches / when it is folded / then rows that were written in between are found again, also in the file
+    that takes what is too much for memory."""
+    monkeypatch.setattr(temporary, "MEMORY_KIB", 16)
     monkeypatch.setattr(past, "BATCH_EVENTS", 3)
     monkeypatch.setattr(past, "FLUSH_BATCHES", 2)
     with opened_log(store_url) as log:
