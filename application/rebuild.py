@@ -9,7 +9,6 @@ is refused until that sign is stale; whoever was taken over finds it out in its 
 then is gone on with, where the same program builds the same projections; otherwise it is begun anew.
 """
 
-import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from uuid import uuid4
 
 from eventsourcing.persistence import PersistenceError
 
+from application.collecting import uncollected
 from application.log import Loading, Reader, Recorded, Store, StoredRow, Transaction, read_events
 from application.projections import PROJECTIONS
 from application.projections.loading import EVERYTHING_LOADED, LoadedRows, Step
@@ -392,15 +392,13 @@ def _undisturbed() -> Iterator[None]:
     """Loading leaves nothing for the garbage collector, which would look at every row that is held again and again. And the
     threads that read and write work for moments only, but would wait for their turn ten times as long as Python usually lets them.
     """
-    seconds, collecting = sys.getswitchinterval(), gc.isenabled()
+    seconds = sys.getswitchinterval()
     sys.setswitchinterval(THREAD_SECONDS_MAX)
-    gc.disable()
     try:
-        yield
+        with uncollected():
+            yield
     finally:
         sys.setswitchinterval(seconds)
-        if collecting:
-            gc.enable()
 
 
 def _program(projections: Sequence[Projection]) -> str:

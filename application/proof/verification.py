@@ -6,9 +6,7 @@ beyond the reach of somebody who owns both the database and the key. Then each d
 compared with what they answered.
 """
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -17,6 +15,7 @@ from uuid import UUID
 from eventsourcing.persistence import Notification
 
 from application import reads
+from application.collecting import uncollected
 from application.log import DamagedEvent, Reader, Recorded, leaf_hash, read_event
 from application.proof import checkpoints, tree
 from application.proof.answers import Answers
@@ -67,7 +66,7 @@ def deviations_of(
     size = tree.stored_size(reader)
     history = _History(reader, verified)
     while True:
-        with _undisturbed():
+        with uncollected():
             batch = _read(reader, verified.frontier.size)
             if batch is None:
                 break
@@ -129,18 +128,6 @@ class _History:
 
 def _position(deviation: Deviation) -> int:
     return deviation.position or 0
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Next to nothing of what is read is garbage in circles, and the collector would look at all the states again and again."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 class _Batch(NamedTuple):

@@ -6,7 +6,7 @@ from typing import IO, Any
 
 import click
 
-from interfaces.loading import quickly
+from application.collecting import uncollected
 
 
 class Failed(click.ClickException):
@@ -33,7 +33,7 @@ class Commands(click.Group):
         module = self._modules.get(cmd_name)
         if module is None:
             return None
-        with quickly():
+        with uncollected():  # a fifth faster
             return _with_german_usage(import_module(module).command)
 
     def invoke(self, ctx: click.Context) -> Any:

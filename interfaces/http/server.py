@@ -14,11 +14,11 @@ from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from application.collecting import uncollected
 from application.demonstration import demonstration
 from application.log import Store
 from interfaces import logs
 from interfaces.http.transport import Protocol
-from interfaces.loading import quickly
 from interfaces.settings import Settings
 from interfaces.storage import open_store
 from interfaces.storage.migrate import schema_state
@@ -72,7 +72,7 @@ class Worker:
     folder: Path | None = None
 
     def __call__(self) -> ASGIApp:
-        with quickly():
+        with uncollected():  # a fifth faster
             from interfaces.http.worker import application  # the parent of several needs nothing of it
 
         return application(self.settings, self.folder)
