@@ -6,7 +6,7 @@ and other thresholds are only another register. Refusals that no event tells of 
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from heapq import merge
@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 
 from application import reads, receipts
-from application.log import Reader, Recorded, StoredRow, StoreUnavailable, forms_of, read_events
+from application.log import Progress, Reader, Recorded, StoredRow, StoreUnavailable, forms_of, read_events
 from application.projections.findings import all_opened
 from application.views import FindingView
 from domain.findings.finding import Finding
@@ -31,7 +31,6 @@ BATCH_EVENTS = 2_000
 WAIT_SECONDS_MAX = 5.0  # while another thread reads on
 SNAPSHOT_SECONDS_MAX = 10.0  # no snapshot that somebody still asks with is older
 
-Progress = Callable[[int, int], None]
 
 _RULES = {rule.code: rule for rule in RULES}
 

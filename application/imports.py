@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 from application.import_steps import Step, StepName, decision_step, identifier, request_step, session_id, session_step
-from application.log import Reader, read_event
+from application.log import Progress, Reader, read_event
 from application.projections import audit_trail
 from application.projections import bookings as booking_rows
 from application.projections import cases as case_rows
@@ -112,7 +112,7 @@ def import_file(
     *,
     good_steps_alone: bool,
     dry_run: bool,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> Report:
     """Takes a file into the log, whole or not at all, or with ``good_steps_alone`` without its refused steps.
 
@@ -148,7 +148,7 @@ class _Run:
     def read(self) -> int:
         return len(self.steps) + len(self.malformed)
 
-    def in_one_turn(self, engine: Decider, actor: Actor, dry_run: bool, progress: Callable[[int, int], None]) -> Report:
+    def in_one_turn(self, engine: Decider, actor: Actor, dry_run: bool, progress: Progress) -> Report:
         def decide(turn: Turn) -> Answer:
             report = self._report([self._apply(turn, self.steps, lambda done: progress(done, self.read))])
             if dry_run or report.rejects:
@@ -160,7 +160,7 @@ class _Run:
         _done(engine.execute(actor, decide))
         return reports[-1]  # a turn that failed is decided again
 
-    def in_many_turns(self, engine: Decider, actor: Actor, progress: Callable[[int, int], None]) -> Report:
+    def in_many_turns(self, engine: Decider, actor: Actor, progress: Progress) -> Report:
         applied: list[_Applied] = []
         for start in range(0, len(self.steps), STEPS_A_TURN):
             applied.append(self._turn_of(engine, actor, self.steps[start : start + STEPS_A_TURN]))

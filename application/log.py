@@ -365,6 +365,7 @@ class Question(NamedTuple):
 
 
 Found = list[tuple[Any, ...]]  # the rows of a query
+Progress = Callable[[int, int], None]  # is told how many of how many are done; the second number may grow
 
 
 class Reader(Protocol):

@@ -16,7 +16,7 @@ from uuid import UUID
 from eventsourcing.persistence import Notification, StoredEvent
 
 from application import reads, receipts
-from application.log import Found, Question, Reader, StoredRow, StoreUnavailable, read_event, read_events
+from application.log import Found, Progress, Question, Reader, StoredRow, StoreUnavailable, read_event, read_events
 from application.projections import PROJECTIONS
 from application.projections.tables import SLOTS, Rows, apply, folds_of
 from domain.quantities import start_of_next_day
@@ -27,9 +27,6 @@ KEPT_MAX = 2
 BATCH_EVENTS = 2_000
 FLUSH_BATCHES = 10
 WAIT_SECONDS_MAX = 5.0  # while another thread folds
-
-
-Progress = Callable[[int, int], None]
 
 
 class Tables(Protocol):

@@ -25,7 +25,7 @@ from uuid import uuid4
 from eventsourcing.persistence import PersistenceError
 
 from application.collecting import uncollected
-from application.log import Loading, Reader, Recorded, Store, StoredRow, Transaction, read_events
+from application.log import Loading, Progress, Reader, Recorded, Store, StoredRow, Transaction, read_events
 from application.projections import PROJECTIONS
 from application.projections.loading import EVERYTHING_LOADED, LoadedRows, Step
 from application.projections.tables import (
@@ -48,7 +48,6 @@ STALE_AFTER = timedelta(seconds=60)
 SIGN_EVERY_SECONDS = 20.0
 THREAD_SECONDS_MAX = 0.0005
 
-Progress = Callable[[int, int], None]
 Tell = Callable[[str], object]
 
 

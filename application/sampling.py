@@ -4,7 +4,7 @@ The two ways share nothing but the method, so that what was drawn is checked and
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, cast
@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from application.log import Reader, Recorded, read_events
+from application.log import Progress, Reader, Recorded, read_events
 from application.projections import audit_trail, pools
 from application.projections.bookings import standing_sessions
 from domain import sampling
@@ -23,8 +23,6 @@ from domain.sampling import METHOD, SIZE_MAX, Population
 
 BATCH_EVENTS = 2_000
 SEED_BYTES = 16
-
-Progress = Callable[[int, int], None]
 
 
 class SampleView(msgspec.Struct, frozen=True):

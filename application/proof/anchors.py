@@ -5,12 +5,12 @@ statement says the new root beside the old checkpoint, which it contains. Whoeve
 """
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha3_512, sha256, sha512
 from typing import NamedTuple
 
-from application.log import Reader, leaf_bytes
+from application.log import Progress, Reader, leaf_bytes
 from application.proof import checkpoints, notes
 from application.proof.checkpoints import Key
 from application.proof.merkle import Frontier, Hashing
@@ -19,8 +19,6 @@ from application.proof.notes import Checkpoint, NoteRefused, Signer
 HASHES: Mapping[str, Hashing] = {"sha3-512": sha3_512, "sha-512": sha512}
 BATCH_EVENTS = 2_000
 _SAYS = "re-anchored with "
-
-Progress = Callable[[int, int], None]
 
 
 class RootDiffers(Exception):

@@ -4,7 +4,7 @@ A package holds the events of one pool alone, and yet shows that they stand in t
 every leaf, from which the root follows, and a hash says nothing about what the events of other pools are.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,7 +13,7 @@ import msgspec
 from eventsourcing.persistence import Notification
 
 from application.catalogue import CATALOGUE
-from application.log import DamagedEvent, Reader, Transaction, leaf_hash, stored_form
+from application.log import DamagedEvent, Progress, Reader, Transaction, leaf_hash, stored_form
 from application.projections import pools
 from application.projections.audit_trail import taking_part
 from application.projections.balances import By, balance
@@ -66,7 +66,7 @@ class Position(NamedTuple):
     event: bytes | None
 
 
-def positions(reader: Reader, statement: Statement, progress: Callable[[int, int], None]) -> Iterator[Position]:
+def positions(reader: Reader, statement: Statement, progress: Progress) -> Iterator[Position]:
     """Every position of the log up to the checkpoint, in order; raises ``LogDiffers`` where the log is not the one it signs."""
     frontier, size = Frontier(), statement.checkpoint.size
     streams = _Streams(statement.pool, _registered(reader, statement.pool, size))

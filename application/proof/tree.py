@@ -5,12 +5,12 @@ a row for each complete subtree from a block upwards. So a turn adds a row, two 
 blocks of leaves and one row for each level above, however long the log is.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from eventsourcing.persistence import Notification
 
-from application.log import Found, Question, Reader, Store, StoreUnavailable, Transaction, leaf_hash
+from application.log import Found, Progress, Question, Reader, Store, StoreUnavailable, Transaction, leaf_hash
 from application.proof import merkle
 from application.proof.merkle import Frontier, Range, Subtree
 
@@ -109,7 +109,7 @@ def whole(transaction: Transaction) -> Tree:
     return tree
 
 
-def complete(store: Store, progress: Callable[[int, int], None]) -> bool:
+def complete(store: Store, progress: Progress) -> bool:
     """Brings the tree to the end of the log, in turns that leave room for those of a running service; says whether it had to."""
     tree, built = Tree(), False
     while True:

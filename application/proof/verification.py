@@ -6,7 +6,7 @@ beyond the reach of somebody who owns both the database and the key. Then each d
 compared with what they answered.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from eventsourcing.persistence import Notification
 
 from application import reads
 from application.collecting import uncollected
-from application.log import DamagedEvent, Reader, Recorded, leaf_hash, read_event
+from application.log import DamagedEvent, Progress, Reader, Recorded, leaf_hash, read_event
 from application.proof import checkpoints, tree
 from application.proof.answers import Answers
 from application.proof.checkpoints import Key
@@ -51,7 +51,7 @@ class Verified:
 
 
 def deviations_of(
-    reader: Reader, keys: Sequence[Key], outside: Sequence[str], verified: Verified, progress: Callable[[int, int], None]
+    reader: Reader, keys: Sequence[Key], outside: Sequence[str], verified: Verified, progress: Progress
 ) -> Iterator[Deviation]:
     """Every deviation, in the order of positions as far as it has one. ``outside`` are the notes that others kept."""
     stated: dict[int, list[Checkpoint]] = {}

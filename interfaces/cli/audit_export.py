@@ -8,11 +8,11 @@ from uuid import UUID
 import click
 
 from application.findings import Findings
-from application.log import Store
+from application.log import Progress, Store
 from application.projections import pools
 from interfaces.cli.commands import Failed
 from interfaces.cli.issuing import hand_over
-from interfaces.cli.progress import Progress, progress_bar
+from interfaces.cli.progress import progress_bar
 from interfaces.cli.stores import opened_store
 from interfaces.exports.gobd import write_gobd
 from interfaces.exports.ocel import write_ocel

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import click
 
-Progress = Callable[[int, int], None]
+from application.log import Progress
 
 
 @contextmanager

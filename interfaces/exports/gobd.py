@@ -4,14 +4,14 @@ All tables come from one snapshot of the log, and every row says at which positi
 them: of every reason and note they say whether there is one.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime
 from pathlib import Path
 from uuid import UUID
 
 from application.findings import Findings
-from application.log import Reader, Recorded
+from application.log import Progress, Reader, Recorded
 from application.projections import pools
 from application.projections.audit_trail import positions, taking_part, traced
 from application.projections.balances import By, balance, movements_of_pool
@@ -58,8 +58,6 @@ from interfaces.exports.gobd_tables import (
 from interfaces.findings_csv import handling_of
 
 README = "LIESMICH.txt"
-
-Progress = Callable[[int, int], None]
 
 
 def write_gobd(

@@ -19,7 +19,7 @@ from uuid import UUID
 import msgspec
 
 from application.catalogue import BY_CLASS, CATALOGUE
-from application.log import Reader, Recorded, read_event
+from application.log import Progress, Reader, Recorded, read_event
 from application.projections.audit_trail import traced
 from application.projections.bookings import bookings_of_pool
 from application.projections.cases import cases_of_pool
@@ -34,7 +34,6 @@ from domain.pool import Pool
 from domain.quantities import start_of_day
 from domain.registry import OfferRegistered, Provider, ProviderEvent, RegistrationEnded, WorkerRegistered
 
-Progress = Callable[[int, int], None]
 Type = Literal["string", "integer", "boolean", "time"]
 
 # ── The standard's shapes

@@ -4,7 +4,6 @@ The authority is asked for no certificates: whose signature to believe, the offi
 So nothing in a reply decides whether the reply is believed.
 """
 
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from rfc3161_client import TimestampRequestBuilder, TimeStampResponse, VerificationError, VerifierBuilder, decode_timestamp_response
 
 from interfaces.handover.failing import NotHandedOver
+from interfaces.tls import trusted
 
 SILENT_SECONDS_MAX = 5.0
 _QUERY = {"Content-Type": "application/timestamp-query"}
@@ -66,9 +66,7 @@ class Authority:
         """The reply to a note, which was verified; raises ``NotHandedOver``."""
         request = TimestampRequestBuilder().data(note.encode()).cert_request(cert_request=False).build()
         try:
-            answer = httpx.post(
-                self._url, content=request.as_bytes(), headers=_QUERY, timeout=SILENT_SECONDS_MAX, verify=_trusted()
-            )
+            answer = httpx.post(self._url, content=request.as_bytes(), headers=_QUERY, timeout=SILENT_SECONDS_MAX, verify=trusted())
             answer.raise_for_status()
             self._certificates.stamped_at(note, answer.content, request.nonce)
         except httpx.HTTPError as error:
@@ -93,11 +91,6 @@ def read_certificates(written: str) -> Certificates:
     if not authorities or not roots:
         raise ValueError("nennt eine Datei, in der das Zertifikat des Zeitstempeldienstes oder das seiner Wurzel fehlt")
     return Certificates(authorities, [each for each in found if each not in authorities and each not in roots], roots)
-
-
-def _trusted() -> ssl.SSLContext:
-    """Whom the machine trusts, and so the office's own authority as well."""
-    return ssl.create_default_context()
 
 
 def _stamps(certificate: x509.Certificate) -> bool:

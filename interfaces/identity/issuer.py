@@ -1,10 +1,8 @@
 """What an issuer publishes about itself and its keys: fetched rarely, kept for a while, never at the will of who sends a token."""
 
 import logging
-import ssl
 import time
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, TypeVar
 
 import anyio
@@ -13,6 +11,7 @@ import msgspec
 
 from interfaces.identity.jwt import Key, Untrusted, fits, read_key
 from interfaces.settings import is_protected
+from interfaces.tls import trusted
 
 log = logging.getLogger("stundenpool.identity")
 
@@ -141,7 +140,7 @@ class Issuer:
         try:
             if not is_protected(url):
                 raise IssuerAway("an address without encryption")
-            async with httpx.AsyncClient(verify=_trusted(), timeout=ATTEMPT_SECONDS_MAX) as client:
+            async with httpx.AsyncClient(verify=trusted(), timeout=ATTEMPT_SECONDS_MAX) as client:
                 with anyio.fail_after(ATTEMPT_SECONDS_MAX):
                     async with client.stream(method, url, headers=_HEADERS, **sent) as answer:
                         body = b""
@@ -152,12 +151,6 @@ class Issuer:
                         return answer.status_code, body
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
             raise IssuerAway(type(error).__name__) from None
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """Whom the machine trusts, and so the office's own authority as well; slow to read."""
-    return ssl.create_default_context()
 
 
 def decoded(body: bytes, kind: type[T]) -> T:

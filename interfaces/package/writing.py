@@ -14,7 +14,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 import msgspec
 
 from application.demonstration import clock_of
-from application.log import Reader, Store
+from application.log import Progress, Reader, Store
 from application.proof import package
 from application.proof.package import Statement
 from interfaces.package.pruefer import BALANCES, EVENTS, FORMAT, KEYS, LEAVES, MANIFEST
@@ -24,8 +24,6 @@ ENCLOSED = ("LIESMICH.txt", "pruefer.py")
 CHECKPOINT = "pruefpunkte/{:06}.txt"
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first instant that an archive can say: its files have no time of their own
 PART_BYTES = 1 << 20
-
-Progress = Callable[[int, int], None]
 
 
 def write_package(store: Store, keys: CheckpointKeys, pool: UUID, draft: Path, progress: Progress) -> int:

@@ -1,6 +1,6 @@
 """Is this installation sound? Reads everything once, changes nothing, and says what is wrong in German."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ import msgspec
 from eventsourcing.persistence import Notification
 
 from application import reads, snapshots
-from application.log import DamagedEvent, Reader, Recorded, Store, leaf_hash, read_event
+from application.log import DamagedEvent, Progress, Reader, Recorded, Store, leaf_hash, read_event
 from application.privacy import KeyStoreDamaged
 from application.projections import PROJECTIONS
 from application.projections.tables import Live
@@ -40,7 +40,7 @@ class Examined:
     notes: list[str] = field(default_factory=list)
 
 
-def examine(store: Store, keystore: str, master: str, *, rights_apart: bool, progress: Callable[[int, int], None]) -> Examined:
+def examine(store: Store, keystore: str, master: str, *, rights_apart: bool, progress: Progress) -> Examined:
     """Checks schema, log, tree, read log, receipts, projections, what keeps them from being altered, rights and keys.
 
     ``rights_apart`` says that another role migrates, so that the service's own must not alter what is recorded.
@@ -73,7 +73,7 @@ class _Log:
         self._versions: dict[Any, int] = {}
         self._recorded_at = datetime.min.replace(tzinfo=UTC)
 
-    def read(self, reader: Reader, progress: Callable[[int, int], None]) -> None:
+    def read(self, reader: Reader, progress: Progress) -> None:
         head = reader.head()
         last = 0
         while rows := reader.notifications(last, BATCH_EVENTS):

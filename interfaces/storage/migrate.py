@@ -5,12 +5,12 @@ version is not the program's gets new tables, which are then filled from the log
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from application.log import Reader, Store, Transaction
+from application.log import Progress, Reader, Store, Transaction
 from application.projections import PROJECTIONS
 from application.projections.tables import SLOTS, Projection, micros
 from application.proof import tree
@@ -63,7 +63,7 @@ def migrations() -> list[Migration]:
     return [_read(path) for path in sorted(DIRECTORY.glob("[0-9][0-9][0-9][0-9]_*.sql"))]
 
 
-def migrate(store: Store, progress: Callable[[int, int], None], service_role: str | None = None) -> list[str]:
+def migrate(store: Store, progress: Progress, service_role: str | None = None) -> list[str]:
     """Applies what is missing and says what that was, in German. ``progress`` is told the events of projections that are filled.
 
     On PostgreSQL ``service_role`` gets the rights that the service needs, where it is not the role that migrates.

@@ -12,6 +12,7 @@ from typing import Self
 import httpx
 
 from interfaces.cloudevents import MEDIA_TYPE
+from interfaces.tls import trusted
 from interfaces.webhooks import signing
 from interfaces.webhooks.standing import Failure
 
@@ -53,7 +54,7 @@ class Sender:
 
 def _new_client() -> httpx.AsyncClient:
     return httpx.AsyncClient(
-        verify=ssl.create_default_context(),  # whom the machine trusts, and so the office's own authority as well
+        verify=trusted(),
         trust_env=False,  # no proxy, and no password of a .netrc
         follow_redirects=False,
         timeout=httpx.Timeout(ATTEMPT_SECONDS_MAX, connect=CONNECT_SECONDS_MAX),
