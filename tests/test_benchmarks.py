@@ -1,5 +1,6 @@
 """The benchmarks run, so that they cannot rot: with next to nothing to do, and without a look at how long it took."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from benchmarks import __main__ as benchmarks
 from benchmarks import large, report
+from benchmarks.audience import Follower
 from benchmarks.measuring import Figure, Measured, measured_in_turn, percentile
 from benchmarks.places import KINDS, Places
 from benchmarks.sizes import SMOKE
@@ -38,6 +40,35 @@ def test_the_large_logs_are_measured_on_both_stores(places: Places) -> None:
     assert "300 events" in report.table(figures)
     marks = [*report.growth_marks(SMOKE), *report.large_marks(SMOKE, 300)]
     assert [outcome.mark for outcome in report.outcomes(figures, marks)] == marks
+
+
+@pytest.mark.parametrize(
+    ("pieces", "wrong"),
+    [
+        (["5 6", "7", "8 9"], 0),
+        (["5 6", "8"], 1),  # one is missing between two pieces,
+        (["5 7 8"], 1),  # and within one
+        (["5 6", "6 7"], 1),  # one is doubled
+        (["5", "7", "6", "8"], 3),  # two are out of order
+    ],
+)
+def test_who_follows_counts_what_is_out_of_place(pieces: list[str], wrong: int) -> None:
+    """Wherever the network cuts the stream."""
+
+    async def followed(cut: int) -> tuple[int, int]:
+        follower = Follower("token", sampled=True)
+        for piece in pieces:
+            told = b"".join(
+                b'id: %s\nevent: session-logged\ndata: {"time":"2022-01-03T09:00:00.000000Z"}\n\n' % number
+                for number in piece.encode().split()
+            )
+            follower.data_received(told[:cut])
+            follower.data_received(told[cut:])
+        assert len(follower.lags) == follower.events
+        return follower.events, follower.wrong
+
+    for cut in (0, 3, 40):
+        assert asyncio.run(followed(cut)) == (sum(len(piece.split()) for piece in pieces), wrong)
 
 
 def test_what_fails_is_named_and_costs_no_other_its_figures() -> None:
