@@ -46,15 +46,15 @@ def followed(places: Places, kind: Kind, sizes: Sizes) -> Iterator[Figure]:
                 lags.append(_lag(listening.heard(_head(store)), followers * (_head(store) - before)))
             return played
 
-        for case, followers, play in (
-            (f"{sizes.followers} followers, full load", sizes.followers, partial(alone, sizes.http_seconds)),
-            (f"{sizes.paced_followers:,} followers, {sizes.paced_events} a second", sizes.paced_followers,
+        for case, followers, rounds, play in (
+            (f"{sizes.followers} followers, full load", sizes.followers, sizes.followed_rounds, partial(alone, sizes.http_seconds)),
+            (f"{sizes.paced_followers:,} followers, {sizes.paced_events} a second", sizes.paced_followers, sizes.rounds,
              partial(paced, sizes.http_seconds)),
         ):  # fmt: skip
             lags: list[Measured] = []
             alone(sizes.warm_up_seconds)
             sides = {"ours": partial(beside, followers, play, lags), "not followed": play}
-            yield from interleaved("followed", kind, case, "/s", sizes.rounds, sides)
+            yield from interleaved("followed", kind, case, "/s", rounds, sides)
             yield Figure("lag", kind, case, "ours", "ms", tuple(lags))
 
 

@@ -20,6 +20,7 @@ class Sizes:
     http_seconds: float
     follower_clients: int  # that write while others follow
     followers: int  # at full load
+    followed_rounds: int  # at full load, since each swings by two tenths and more
     paced_followers: int
     paced_events: int  # a second
     bookings: int  # that the callers log sessions on
@@ -48,6 +49,7 @@ FULL = Sizes(
     http_seconds=3.0,
     follower_clients=32,
     followers=100,
+    followed_rounds=9,
     paced_followers=1_000,
     paced_events=100,
     bookings=400,
@@ -82,6 +84,7 @@ SMOKE = Sizes(
     http_seconds=0.05,
     follower_clients=2,
     followers=2,
+    followed_rounds=1,
     paced_followers=3,
     paced_events=100,
     bookings=2,
